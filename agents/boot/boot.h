@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * boot - what a machine is before any unit is read: its id, its name, a first handful of
+ * randomness. Core runs this program once, before the generators. Every step says what it did, none
+ * of them can stop the boot.
+ */
+#pragma once
+
+#include "base/base.h"
+
+/*
+ * Makes sure that /etc/machine-id holds an id (machine-id(5)): kept if valid, else from the kernel
+ * command line (systemd.machine_id=), else from the hypervisor's UUID for this machine (so that the
+ * id survives a new root file system), else random. On a read-only root the id goes to
+ * /run/machine-id and is bind-mounted over the file. @root: "" or a prefix for tests.
+ */
+int boot_machine_id(const char *root, char ret[static ID128_TEXT_MAX]);
+
+/* sethostname(2): systemd.hostname= of the kernel command line, /etc/hostname, DEFAULT_HOSTNAME= of
+ * os-release, "localhost"; in this order. */
+int boot_hostname(const char *root);
+/* The name that boot_hostname would set; the caller frees. Pure but for reading files. */
+int boot_hostname_find(const char *root, const char *cmdline, char **ret);
+/* hostname(7): letters, digits, "-", "."; at most 64. */
+bool hostname_is_valid(const char *s);
+
+/*
+ * Mixes the seed that the last shutdown left (/var/lib/systemd/random-seed, shared with the stock
+ * service) into the kernel's pool, without credit: only the service that renews the file in the
+ * same step may credit it. -ENOENT on a first boot.
+ */
+int boot_random_seed(const char *root);
+
+/* Value of the last "key=" on a kernel command line, quotes removed; NULL if there is none. The
+ * caller frees. */
+char *cmdline_get(const char *cmdline, const char *key);

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upgrade/upgrade.h"
+#include "init/wire.h"
+
+#include <stdio.h>
+#include <sys/utsname.h>
+
+#define VERSIONS_KEPT 2
+
+static int report_fd = -EBADF;
+
+static void report(cJSON *line)
+{
+	auto_free char *text = line ? json_print(line, false) : NULL;
+
+	cJSON_Delete(line);
+	if (!text)
+		return;
+	/* The server may be gone (it is being restarted, too): the state file is what counts. */
+	(void) fd_write_all(report_fd, text, strlen(text));
+	(void) fd_write_all(report_fd, "\n", 1);
+}
+
+static void progress(const char *step, const char *version, const char *message)
+{
+	cJSON *line = cJSON_CreateObject(), *p = cJSON_AddObjectToObject(line, "progress");
+
+	if (p) {
+		json_add_string(p, "step", step);
+		json_add_string(p, "version", version ? version : "");
+		json_add_string(p, "message", message);
+		json_add_bool(line, "done", false);
+	}
+	report(line);
+}
+
+static int finish(struct upgrade_state *s, enum upgrade_phase phase, const char *message)
+{
+	cJSON *line = cJSON_CreateObject();
+	int r;
+
+	s->phase = phase;
+	str_set(&s->reason, message);
+	r = upgrade_state_save(s);
+	if (r < 0)
+		log_error_errno(r, "Failed to store how the upgrade ended: %m");
+	log_at(phase == PHASE_COMMITTED ? LOG_NOTICE : LOG_ERR, "Upgrade to %s: %s%s%s",
+	       s->target ? s->target : "?", upgrade_phase_to_string(phase), *message ? ": " : "",
+	       message);
+	if (line) {
+		json_add_bool(line, "done", true);
+		json_add_string(line, "outcome", upgrade_phase_to_string(phase));
+		json_add_string(line, "message", message);
+	}
+	report(line);
+	return phase == PHASE_COMMITTED ? 0 : 1;
+}
+
+static int finish_diag(struct upgrade_state *s, enum upgrade_phase phase, int r,
+                       const struct diag *d)
+{
+	char text[DIAG_TEXT_MAX + DIAG_FILE_MAX];
+
+	diag_first(d, text, sizeof(text));
+	return finish(s, phase, *text ? text : strerror(-r));
+}
+
+/* What the bundle says it is must fit this machine. */
+static int check_manifest(const struct bundle_manifest *m, struct diag *d)
+{
+	auto_free char *reason = NULL;
+	struct utsname uts;
+
+	if (uname(&uts) < 0)
+		return -errno;
+	if (!streq(m->name, "sysmaster"))
+		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0,
+		                "it is a bundle of \"%s\", not of sysmaster", m->name);
+	if (!streq(m->arch, uts.machine))
+		return diag_add(d, -ENOEXEC, DIAG_ERROR, NULL, 0,
+		                "it is for %s, this machine is %s", m->arch, uts.machine);
+	if (!bundle_manifest_reads_wire(m, WIRE_VERSION))
+		return diag_add(d, -EPROTO, DIAG_ERROR, NULL, 0,
+		                "it does not speak version %d of the wire between init and core",
+		                WIRE_VERSION);
+	if (version_bad_reason(m->version, &reason) >= 0)
+		return diag_add(d, -EKEYREVOKED, DIAG_ERROR, NULL, 0,
+		                "%s was tried before and is bad: %s", m->version, reason);
+	return 0;
+}
+
+/* Unpacked beside its place and renamed, so that a directory with a version's name is always whole.
+ */
+static int stage(int fd, const struct bundle_manifest *m, const char *directory, struct diag *d)
+{
+	auto_free char *fresh = str_printf("%s/versions/.%s.new", config.directory, m->version);
+	int r;
+
+	if (!fresh)
+		return -ENOMEM;
+	if (access(directory, F_OK) >= 0 && bundle_check_directory(m, directory, NULL) >= 0)
+		return 0;
+	r = mkdir_parents(fresh, 0755);
+	if (r >= 0)
+		r = rm_rf(fresh);
+	if (r < 0 && r != -ENOENT)
+		return diag_add(d, r, DIAG_ERROR, fresh, 0, "cannot be removed: %s", strerror(-r));
+	r = bundle_extract(fd, m, fresh, d);
+	if (r < 0)
+		return r;
+	r = rm_rf(directory);
+	if (r < 0 && r != -ENOENT)
+		return diag_add(d, r, DIAG_ERROR, directory, 0,
+		                "a damaged copy cannot be removed: %s", strerror(-r));
+	if (rename(fresh, directory) < 0)
+		return diag_add(d, -errno, DIAG_ERROR, directory, 0, "cannot be put in place: %s",
+		                strerror(errno));
+	return 0;
+}
+
+static int note_origin(struct upgrade_state *s, struct diag *d)
+{
+	struct core_facts f;
+	int r = core_facts_get(&f, 10 * USEC_PER_SEC);
+
+	if (r < 0)
+		return diag_add(d, r, DIAG_ERROR, NULL, 0, "core does not answer: %s",
+		                strerror(-r));
+	r = str_set(&s->origin, f.version);
+	if (r >= 0)
+		r = str_set(&s->origin_directory, f.directory);
+	strv_free(s->failed_before);
+	s->failed_before = TAKE_PTR(f.failed);
+	core_facts_done(&f);
+	return r;
+}
+
+/* Back to where the upgrade came from; @reason is why. */
+static int go_back(struct upgrade_state *s, const char *reason)
+{
+	struct diag d = {0};
+	auto_free char *text = NULL;
+	char why[DIAG_TEXT_MAX];
+	int r;
+
+	progress("rolling-back", s->origin, reason);
+	r = version_mark_bad(s->target, reason);
+	if (r < 0)
+		log_error_errno(r, "Failed to remember that %s is bad: %m", s->target);
+	r = activate(s->origin_directory, s->origin, progress, &d);
+	if (r < 0) {
+		text = str_printf("%s; and going back to %s failed: %s", reason, s->origin,
+		                  diag_first(&d, why, sizeof(why)));
+		return finish(s, PHASE_FAILED, text ? text : reason);
+	}
+	return finish(s, PHASE_ROLLED_BACK, reason);
+}
+
+/* From a staged version to the commit. */
+static int switch_over(struct upgrade_state *s)
+{
+	struct diag d = {0};
+	char why[DIAG_TEXT_MAX];
+	int r;
+
+	s->phase = PHASE_ACTIVATING;
+	r = upgrade_state_save(s);
+	if (r < 0)
+		return finish(s, PHASE_FAILED, strerror(-r));
+	r = activate(s->target_directory, s->target, progress, &d);
+	if (r < 0)
+		return go_back(s, diag_first(&d, why, sizeof(why)));
+	s->phase = PHASE_GATING;
+	r = upgrade_state_save(s);
+	progress("gate", s->target, "");
+	if (r >= 0)
+		r = gate(s, &d);
+	if (r < 0) {
+		diag_first(&d, why, sizeof(why));
+		return go_back(s, *why ? why : strerror(-r));
+	}
+	/* previous first: with a power cut in between both links name a version that works. */
+	r = version_link("previous", s->origin_directory);
+	if (r >= 0)
+		r = version_link("current", s->target_directory);
+	if (r < 0)
+		return go_back(s, strerror(-r));
+	versions_prune(s->target_directory, VERSIONS_KEPT);
+	return finish(s, PHASE_COMMITTED, "");
+}
+
+int worker_apply(const char *bundle, int fd)
+{
+	auto_cleanup(bundle_manifest_free) struct bundle_manifest *m = NULL;
+	auto_fd int bundle_fd = -EBADF;
+	struct upgrade_state s = {.phase = PHASE_VERIFYING};
+	struct diag d = {0};
+	int r;
+
+	report_fd = fd;
+	progress("verifying", NULL, bundle);
+	bundle_fd = r = bundle_open(bundle, config.keys, &d, &m);
+	if (r >= 0 && (str_set(&s.target, m->version) < 0 ||
+	               !(s.target_directory = version_directory(m->version))))
+		r = -ENOMEM;
+	if (r >= 0)
+		r = check_manifest(m, &d);
+	if (r >= 0)
+		r = note_origin(&s, &d);
+	if (r >= 0 && streq(s.origin, s.target))
+		r = diag_add(&d, -EALREADY, DIAG_ERROR, NULL, 0, "%s is what runs", s.target);
+	if (r < 0) {
+		r = finish_diag(&s, PHASE_FAILED, r, &d);
+		upgrade_state_done(&s);
+		return r;
+	}
+	s.phase = PHASE_STAGING;
+	progress("staging", s.target, "");
+	r = upgrade_state_save(&s);
+	if (r >= 0)
+		r = stage(bundle_fd, m, s.target_directory, &d);
+	r = r < 0 ? finish_diag(&s, PHASE_FAILED, r, &d) : switch_over(&s);
+	upgrade_state_done(&s);
+	return r;
+}
+
+/* The version in a directory: its core says so after the switch; before it, only the directory's
+ * name is known. */
+static char *version_of(const char *directory)
+{
+	auto_free char *path = path_join(directory, "VERSION"), *text = NULL;
+
+	if (path && file_read_line(path, &text) >= 0)
+		return TAKE_PTR(text);
+	return strdup(path_basename(directory));
+}
+
+int worker_rollback(const char *reason, int fd)
+{
+	struct upgrade_state s = {0};
+	struct diag d = {0};
+	int r;
+
+	report_fd = fd;
+	r = note_origin(&s, &d);
+	if (r >= 0)
+		r = version_linked("previous", &s.target_directory);
+	if (r == -ENOENT)
+		diag_add(&d, r, DIAG_ERROR, NULL, 0, "there is no version before this one");
+	if (r >= 0 && streq(s.target_directory, s.origin_directory))
+		r = diag_add(&d, -EALREADY, DIAG_ERROR, NULL, 0, "the version before is what runs");
+	if (r >= 0 && !(s.target = version_of(s.target_directory)))
+		r = -ENOMEM;
+	if (r < 0) {
+		r = finish_diag(&s, PHASE_FAILED, r, &d);
+	} else {
+		if (!str_is_empty(reason))
+			version_mark_bad(s.origin, reason);
+		r = switch_over(&s);
+	}
+	upgrade_state_done(&s);
+	return r;
+}
+
+int worker_resume(int fd)
+{
+	struct upgrade_state s;
+	struct core_facts f;
+	char boot[ID128_TEXT_MAX] = "";
+	struct id128 id;
+	int r;
+
+	report_fd = fd;
+	r = upgrade_state_load(&s);
+	if (r < 0)
+		log_error_errno(r, "Failed to read how far the last upgrade got: %m");
+	if (r < 0 ||
+	    (s.phase != PHASE_STAGING && s.phase != PHASE_ACTIVATING && s.phase != PHASE_GATING) ||
+	    !s.target || !s.target_directory || !s.origin || !s.origin_directory) {
+		upgrade_state_done(&s);
+		return 0;
+	}
+	if (id128_boot(&id) >= 0)
+		id128_format(&id, boot);
+	if (s.phase == PHASE_STAGING) {
+		finish(&s, PHASE_FAILED, "it was interrupted before anything was changed");
+	} else if (s.boot_id && !streq(s.boot_id, boot)) {
+		/* "current" was not moved, so this boot runs the old version. Whether the new one
+		 * was at fault is not known. */
+		finish(&s, PHASE_ROLLED_BACK,
+		       "the machine was rebooted before the upgrade was committed");
+	} else if (core_facts_get(&f, 10 * USEC_PER_SEC) < 0) {
+		finish(&s, PHASE_FAILED, "it was interrupted, and core does not answer");
+	} else {
+		bool there = streq(f.directory, s.target_directory);
+
+		core_facts_done(&f);
+		if (there || s.phase == PHASE_ACTIVATING)
+			switch_over(&s);
+		else
+			go_back(&s, "core did not stay on it");
+	}
+	upgrade_state_done(&s);
+	return 1;
+}
+
+int worker_boot(void)
+{
+	auto_free char *current = NULL;
+	struct core_facts f;
+	struct diag d = {0};
+	int r;
+
+	if (version_linked("current", &current) < 0)
+		return 0;
+	r = core_facts_get(&f, 30 * USEC_PER_SEC);
+	if (r < 0)
+		return log_error_errno(r, "Core does not answer: %m");
+	if (streq(f.directory, current) && !streq(f.init_version, f.version)) {
+		auto_free char *path = path_join(current, "init");
+		cJSON *p = cJSON_CreateObject();
+
+		json_add_string(p, "path", path);
+		r = core_call("org.sysmaster.Reexec.Init", p, 30 * USEC_PER_SEC, &d);
+		diag_log(&d, "init");
+	}
+	core_facts_done(&f);
+	return r;
+}

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The one door to building, testing, measuring and showing sysmaster. "./build.sh help" lists what it can do.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$top"
+jobs=$(nproc)
+base_version=0.1.0
+
+# verb | arguments | what it does
+verbs=(
+  "deps||install every package that building and testing needs (Debian 12, root)"
+  "build|[PRESET]|configure and build: release (default), debug, asan, fuzz, coverage, analyze"
+  "test|[LABEL]|build and run all tests, or those of one label: style unit oracle fuzz integration vm fleet"
+  "check||formatting, spelling, shell scripts, static analysis"
+  "package|[VERSION]|the .deb packages, into build/package/"
+  "image||the Debian VM image with our package, into build/images/"
+  "run|[--keep]|the whole story: two VMs under our init, a controller, healing, hot upgrade, roll-back"
+  "bench|[NAME]|measure side by side: boot, spawn"
+  "conformance|[SUITE]|systemd's own test data under our core"
+  "chaos|[SECONDS]|fault injection"
+  "fuzz|[SECONDS]|every fuzz target for that long (default 10 each)"
+  "clean||remove build/ but the cache of downloaded images"
+)
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+help() {
+  echo "usage: ./build.sh VERB [ARGUMENT]"
+  echo
+  local row verb arguments text
+  for row in "${verbs[@]}"; do
+    IFS='|' read -r verb arguments text <<<"$row"
+    printf '  %-12s %-10s %s\n' "$verb" "$arguments" "$text"
+  done
+}
+
+# Shows one verb's line and leaves, for "./build.sh VERB --help".
+help_verb() {
+  local row
+  for row in "${verbs[@]}"; do
+    [[ $row == "$1|"* ]] && { IFS='|' read -r verb arguments text <<<"$row"; echo "usage: ./build.sh $verb $arguments"; echo "  $text"; return; }
+  done
+  die "no such verb: $1 (try ./build.sh help)"
+}
+
+packages=(
+  build-essential cmake ninja-build pkg-config git ca-certificates
+  clang clang-format clang-tidy libclang-rt-14-dev valgrind codespell shellcheck
+  libcjson-dev libcunit1-dev liblmdb-dev libseccomp-dev libcap-dev libmount-dev libblkid-dev libkmod-dev
+  libcurl4-openssl-dev libssl-dev libhttp-parser-dev libsqlite3-dev libarchive-dev libyaml-dev libvirt-dev
+  qemu-system-x86 qemu-utils mmdebstrap e2fsprogs genisoimage mtools dosfstools cpio zstd xz-utils
+  curl jq socat minisign dpkg-dev file procps iproute2 systemd openssh-client libvirt-daemon-system
+)
+
+verb_deps() {
+  local missing=() p
+  for p in "${packages[@]}"; do
+    dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null | grep -q '^installed$' || missing+=("$p")
+  done
+  ((${#missing[@]})) || return 0
+  ((EUID == 0)) || die "missing packages, and only root can install them: ${missing[*]}"
+  say "Installing ${#missing[@]} packages"
+  apt-get update -q >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+verb_build() {
+  local preset=${1:-release}
+  verb_deps
+  [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >/dev/null
+  cmake --build "build/$preset" -j "$jobs"
+}
+
+verb_package() {
+  local version=${1:-$base_version}
+  verb_deps
+  say "Packaging $version"
+  cmake --preset release -B build/package-build -DSYSMASTER_VERSION="$version" >/dev/null
+  cmake --build build/package-build -j "$jobs"
+  (cd build/package-build && cpack -G DEB -B "$top/build/package" >/dev/null)
+  ls build/package/*"$version"*.deb
+}
+
+verb_image() {
+  verb_package >/dev/null
+  test/vm/image.sh --name sysmaster --deb build/package/sysmaster_"$base_version"_*.deb
+}
+
+verb_test() {
+  local label=${1:-}
+  verb_build release
+  [[ -z $label || $label == vm || $label == fleet ]] && verb_image
+  if [[ -z $label || $label == unit || $label == fuzz ]]; then
+    # The unit tests run a second time with the address and undefined-behaviour sanitizers.
+    say "Tests under sanitizers"
+    cmake --preset asan >/dev/null
+    cmake --build build/asan -j "$jobs"
+    ctest --test-dir build/asan -L 'unit|fuzz' -j "$jobs" --output-on-failure --no-tests=error
+  fi
+  [[ -z $label || $label == style ]] && verb_check
+  say "Tests"
+  ctest --test-dir build/release ${label:+-L "^$label\$"} -j "$jobs" --output-on-failure --no-tests=error
+}
+
+verb_check() {
+  verb_deps
+  test/style.sh
+}
+
+verb_run() { verb_deps; exec test/demo/run.sh "$@"; }
+
+verb_bench() {
+  local name=${1:-}
+  [[ -n $name ]] || { echo "benchmarks: $(cd test/bench && ls ./*.sh | sed 's,^\./,,; s,\.sh$,,' | tr '\n' ' ')"; return 0; }
+  [[ -x test/bench/$name.sh ]] || die "no such benchmark: $name"
+  verb_image
+  shift
+  test/bench/"$name".sh "$@"
+}
+
+verb_conformance() { echo "conformance: no suite is wired up; the oracle tests (./build.sh test oracle) compare with Debian's systemd tools"; exit 77; }
+verb_chaos() { echo "chaos: no fault injector is there; the fault tests in the integration tier run with ./build.sh test integration"; exit 77; }
+
+verb_fuzz() {
+  local seconds=${1:-10} target name
+  verb_build fuzz
+  for target in $(find build/fuzz -type f -name 'fuzz-*' -executable | sort); do
+    name=${target##*/fuzz-}
+    say "fuzz $name for $seconds s"
+    mkdir -p "build/fuzz-corpus/$name"
+    "$target" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 -print_final_stats=0 \
+      "build/fuzz-corpus/$name" "test/fuzz/corpus/$name" >"build/fuzz-corpus/$name.log" 2>&1 \
+      || { tail -40 "build/fuzz-corpus/$name.log"; die "fuzz $name found something"; }
+  done
+}
+
+verb_clean() { find build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +; }
+
+verb=${1:-help}
+shift || true
+case $verb in
+help | -h | --help) help; exit 0 ;;
+esac
+declare -F "verb_$verb" >/dev/null || die "no such verb: $verb (try ./build.sh help)"
+[[ ${1:-} == --help ]] && { help_verb "$verb"; exit 0; }
+"verb_$verb" "$@"

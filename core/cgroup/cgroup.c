@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cgroup/internal.h"
+
+#include <unistd.h>
+
+/* ---- setting up ---- */
+
+/* Our own cgroup without "/init.scope": on a machine "/", in a container what it was given. */
+static int find_root(char **ret)
+{
+	auto_free char *own = NULL;
+	char *end;
+	int r;
+
+	r = cgroupfs_of_pid(0, &own);
+	if (r < 0)
+		return r;
+	end = str_ends_with(own, "/init.scope") ? strrchr(own, '/') : NULL;
+	if (end)
+		*end = 0;
+	*ret = *own ? TAKE_PTR(own) : strdup("/");
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* Processes in the root would forbid controllers below it (anywhere but in the real root), so init and core have a place of their own. */
+static int enter_init_scope(struct cgroup_manager *cm)
+{
+	auto_free char *scope = path_join(cm->root, "init.scope"), *of_init = NULL;
+	int r;
+
+	if (!scope)
+		return -ENOMEM;
+	r = cgroupfs_create(scope);
+	if (r < 0)
+		return r;
+	r = cgroupfs_attach(scope, getpid());
+	if (r < 0)
+		return r;
+	/* A parent that is not where we were is not our init. */
+	if (getppid() > 0 && cgroupfs_of_pid(getppid(), &of_init) >= 0 && streq(of_init, cm->root))
+		r = cgroupfs_attach(scope, getppid());
+	return r;
+}
+
+static int manager_init(struct manager *m)
+{
+	struct cgroup_manager *cm = m->cgroup_data;
+	auto_free char *controllers = NULL;
+	uint64_t own_max;
+	int r;
+
+	cm->enabled = map_new(MAP_STRING | MAP_OWN_KEYS);
+	if (!cm->enabled)
+		return -ENOMEM;
+	r = find_root(&cm->root);
+	if (r >= 0)
+		r = enter_init_scope(cm);
+	if (r >= 0)
+		r = cgroupfs_read(cm->root, "cgroup.controllers", &controllers);
+	if (r < 0)
+		return r;
+	cm->supported = cgroup_mask_parse(controllers);
+	cm->ram_bytes = (uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE);
+	if (cgroupfs_read_u64(cm->root, "memory.max", &own_max) >= 0)
+		cm->ram_bytes = MIN(cm->ram_bytes, own_max);
+	cm->tasks_limit = cgroup_tasks_limit();
+	return cgroup_events_setup(m);
+}
+
+int cgroup_setup(struct manager *m)
+{
+	struct cgroup_manager *cm = calloc(1, sizeof(*cm));
+	int r;
+
+	if (!cm)
+		return -ENOMEM;
+	cm->inotify_fd = -EBADF;
+	m->cgroup_data = cm;
+	r = manager_init(m);
+	if (r == -ENOMEM) {
+		cgroup_shutdown(m);
+		return r;
+	}
+	if (r < 0) {
+		cgroup_shutdown(m);
+		m->no_cgroup = true;
+		log_warning_errno(r, "No writable cgroup v2 tree, going on without: %m");
+	}
+	return 0;
+}
+
+void cgroup_shutdown(struct manager *m)
+{
+	struct cgroup_manager *cm = cgroup_manager_of(m);
+
+	if (!cm)
+		return;
+	cgroup_events_shutdown(m);
+	map_free(cm->enabled);
+	free(cm->root);
+	free(cm);
+	m->cgroup_data = NULL;
+}
+
+const char *cgroup_root(const struct manager *m)
+{
+	const struct cgroup_manager *cm = cgroup_manager_of(m);
+
+	return cm && cm->root ? cm->root : "/";
+}
+
+/* ---- paths ---- */
+
+/* "a-b.slice" is /a.slice/a-b.slice. */
+static int slice_path(const struct manager *m, const char *slice, char **ret)
+{
+	auto_free char *parent = NULL, *above = NULL;
+	int r;
+
+	if (streq(slice, "-.slice")) {
+		*ret = strdup(cgroup_root(m));
+		return *ret ? 0 : -ENOMEM;
+	}
+	r = slice_parent(slice, &parent);
+	if (r >= 0)
+		r = slice_path(m, parent ?: "-.slice", &above);
+	if (r < 0)
+		return r;
+	*ret = path_join(above, slice);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int cgroup_path_for(const struct unit *u, char **ret)
+{
+	const struct cgroup_settings *s = u->file ? u->file->cgroup : NULL;
+	const struct unit *slice = unit_slice(u);
+	auto_free char *above = NULL;
+	int r;
+
+	if (u->ops->type == UNIT_SLICE)
+		return slice_path(u->manager, u->id, ret);
+	if (!s) {
+		*ret = NULL;
+		return 0;
+	}
+	if (streq(u->id, "init.scope"))
+		above = strdup(cgroup_root(u->manager));
+	else
+		r = slice_path(u->manager, slice ? slice->id : s->slice ?: "system.slice", &above);
+	if (!above)
+		return streq(u->id, "init.scope") ? -ENOMEM : r;
+	*ret = path_join(above, u->id);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* ---- life of one cgroup ---- */
+
+static struct cgroup_unit *unit_data(struct unit *u)
+{
+	struct cgroup_unit *cu = u->cgroup_data;
+
+	if (!cu && (cu = calloc(1, sizeof(*cu)))) {
+		cu->events_watch = cu->memory_watch = -1;
+		u->cgroup_data = cu;
+	}
+	return cu;
+}
+
+static int realize_slices(struct unit *u)
+{
+	struct unit *slice = unit_slice(u);
+
+	return slice ? cgroup_realize(slice) : 0;
+}
+
+int cgroup_realize(struct unit *u)
+{
+	const struct cgroup_settings *s = u->file ? u->file->cgroup : NULL;
+	struct cgroup_unit *cu = u->cgroup_data;
+	unsigned wanted, delegated;
+	int r, created;
+
+	if (u->manager->no_cgroup || (cu && cu->realized))
+		return 0;
+	cu = unit_data(u);
+	if (!cu)
+		return -ENOMEM;
+	r = realize_slices(u);
+	if (r < 0)
+		return r;
+	if (!u->cgroup) {
+		auto_free char *path = NULL;
+
+		r = cgroup_path_for(u, &path);
+		if (r >= 0 && path)
+			r = unit_set_cgroup(u, path);
+		if (r < 0 || !path)
+			return r;
+	}
+	wanted = cgroup_mask_wanted(s);
+	delegated = cgroup_mask_delegated(s);
+	/* The controllers first: a cgroup that is born with them need not be changed. A parent that is no unit is made on the way. */
+	r = cgroup_controllers_enable(u->manager, u->cgroup, wanted | delegated);
+	created = cgroupfs_create(u->cgroup);
+	if (created < 0)
+		return created;
+	if (r == -ENOENT)
+		r = cgroup_controllers_enable(u->manager, u->cgroup, wanted | delegated);
+	/* Limits that cannot be had do not keep a unit from running. */
+	if (r < 0)
+		log_unit_errno(LOG_WARNING, u->id, r, "Failed to enable cgroup controllers: %m");
+	cu->delegated = s && s->delegate;
+	cu->realized = true;
+	if (s)
+		(void) cgroup_attributes_write(u, s, false);
+	return cgroup_watch(u, (wanted | delegated) & CGROUP_MASK(CGROUP_MEMORY));
+}
+
+int cgroup_adopt(struct unit *u)
+{
+	const struct cgroup_settings *s = u->file ? u->file->cgroup : NULL;
+	auto_free char *path = NULL;
+	struct cgroup_unit *cu;
+	int r;
+
+	if (u->manager->no_cgroup || !u->cgroup)
+		return 0;
+	path = cgroupfs_path(u->cgroup, NULL);
+	if (!path || access(path, F_OK) < 0)
+		return path ? 0 : -ENOMEM;
+	cu = unit_data(u);
+	if (!cu)
+		return -ENOMEM;
+	/* Its limits are as they were; what is on in the parents is found out again when something else is wanted. */
+	cu->delegated = s && s->delegate;
+	cu->realized = true;
+	r = cgroup_watch(u, true);
+	return r < 0 ? r : 1;
+}
+
+int cgroup_apply(struct unit *u)
+{
+	const struct cgroup_settings *s = u->file ? u->file->cgroup : NULL;
+	const struct cgroup_unit *cu = u->cgroup_data;
+	unsigned mask;
+	int r;
+
+	if (u->manager->no_cgroup || !s || !u->cgroup || !cu || !cu->realized)
+		return 0;
+	mask = cgroup_mask_wanted(s) | cgroup_mask_delegated(s);
+	r = cgroup_controllers_enable(u->manager, u->cgroup, mask);
+	if (r < 0)
+		return r;
+	r = cgroup_attributes_write(u, s, true);
+	return r < 0 ? r : cgroup_watch(u, mask & CGROUP_MASK(CGROUP_MEMORY));
+}
+
+int cgroup_open(struct unit *u, bool control)
+{
+	const struct cgroup_unit *cu;
+	auto_free char *child = NULL;
+	int r;
+
+	r = cgroup_realize(u);
+	if (r < 0)
+		return r;
+	if (u->manager->no_cgroup || !u->cgroup)
+		return -ENODEV;
+	cu = u->cgroup_data;
+	/* A delegated cgroup may have controllers on by now, and then no process may live in it directly. */
+	if (!control || !cu->delegated)
+		return cgroupfs_open_dir(u->cgroup);
+	child = path_join(u->cgroup, ".control");
+	if (!child)
+		return -ENOMEM;
+	r = cgroupfs_create(child);
+	return r < 0 ? r : cgroupfs_open_dir(child);
+}
+
+void cgroup_release(struct unit *u)
+{
+	struct cgroup_unit *cu = u->cgroup_data;
+	int r = 0;
+
+	if (u->cgroup && !u->manager->no_cgroup) {
+		if (cu)
+			cgroup_unwatch(u);
+		r = cgroupfs_is_populated(u->cgroup) > 0 ? -EBUSY : cgroupfs_remove(u->cgroup);
+		if (r == -EBUSY) {
+			/* Somebody is left: it stays ours, so that the last one's end is heard. */
+			if (cu && cu->realized)
+				(void) cgroup_watch(u, false);
+			return;
+		}
+		if (r < 0 && r != -ENOENT)
+			log_unit_errno(LOG_DEBUG, u->id, r, "Failed to remove cgroup \"%s\": %m", u->cgroup);
+		cgroup_controllers_forget(u->manager, u->cgroup);
+		(void) unit_set_cgroup(u, NULL);
+	}
+	free(cu);
+	u->cgroup_data = NULL;
+}
+
+void cgroup_forget(struct unit *u)
+{
+	if (u->cgroup_data && cgroup_manager_of(u->manager))
+		cgroup_unwatch(u);
+	free(u->cgroup_data);
+	u->cgroup_data = NULL;
+}
+
+int cgroup_is_empty(const struct unit *u)
+{
+	int r;
+
+	if (!u->cgroup || u->manager->no_cgroup)
+		return 1;
+	r = cgroupfs_is_populated(u->cgroup);
+	return r < 0 ? r : r == 0;
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One inotify descriptor hears of cgroup.events and memory.events of all units. An event is a hint: what is believed is the file's content at
+ * the time it is handled, and the handler runs after those of exits (lower priority), so a type knows its main process's fate first.
+ */
+#include "cgroup/internal.h"
+
+#include <sys/inotify.h>
+
+#define EVENTS_PRIORITY 10
+
+static void watch_remove(struct cgroup_manager *cm, int *wd)
+{
+	if (*wd < 0)
+		return;
+	(void) map_remove(cm->watches, (const void *) (intptr_t) *wd);
+	/* EINVAL: the cgroup went away and took its watch along. */
+	(void) inotify_rm_watch(cm->inotify_fd, *wd);
+	*wd = -1;
+}
+
+static int watch_add(struct cgroup_manager *cm, struct unit *u, const char *attribute, int *ret)
+{
+	auto_free char *path = cgroupfs_path(u->cgroup, attribute);
+	int wd, r;
+
+	if (!path)
+		return -ENOMEM;
+	wd = inotify_add_watch(cm->inotify_fd, path, IN_MODIFY);
+	if (wd < 0)
+		return -errno;
+	r = map_put(cm->watches, (const void *) (intptr_t) wd, u);
+	if (r < 0) {
+		(void) inotify_rm_watch(cm->inotify_fd, wd);
+		return r;
+	}
+	*ret = wd;
+	return 0;
+}
+
+int cgroup_watch(struct unit *u, bool memory)
+{
+	struct cgroup_manager *cm = cgroup_manager_of(u->manager);
+	struct cgroup_unit *cu = u->cgroup_data;
+	int r = 0;
+
+	if (cm->inotify_fd < 0)
+		return 0;
+	if (cu->events_watch < 0)
+		r = watch_add(cm, u, "cgroup.events", &cu->events_watch);
+	if (r >= 0 && memory && cu->memory_watch < 0) {
+		r = watch_add(cm, u, "memory.events", &cu->memory_watch);
+		if (r >= 0 && cgroupfs_read_key(u->cgroup, "memory.events", "oom_kill", &cu->oom_kills) < 0)
+			cu->oom_kills = 0;
+		/* Turned on by delegation or a sibling, or not at all: both are fine. */
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+void cgroup_unwatch(struct unit *u)
+{
+	struct cgroup_manager *cm = cgroup_manager_of(u->manager);
+	struct cgroup_unit *cu = u->cgroup_data;
+
+	if (!cm || !cu)
+		return;
+	watch_remove(cm, &cu->events_watch);
+	watch_remove(cm, &cu->memory_watch);
+}
+
+static void check_oom(struct unit *u, struct cgroup_unit *cu)
+{
+	uint64_t kills;
+
+	if (cgroupfs_read_key(u->cgroup, "memory.events", "oom_kill", &kills) < 0 || kills <= cu->oom_kills)
+		return;
+	cu->oom_kills = kills;
+	log_unit(LOG_NOTICE, u->id, "A process of \"%s\" was killed by the OOM killer", u->id);
+	if (u->ops->on_oom)
+		u->ops->on_oom(u);
+}
+
+static void handle_event(struct cgroup_manager *cm, const struct inotify_event *e)
+{
+	struct unit *u = map_get(cm->watches, (const void *) (intptr_t) e->wd);
+	struct cgroup_unit *cu = u ? u->cgroup_data : NULL;
+
+	if (!cu || !u->cgroup)
+		return;
+	if (e->mask & IN_IGNORED) {
+		(void) map_remove(cm->watches, (const void *) (intptr_t) e->wd);
+		if (cu->events_watch == e->wd)
+			cu->events_watch = -1;
+		if (cu->memory_watch == e->wd)
+			cu->memory_watch = -1;
+		return;
+	}
+	if (e->wd == cu->memory_watch)
+		check_oom(u, cu);
+	else if (e->wd == cu->events_watch && u->ops->on_cgroup_empty && cgroupfs_is_populated(u->cgroup) == 0)
+		u->ops->on_cgroup_empty(u);
+}
+
+/* Events were lost: every watched unit is looked at. */
+static void check_all(struct cgroup_manager *cm)
+{
+	struct unit *u;
+
+	MAP_FOREACH(u, cm->watches) {
+		struct cgroup_unit *cu = u->cgroup_data;
+
+		if (!cu || !u->cgroup)
+			continue;
+		if (cu->memory_watch >= 0)
+			check_oom(u, cu);
+		if (u->ops->on_cgroup_empty && cgroupfs_is_populated(u->cgroup) == 0)
+			u->ops->on_cgroup_empty(u);
+	}
+}
+
+static int on_inotify(struct source *s _unused_, int fd, uint32_t revents _unused_, void *userdata)
+{
+	struct cgroup_manager *cm = userdata;
+	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n = read(fd, buffer, sizeof(buffer));
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	for (char *p = buffer; p + sizeof(struct inotify_event) <= buffer + n;) {
+		const struct inotify_event *e = (const void *) p;
+
+		if (e->mask & IN_Q_OVERFLOW)
+			check_all(cm);
+		else
+			handle_event(cm, e);
+		p += sizeof(*e) + e->len;
+	}
+	return 0;
+}
+
+int cgroup_events_setup(struct manager *m)
+{
+	struct cgroup_manager *cm = cgroup_manager_of(m);
+	int r;
+
+	cm->watches = map_new(MAP_POINTER);
+	if (!cm->watches)
+		return -ENOMEM;
+	cm->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (cm->inotify_fd < 0)
+		return -errno;
+	r = loop_add_io(m->loop, cm->inotify_fd, EPOLLIN, "cgroup events", on_inotify, cm, &cm->source);
+	if (r >= 0)
+		source_set_priority(cm->source, EVENTS_PRIORITY);
+	return r;
+}
+
+void cgroup_events_shutdown(struct manager *m)
+{
+	struct cgroup_manager *cm = cgroup_manager_of(m);
+
+	cm->source = source_free(cm->source);
+	cm->inotify_fd = fd_close(cm->inotify_fd);
+	cm->watches = map_free(cm->watches);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * core.h - core's own program: what ties the rooms together. Nothing imports it.
+ *
+ *	main.c        arguments
+ *	self-check.c  --self-check: can this binary read the state of the one that runs?
+ *	crash.c       a note in the kernel's log when core dies of a fault
+ *	boot.c        the machine's own set-up before units: directories, loopback, environment
+ *	options.c     what the kernel's command line says
+ *	generators.c  the boot agent and the generators, as processes with a deadline
+ *	startup.c     the order of things: first boot or a successor that takes over
+ *	hooks.c       the manager's and init's callbacks
+ *	power.c       power signals, emergency actions
+ *	reload.c      generators, then manager_reload()
+ *	report.c      what people read while jobs finish
+ */
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/host.h"
+#include "state/state.h"
+
+#define CORE_RUNTIME_DIR "/run/sysmaster"
+#define CORE_STATE_DIR	 "/run/sysmaster/state"
+#define CORE_BOOTED	 "/run/sysmaster/booted"
+
+struct helper_run;
+
+struct core {
+	struct loop *loop;
+	struct link *link;
+	struct store *store;
+	struct state *state;
+	struct manager *manager;
+	char *directory; /* of this version's programs */
+	char *runtime_dir;
+	bool safe_mode, container, first; /* first: of this boot, nothing to take over */
+	bool needs_boot;		  /* generators and the default target are still to come */
+	bool booted_soon;		  /* write CORE_BOOTED once the boot transaction is stored */
+	bool show_status, adopting;
+	char *target; /* from the kernel's command line, or NULL */
+	char **mask, **wants;
+	struct helper_run *boot_agent, *generators;
+	struct reload_request *reload;
+	usec_t start_usec;
+	struct { enum emergency_action action; usec_t at; } last_emergency;
+};
+
+/* main.c */
+extern const char core_version[];
+
+/* self-check.c */
+int self_check(const char *state_dir);
+
+/* crash.c */
+void crash_setup(void);
+
+/* boot.c */
+int boot_directory(char **ret);		     /* of /proc/self/exe */
+int boot_runtime(const struct core *c);	     /* directories, the symlink "current" */
+void boot_limits(void);
+void boot_loopback(void);
+int boot_environment(char ***ret);
+
+/* options.c */
+int options_read(struct core *c);
+void options_write_units(const struct core *c); /* systemd.mask=, systemd.wants= as generator output */
+
+/* generators.c: @done is called once, from the loop */
+typedef void (*helper_done_fn)(struct core *c);
+int boot_agent_run(struct core *c, helper_done_fn done);
+int generators_run(struct core *c, helper_done_fn done);
+void helpers_stop(struct core *c);
+
+/* startup.c */
+int core_run(bool safe_mode);
+
+/* hooks.c */
+extern const struct manager_hooks core_hooks;
+extern const struct link_handlers core_link_handlers;
+
+/* power.c */
+void power_signal(struct core *c, int signo);
+void power_emergency(struct core *c, enum emergency_action a, int exit_status, const char *argument, const char *reason);
+
+/* reload.c */
+int core_reload(struct core *c); /* by signal: findings go to the log */
+int core_reload_api(struct manager *m, bool dry_run, void (*done)(int r, const struct reload_plan *plan, const struct diag *d, void *userdata),
+		    void *userdata);
+
+/* report.c */
+void report_job(struct core *c, const struct job *j, enum job_result result);
+void report_unit(struct core *c, const struct unit *u, enum unit_active_state old, enum unit_active_state new);
+void report_console(struct core *c, const char *tag, const char *fmt, ...) _printf_(3, 4);

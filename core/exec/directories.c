@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What core-exec made for one activation of a unit goes when the unit is dead. */
+#include "exec/exec-internal.h"
+
+#include "exec/clone.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#define TRASH_DIR "trash"
+
+/*
+ * Trees can be large, and core does not wait: a tree is renamed, so that its name is free at once, and a core-exec of init's removes it. An empty
+ * directory, the usual case, goes without.
+ */
+static int tree_remove(struct manager *m, const char *path, bool in_place)
+{
+	const struct exec_manager *x = m->exec_data;
+	static unsigned serial;
+	auto_free char *trash = NULL, *trash_dir = NULL;
+	const char *victim = path;
+	char *environment[] = { NULL };
+	int pidfd = -EBADF;
+	pid_t pid;
+
+	if (rmdir(path) >= 0 || errno == ENOENT)
+		return 0;
+	if (errno == ENOTDIR)
+		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+	if (!in_place) {
+		trash_dir = path_join(m->runtime_dir ?: "/run/sysmaster", TRASH_DIR);
+		trash = trash_dir ? str_printf("%s/%d-%u", trash_dir, (int) getpid(), ++serial) : NULL;
+		if (!trash)
+			return -ENOMEM;
+		if (mkdir_p(trash_dir, 0700) < 0 || rename(path, trash) < 0)
+			return rm_rf(path); /* on another file system: then at once */
+		victim = trash;
+	}
+	if (x) {
+		char *argv[] = { (char *) EXEC_PROGRAM, (char *) "--remove", (char *) victim, NULL };
+		struct spawn_request q = { .program_fd = x->program_fd, .argv = argv, .environment = environment, .cgroup_fd = -EBADF,
+					   .flags = SPAWN_SIBLING };
+
+		pid = spawn(&q, &pidfd, NULL);
+		if (pid > 0) {
+			fd_close(pidfd);
+			return 0;
+		}
+	}
+	return rm_rf(victim);
+}
+
+static void remove_runtime(struct unit *u, const struct exec_settings *s)
+{
+	STRV_FOREACH(entry, s->directories[EXEC_DIRECTORY_RUNTIME].paths) {
+		auto_free char *name = strdup(*entry), *path = NULL;
+		char *rest = NULL, *links;
+		int r;
+
+		if (!name)
+			return;
+		links = strchr(name, ':');
+		if (links)
+			*links++ = 0;
+		path = path_join("/run", name);
+		r = path ? tree_remove(u->manager, path, false) : -ENOMEM;
+		if (r < 0)
+			log_unit_errno(LOG_WARNING, u->id, r, "Failed to remove \"%s\": %m", path ?: name);
+		for (char *l = links ? strtok_r(links, ":", &rest) : NULL; l; l = strtok_r(NULL, ":", &rest)) {
+			auto_free char *symlink_path = path_join("/run", l);
+
+			if (symlink_path)
+				(void) unlink(symlink_path);
+		}
+	}
+}
+
+static void remove_private_tmp(struct unit *u)
+{
+	static const char *const places[] = { "/tmp", "/var/tmp" };
+	const struct exec_manager *x = u->manager->exec_data;
+	char invocation[ID128_TEXT_MAX];
+	auto_free char *name = NULL;
+
+	if (!x || id128_is_null(&u->invocation_id) ||
+	    exec_private_tmp_name(x->boot_id, u->id, id128_format(&u->invocation_id, invocation), &name) < 0)
+		return;
+	/* The name is used once, so that nothing has to make room for it. */
+	for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+		auto_free char *path = path_join(places[i], name);
+
+		if (path && access(path, F_OK) >= 0)
+			(void) tree_remove(u->manager, path, true);
+	}
+}
+
+static void remove_credentials(struct unit *u)
+{
+	auto_free char *path = path_join("/run/credentials", u->id);
+
+	if (!path)
+		return;
+	(void) umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	(void) tree_remove(u->manager, path, false);
+}
+
+/* The number is free again, if it was this name's. */
+static void release_dynamic_user(const struct exec_settings *s)
+{
+	auto_free char *direct = str_printf("/run/systemd/dynamic-uid/direct:%s", s->user), *path = NULL;
+	char number[16];
+	ssize_t n;
+
+	n = direct ? readlink(direct, number, sizeof(number) - 1) : -1;
+	if (n <= 0)
+		return;
+	number[n] = 0;
+	path = path_join("/run/systemd/dynamic-uid", number);
+	if (path && !strchr(number, '/'))
+		(void) unlink(path);
+	(void) unlink(direct);
+}
+
+int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool restarting)
+{
+	enum exec_preserve keep = s->runtime_directory_preserve;
+
+	if (keep == EXEC_PRESERVE_NO || (keep == EXEC_PRESERVE_RESTART && !restarting))
+		remove_runtime(u, s);
+	if (s->private_tmp)
+		remove_private_tmp(u);
+	if (strv_length(s->load_credentials) > 0 || strv_length(s->set_credentials) > 0)
+		remove_credentials(u);
+	if (s->dynamic_user && s->user && !restarting)
+		release_dynamic_user(s);
+	return 0;
+}

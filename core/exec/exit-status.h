@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* exit-status.h - the numbers with which core-exec says which step failed; as in systemd.exec(5), "Process exit codes". */
+#pragma once
+
+#include "exec/exec.h"
+
+/* clang-format off */
+#define EXEC_STATUSES(X) \
+	X(CHDIR, 200) X(NICE, 201) X(FDS, 202) X(EXEC, 203) X(MEMORY, 204) X(LIMITS, 205) X(OOM_ADJUST, 206) X(SIGNAL_MASK, 207) \
+	X(STDIN, 208) X(STDOUT, 209) X(CHROOT, 210) X(IOPRIO, 211) X(TIMERSLACK, 212) X(SECUREBITS, 213) X(SETSCHEDULER, 214) \
+	X(CPUAFFINITY, 215) X(GROUP, 216) X(USER, 217) X(CAPABILITIES, 218) X(CGROUP, 219) X(SETSID, 220) X(CONFIRM, 221) X(STDERR, 222) \
+	X(PAM, 224) X(NETWORK, 225) X(NAMESPACE, 226) X(NO_NEW_PRIVILEGES, 227) X(SECCOMP, 228) X(SELINUX_CONTEXT, 229) \
+	X(PERSONALITY, 230) X(APPARMOR, 231) X(ADDRESS_FAMILIES, 232) X(RUNTIME_DIRECTORY, 233) X(CHOWN, 235) \
+	X(SMACK_PROCESS_LABEL, 236) X(KEYRING, 237) X(STATE_DIRECTORY, 238) X(CACHE_DIRECTORY, 239) X(LOGS_DIRECTORY, 240) \
+	X(CONFIGURATION_DIRECTORY, 241) X(NUMA_POLICY, 242) X(CREDENTIALS, 243) X(BPF, 244)
+/* clang-format on */
+
+enum exec_status {
+#define X(name, number) EXIT_##name = number,
+	EXEC_STATUSES(X)
+#undef X
+};

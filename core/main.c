@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* core: the manager of units, started and watched by init. See core.h for the order of things. */
+#include "core.h"
+
+#include <stdio.h>
+
+#ifndef SYSMASTER_VERSION
+#define SYSMASTER_VERSION "0"
+#endif
+const char core_version[] = SYSMASTER_VERSION;
+
+static int usage(void)
+{
+	printf("core [--safe-mode]             started by init, never by hand\n"
+	       "core --self-check [DIRECTORY]  reads the state of the running core; 0 if this one could go on from it\n"
+	       "core --version\n");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	bool safe_mode = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (streq(argv[i], "--self-check"))
+			return self_check(argv[i + 1] ? argv[i + 1] : CORE_STATE_DIR);
+		if (streq(argv[i], "--version")) {
+			printf("%s\n", core_version);
+			return 0;
+		}
+		if (streq(argv[i], "--help"))
+			return usage();
+		if (!streq(argv[i], "--safe-mode")) {
+			fprintf(stderr, "core: unknown option \"%s\"\n", argv[i]);
+			return 2;
+		}
+		safe_mode = true;
+	}
+	return core_run(safe_mode);
+}

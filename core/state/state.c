@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "state/state-internal.h"
+
+#include <stdio.h>
+
+static int on_retry(struct source *s _unused_, usec_t deadline _unused_, void *userdata)
+{
+	state_flush(userdata);
+	return 0;
+}
+
+int state_new(struct manager *m, struct store *s, struct link *k, struct state **ret)
+{
+	struct state *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	t->manager = m;
+	t->store = s;
+	t->link = k;
+	t->dirty = map_new(MAP_POINTER);
+	r = t->dirty ? loop_add_time(m->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT, "state retry", on_retry, t,
+				     &t->retry)
+		     : -ENOMEM;
+	if (r < 0) {
+		state_free(t);
+		return r;
+	}
+	m->state_data = t;
+	*ret = t;
+	return 0;
+}
+
+struct state *state_free(struct state *t)
+{
+	if (!t)
+		return NULL;
+	if (t->manager->state_data == t)
+		t->manager->state_data = NULL;
+	source_free(t->retry);
+	map_free(t->dirty);
+	free(t);
+	return NULL;
+}
+
+/* 0, or why this unit's record could not be queued. */
+static int unit_queue(struct state *t, const struct unit *u)
+{
+	auto_strbuf struct strbuf b = { .max = RECORD_SIZE_MAX };
+	auto_free char *key = str_printf(STATE_UNIT_PREFIX "%s", u->id);
+	int r;
+
+	if (!key)
+		return -ENOMEM;
+	r = unit_record(u, &b);
+	if (r >= 0)
+		r = b.error;
+	return r < 0 ? r : store_put(t->store, key, b.data ?: "", b.size);
+}
+
+/* Says that the store fails and that it works again, once each; keeps trying while it fails. */
+static void state_report(struct state *t, int error)
+{
+	if (error < 0 && !t->failing)
+		log_error_errno(error, "Failed to store the state of units, keeping it in memory: %m");
+	else if (error >= 0 && t->failing)
+		log_notice("The state of units can be stored again");
+	t->failing = error < 0;
+	(void) source_set_time(t->retry, error < 0 ? usec_add(now(CLOCK_BOOTTIME), STATE_RETRY_USEC) : USEC_INFINITY);
+}
+
+void state_unit_save(struct state *t, struct unit *u, bool now)
+{
+	int r;
+
+	/* Only names that a unit can be found by again are worth a record. */
+	if (!u->id || u->load_state == LOAD_MERGED)
+		return;
+	if (!now) {
+		r = map_put(t->dirty, u, u);
+		if (r >= 0)
+			return;
+	}
+	(void) map_remove(t->dirty, u);
+	r = unit_queue(t, u);
+	if (r >= 0)
+		r = store_flush(t->store);
+	if (r < 0 || t->failing)
+		state_report(t, r);
+}
+
+void state_unit_forget(struct state *t, struct unit *u)
+{
+	auto_free char *key = NULL;
+
+	(void) map_remove(t->dirty, u);
+	if (!u->id)
+		return;
+	key = str_printf(STATE_UNIT_PREFIX "%s", u->id);
+	/* A record too many is found wrong and dropped at the next restore. */
+	if (key)
+		(void) store_delete(t->store, key);
+}
+
+void state_manager_save(struct state *t)
+{
+	auto_strbuf struct strbuf b = { .max = RECORD_SIZE_MAX };
+	const struct manager *m = t->manager;
+
+	record_begin(&b);
+	record_add_u64(&b, "last-job-id", m->last_job_id);
+	record_add_strv(&b, "environment", m->environment);
+	record_add_stamp(&b, "started", &m->started);
+	record_add_stamp(&b, "generators-done", &m->generators_done);
+	record_add_stamp(&b, "units-loaded", &m->units_loaded);
+	record_add_stamp(&b, "default-target-reached", &m->default_target_reached);
+	record_add_stamp(&b, "finished", &m->finished);
+	record_add_bool(&b, "stopping", m->is_stopping);
+	if (b.error >= 0)
+		(void) store_put(t->store, STATE_MANAGER_KEY, b.data, b.size);
+}
+
+void state_exit_handled(struct state *t, uint64_t number)
+{
+	t->exits_handled = MAX(t->exits_handled, number);
+	/* Told again, since init did not hear that it is stored. */
+	if (number <= t->exits_stored && t->link)
+		link_ack(t->link, number);
+}
+
+bool state_exit_is_known(const struct state *t, uint64_t number)
+{
+	return number <= t->exits_stored;
+}
+
+void state_flush(struct state *t)
+{
+	struct unit *u;
+	int r = 0, queued;
+
+	MAP_FOREACH(u, t->dirty) {
+		queued = unit_queue(t, u);
+		if (queued < 0)
+			r = queued;
+		else
+			(void) map_remove(t->dirty, u);
+	}
+	if (map_size(t->dirty) == 0)
+		map_clear(t->dirty);
+	if (r >= 0 && t->exits_handled > t->exits_stored) {
+		char text[24];
+		int n = snprintf(text, sizeof(text), "%llu", (unsigned long long) t->exits_handled);
+
+		r = store_put(t->store, STATE_EXITS_KEY, text, (size_t) n);
+	}
+	if (r >= 0)
+		r = store_flush(t->store);
+	if (r < 0 || t->failing)
+		state_report(t, r);
+	if (r < 0 || t->exits_handled <= t->exits_stored)
+		return;
+	t->exits_stored = t->exits_handled;
+	if (t->link)
+		link_ack(t->link, t->exits_stored);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "state/store-internal.h"
+
+#include <setjmp.h>
+#include <signal.h>
+
+/* The state of the walk under guard. Statics, since locals do not survive siglongjmp. */
+static struct {
+	sigjmp_buf jump;
+	volatile sig_atomic_t active;
+	struct store_record *readable;
+	MDB_txn *txn;
+	MDB_cursor *cursor;
+} guard;
+
+struct store_record *store_record_free(struct store_record *list)
+{
+	while (list) {
+		struct store_record *next = list->next;
+
+		free(list->key);
+		free(list);
+		list = next;
+	}
+	return NULL;
+}
+
+static uint32_t crc_add(uint32_t crc, const void *data, size_t size)
+{
+	/* clang-format off */
+	static const uint32_t table[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
+	/* clang-format on */
+	const uint8_t *p = data;
+
+	for (size_t i = 0; i < size; i++) {
+		crc = table[(crc ^ p[i]) & 15] ^ (crc >> 4);
+		crc = table[(crc ^ (p[i] >> 4)) & 15] ^ (crc >> 4);
+	}
+	return crc;
+}
+
+uint32_t store_checksum(const char *key, size_t key_size, const char *data, size_t size)
+{
+	return ~crc_add(crc_add(0xffffffff, key, key_size), data, size);
+}
+
+bool store_value_valid(const MDB_val *key, const MDB_val *value)
+{
+	uint32_t sum;
+
+	if (key->mv_size == 0 || key->mv_size > STORE_KEY_MAX || value->mv_size < sizeof(sum) ||
+	    value->mv_size > STORE_DATA_MAX + sizeof(sum))
+		return false;
+	memcpy(&sum, value->mv_data, sizeof(sum));
+	return sum == store_checksum(key->mv_data, key->mv_size,
+				     (const char *) value->mv_data + sizeof(sum),
+				     value->mv_size - sizeof(sum));
+}
+
+static int keep_record(const MDB_val *key, const MDB_val *value)
+{
+	size_t size = value->mv_size - sizeof(uint32_t);
+	struct store_record *r = malloc(sizeof(*r) + size);
+
+	if (!r)
+		return -ENOMEM;
+	r->key = strndup(key->mv_data, key->mv_size);
+	if (!r->key) {
+		free(r);
+		return -ENOMEM;
+	}
+	r->size = size;
+	memcpy(r->data, (const char *) value->mv_data + sizeof(uint32_t), size);
+	r->next = guard.readable;
+	guard.readable = r;
+	return 0;
+}
+
+/* Touches every byte of every record. */
+static int walk(MDB_env *env, MDB_dbi dbi)
+{
+	MDB_val key, value;
+	int r, damaged = 0;
+	size_t n = 0;
+
+	if (mdb_txn_begin(env, NULL, MDB_RDONLY, &guard.txn) != 0 || mdb_cursor_open(guard.txn, dbi, &guard.cursor) != 0)
+		return -EBADMSG;
+	while ((r = mdb_cursor_get(guard.cursor, &key, &value, MDB_NEXT)) == 0 && ++n <= STORE_RECORD_MAX) {
+		if (!store_value_valid(&key, &value))
+			damaged = -EBADMSG;
+		else if (keep_record(&key, &value) < 0)
+			break;
+	}
+	return r == MDB_NOTFOUND ? damaged : -EBADMSG;
+}
+
+static void guard_fault(int sig)
+{
+	if (guard.active)
+		siglongjmp(guard.jump, sig);
+	/* Not ours: the default action ends the process when the instruction is tried again. */
+	signal(sig, SIG_DFL);
+}
+
+static void guard_assert(MDB_env *env _unused_, const char *msg _unused_)
+{
+	siglongjmp(guard.jump, SIGABRT);
+}
+
+static int walk_guarded(MDB_env *env, MDB_dbi dbi)
+{
+	static const int signals[] = { SIGBUS, SIGSEGV, SIGFPE };
+	struct sigaction old[ELEMENTSOF(signals)], sa = { .sa_handler = guard_fault };
+	int r;
+
+	for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+		sigaction(signals[i], &sa, &old[i]);
+	mdb_env_set_assert(env, guard_assert);
+	if (sigsetjmp(guard.jump, 1) == 0) {
+		guard.active = 1;
+		r = walk(env, dbi);
+	} else {
+		r = -EBADMSG;
+	}
+	guard.active = 0;
+	/* Closing looks at LMDB's own memory, not at pages. */
+	if (guard.cursor)
+		mdb_cursor_close(guard.cursor);
+	if (guard.txn)
+		mdb_txn_abort(guard.txn);
+	guard.cursor = NULL;
+	guard.txn = NULL;
+	for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+		sigaction(signals[i], &old[i], NULL);
+	return r;
+}
+
+int store_records(MDB_env *env, MDB_dbi dbi, struct store_record **ret)
+{
+	int r;
+
+	guard.readable = NULL;
+	r = walk_guarded(env, dbi);
+	*ret = TAKE_PTR(guard.readable);
+	return r;
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "state/state.h"
+#include "state/store-internal.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* One queued change; data NULL: a deletion. */
+struct pending {
+	char *key, *data;
+	size_t size;
+};
+
+struct store {
+	MDB_env *env;
+	MDB_dbi dbi;
+	struct map *queue; /* key -> struct pending, whose own key it is */
+	uint64_t savepoints, bytes;
+	bool iterating;
+};
+
+int store_error(int r)
+{
+	switch (r) {
+	case 0:
+		return 0;
+	/* LMDB reports a short write of a full file system as EIO. */
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL:
+	case EIO:
+	case EDQUOT:
+		return -ENOSPC;
+	case MDB_NOTFOUND:
+		return -ENOENT;
+	case MDB_BAD_VALSIZE:
+		return -EINVAL;
+	default:
+		return r > 0 ? -r : -EBADMSG;
+	}
+}
+
+static void pending_free(struct pending *p)
+{
+	free(p->key);
+	free(p->data);
+	free(p);
+}
+
+static void queue_clear(struct store *s)
+{
+	struct pending *p;
+
+	MAP_FOREACH(p, s->queue)
+		pending_free(p);
+	map_clear(s->queue);
+}
+
+static int env_open(const char *path, unsigned flags, MDB_env **ret_env, MDB_dbi *ret_dbi)
+{
+	MDB_env *env;
+	MDB_txn *txn;
+	int r;
+
+	r = mdb_env_create(&env);
+	if (r != 0)
+		return store_error(r);
+	r = mdb_env_set_mapsize(env, STORE_MAP_SIZE);
+	if (r == 0)
+		r = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK | MDB_NORDAHEAD | flags, 0600);
+	if (r == 0)
+		r = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+	if (r == 0) {
+		r = mdb_dbi_open(txn, NULL, 0, ret_dbi);
+		if (r == 0)
+			r = mdb_txn_commit(txn);
+		else
+			mdb_txn_abort(txn);
+	}
+	if (r != 0) {
+		mdb_env_close(env);
+		return store_error(r);
+	}
+	*ret_env = env;
+	return 0;
+}
+
+/* What the core before us left. 0, also if there was nothing; -EBADMSG: some of it cannot be read. */
+static int read_old(const char *path, struct store_record **ret)
+{
+	MDB_env *env;
+	MDB_dbi dbi;
+	int r;
+
+	*ret = NULL;
+	if (access(path, F_OK) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = env_open(path, MDB_RDONLY, &env, &dbi);
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		return r;
+	if (r < 0)
+		return -EBADMSG;
+	r = store_records(env, dbi, ret);
+	mdb_env_close(env);
+	return r;
+}
+
+/* A new file with the old records takes the old one's name only when it is complete. */
+static int rebuild(struct store *s, const char *path, const char *fresh, const struct store_record *records)
+{
+	int r;
+
+	if (unlink(fresh) < 0 && errno != ENOENT)
+		return -errno;
+	r = env_open(fresh, 0, &s->env, &s->dbi);
+	for (; r >= 0 && records; records = records->next)
+		r = store_put(s, records->key, records->data, records->size);
+	if (r >= 0)
+		r = store_flush(s);
+	s->savepoints = s->bytes = 0;
+	if (r >= 0 && rename(fresh, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		queue_clear(s);
+		if (s->env)
+			mdb_env_close(s->env);
+		s->env = NULL;
+		(void) unlink(fresh);
+	}
+	return r;
+}
+
+static int open_in(struct store *s, const char *path, const char *fresh, const char *aside)
+{
+	struct store_record *records;
+	int r, damaged;
+
+	damaged = read_old(path, &records);
+	if (damaged < 0 && damaged != -EBADMSG)
+		return damaged;
+	/* One copy is kept for whoever wants to know why; an older one goes. */
+	if (damaged < 0 && rename(path, aside) < 0) {
+		store_record_free(records);
+		return -errno;
+	}
+	r = rebuild(s, path, fresh, records);
+	store_record_free(records);
+	/* No room for two: then in the old file, which was found to be readable. */
+	if (r == -ENOSPC && damaged == 0)
+		r = env_open(path, 0, &s->env, &s->dbi);
+	return r < 0 ? r : damaged;
+}
+
+int store_open(const char *dir, struct store **ret)
+{
+	auto_free char *path = path_join(dir, STORE_FILE), *fresh = path_join(dir, STORE_NEW), *aside = path_join(dir, STORE_ASIDE);
+	struct store *s;
+	int r;
+
+	if (!path || !fresh || !aside)
+		return -ENOMEM;
+	r = mkdir_p(dir, 0700);
+	if (r < 0)
+		return r;
+	s = calloc(1, sizeof(*s));
+	if (!s || !(s->queue = map_new(MAP_STRING))) {
+		free(s);
+		return -ENOMEM;
+	}
+	r = open_in(s, path, fresh, aside);
+	if (r < 0 && !s->env) {
+		store_free(s);
+		return r;
+	}
+	*ret = s;
+	return r;
+}
+
+struct store *store_free(struct store *s)
+{
+	if (!s)
+		return NULL;
+	if (s->env)
+		mdb_env_close(s->env);
+	if (s->queue)
+		queue_clear(s);
+	map_free(s->queue);
+	free(s);
+	return NULL;
+}
+
+static int store_queue(struct store *s, const char *key, const char *data, size_t size)
+{
+	struct pending *p = map_get(s->queue, key);
+	char *copy = NULL;
+	int r;
+
+	if (str_is_empty(key) || strlen(key) > STORE_KEY_MAX || size > STORE_DATA_MAX)
+		return -EINVAL;
+	if (data) {
+		copy = malloc(size + 1);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, data, size);
+		copy[size] = 0;
+	}
+	if (!p) {
+		if (map_size(s->queue) >= STORE_QUEUE_MAX) {
+			free(copy);
+			return -ENOBUFS;
+		}
+		p = calloc(1, sizeof(*p));
+		r = p && (p->key = strdup(key)) ? map_add(s->queue, p->key, p) : -ENOMEM;
+		if (r < 0) {
+			if (p)
+				pending_free(p);
+			free(copy);
+			return r;
+		}
+	}
+	free(p->data);
+	p->data = copy;
+	p->size = size;
+	return 0;
+}
+
+int store_put(struct store *s, const char *key, const char *data, size_t size)
+{
+	return store_queue(s, key, data ?: "", data ? size : 0);
+}
+
+int store_delete(struct store *s, const char *key)
+{
+	return store_queue(s, key, NULL, 0);
+}
+
+static int pending_write(struct store *s, MDB_txn *txn, const struct pending *p)
+{
+	MDB_val key = { .mv_data = p->key, .mv_size = strlen(p->key) }, value;
+	uint32_t sum;
+	int r;
+
+	if (!p->data) {
+		r = mdb_del(txn, s->dbi, &key, NULL);
+		return r == MDB_NOTFOUND ? 0 : r;
+	}
+	value.mv_size = p->size + sizeof(sum);
+	r = mdb_put(txn, s->dbi, &key, &value, MDB_RESERVE);
+	if (r != 0)
+		return r;
+	sum = store_checksum(p->key, key.mv_size, p->data, p->size);
+	memcpy(value.mv_data, &sum, sizeof(sum));
+	memcpy((char *) value.mv_data + sizeof(sum), p->data, p->size);
+	return 0;
+}
+
+int store_flush(struct store *s)
+{
+	const struct pending *p;
+	uint64_t bytes = 0;
+	MDB_txn *txn;
+	int r;
+
+	if (map_size(s->queue) == 0)
+		return 0;
+	if (s->iterating)
+		return -EBUSY;
+	r = mdb_txn_begin(s->env, NULL, 0, &txn);
+	if (r != 0)
+		return store_error(r);
+	MAP_FOREACH(p, s->queue) {
+		r = pending_write(s, txn, p);
+		if (r != 0) {
+			mdb_txn_abort(txn);
+			return store_error(r);
+		}
+		bytes += p->size;
+	}
+	r = mdb_txn_commit(txn); /* frees txn on failure, too */
+	if (r != 0)
+		return store_error(r);
+	s->savepoints++;
+	s->bytes += bytes;
+	queue_clear(s);
+	return 0;
+}
+
+int store_foreach(struct store *s, const char *prefix,
+		  int (*fn)(const char *key, const char *data, size_t size, void *userdata), void *userdata)
+{
+	size_t prefix_size = strlen(prefix);
+	MDB_val key = { .mv_data = (void *) prefix, .mv_size = prefix_size }, value;
+	MDB_cursor *cursor;
+	MDB_txn *txn;
+	int r;
+
+	if (s->iterating)
+		return -EBUSY;
+	r = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+	if (r != 0)
+		return store_error(r);
+	r = mdb_cursor_open(txn, s->dbi, &cursor);
+	if (r != 0) {
+		mdb_txn_abort(txn);
+		return store_error(r);
+	}
+	s->iterating = true;
+	r = mdb_cursor_get(cursor, &key, &value, prefix_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
+	while (r == 0 && key.mv_size >= prefix_size && memcmp(key.mv_data, prefix, prefix_size) == 0) {
+		char name[STORE_KEY_MAX + 1];
+
+		if (store_value_valid(&key, &value)) {
+			memcpy(name, key.mv_data, key.mv_size);
+			name[key.mv_size] = 0;
+			r = fn(name, (const char *) value.mv_data + sizeof(uint32_t),
+			       value.mv_size - sizeof(uint32_t), userdata);
+			if (r != 0)
+				goto out;
+		}
+		r = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+	}
+	r = r == 0 || r == MDB_NOTFOUND ? 0 : store_error(r);
+out:
+	s->iterating = false;
+	mdb_cursor_close(cursor);
+	mdb_txn_abort(txn);
+	return r;
+}
+
+void store_statistics(const struct store *s, uint64_t *ret_savepoints, uint64_t *ret_bytes)
+{
+	*ret_savepoints = s->savepoints;
+	*ret_bytes = s->bytes;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The kernel's autofs, protocol version 5, direct mounts: Documentation/filesystems/autofs.rst and linux/auto_dev-ioctl.h. */
+#include "types/automount.h"
+
+#include <fcntl.h>
+#include <linux/auto_dev-ioctl.h>
+#include <linux/auto_fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#define UNMOUNTS_MAX 32
+
+static int open_device(void)
+{
+	int fd = open("/dev/autofs", O_RDONLY | O_CLOEXEC);
+
+	/* No module: the kernel cannot do it. */
+	return fd < 0 ? -errno : fd;
+}
+
+/* An ioctl names the mount by path and device number, since something may be mounted over it. */
+static int open_mount(int device_fd, const char *where, dev_t device)
+{
+	size_t size = sizeof(struct autofs_dev_ioctl) + strlen(where) + 1;
+	auto_free struct autofs_dev_ioctl *param = calloc(1, size);
+
+	if (!param)
+		return -ENOMEM;
+	init_autofs_dev_ioctl(param);
+	param->size = (uint32_t) size;
+	param->ioctlfd = -1;
+	param->openmount.devid = (uint32_t) device;
+	memcpy(param->path, where, strlen(where) + 1);
+	if (ioctl(device_fd, AUTOFS_DEV_IOCTL_OPENMOUNT, param) < 0)
+		return -errno;
+	if (param->ioctlfd < 0)
+		return -EIO;
+	(void) fd_set_cloexec(param->ioctlfd, true);
+	return param->ioctlfd;
+}
+
+static void param_init(struct autofs_dev_ioctl *p, int mount_fd)
+{
+	init_autofs_dev_ioctl(p);
+	p->ioctlfd = mount_fd;
+}
+
+static int call(int device_fd, int mount_fd, unsigned long request, struct autofs_dev_ioctl *p)
+{
+	param_init(p, mount_fd);
+	return ioctl(device_fd, request, p) < 0 ? -errno : 0;
+}
+
+static int check_protocol(int device_fd, int mount_fd)
+{
+	struct autofs_dev_ioctl p = { 0 };
+	int r;
+
+	r = call(device_fd, mount_fd, AUTOFS_DEV_IOCTL_PROTOVER, &p);
+	if (r < 0)
+		return r;
+	return p.protover.version == 5 ? 0 : -EPROTONOSUPPORT;
+}
+
+int autofs_mount(const char *where, const char *extra, int *ret_pipe, dev_t *ret_device)
+{
+	auto_fd int device_fd = open_device(), mount_fd = -EBADF, read_fd = -EBADF, write_fd = -EBADF;
+	auto_free char *options = NULL;
+	struct stat st;
+	int pair[2], r;
+
+	if (device_fd < 0)
+		return device_fd;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -errno;
+	read_fd = pair[0];
+	write_fd = pair[1];
+	r = fd_set_nonblock(read_fd, true);
+	if (r < 0)
+		return r;
+	options = str_printf("fd=%d,pgrp=%d,minproto=5,maxproto=5,direct%s%s", write_fd, getpgrp(), str_is_empty(extra) ? "" : ",",
+			     extra ? extra : "");
+	if (!options)
+		return -ENOMEM;
+	if (mount("systemd-1", where, "autofs", 0, options) < 0)
+		return -errno;
+	/* stat(2) does not trigger it. */
+	r = stat(where, &st) < 0 ? -errno : 0;
+	if (r >= 0)
+		mount_fd = open_mount(device_fd, where, st.st_dev);
+	if (r >= 0)
+		r = mount_fd < 0 ? mount_fd : check_protocol(device_fd, mount_fd);
+	if (r < 0) {
+		(void) umount2(where, UMOUNT_NOFOLLOW | MNT_DETACH);
+		return r;
+	}
+	*ret_pipe = TAKE_FD(read_fd);
+	*ret_device = st.st_dev;
+	return 0;
+}
+
+int autofs_reconnect(const char *where, dev_t device, int *ret_pipe)
+{
+	auto_fd int device_fd = open_device(), mount_fd = -EBADF, read_fd = -EBADF, write_fd = -EBADF;
+	struct autofs_dev_ioctl p = { 0 };
+	int pair[2], r;
+
+	if (device_fd < 0)
+		return device_fd;
+	mount_fd = open_mount(device_fd, where, device);
+	if (mount_fd < 0)
+		return mount_fd;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -errno;
+	read_fd = pair[0];
+	write_fd = pair[1];
+	r = call(device_fd, mount_fd, AUTOFS_DEV_IOCTL_CATATONIC, &p);
+	if (r < 0 && r != -EINVAL)
+		return r;
+	param_init(&p, mount_fd);
+	p.setpipefd.pipefd = write_fd;
+	if (ioctl(device_fd, AUTOFS_DEV_IOCTL_SETPIPEFD, &p) < 0)
+		return -errno;
+	r = fd_set_nonblock(read_fd, true);
+	if (r < 0)
+		return r;
+	*ret_pipe = TAKE_FD(read_fd);
+	return 0;
+}
+
+int autofs_answer(const char *where, dev_t device, uint32_t token, int error)
+{
+	auto_fd int device_fd = open_device(), mount_fd = -EBADF;
+	struct autofs_dev_ioctl p = { 0 };
+
+	if (device_fd < 0)
+		return device_fd;
+	mount_fd = open_mount(device_fd, where, device);
+	if (mount_fd < 0)
+		return mount_fd;
+	param_init(&p, mount_fd);
+	if (error == 0) {
+		p.ready.token = token;
+		return ioctl(device_fd, AUTOFS_DEV_IOCTL_READY, &p) < 0 ? -errno : 0;
+	}
+	p.fail.token = token;
+	p.fail.status = error > 0 ? -error : error;
+	return ioctl(device_fd, AUTOFS_DEV_IOCTL_FAIL, &p) < 0 ? -errno : 0;
+}
+
+int autofs_is_unused(const char *where, dev_t device)
+{
+	auto_fd int device_fd = open_device(), mount_fd = -EBADF;
+	struct autofs_dev_ioctl p = { 0 };
+	int r;
+
+	if (device_fd < 0)
+		return device_fd;
+	mount_fd = open_mount(device_fd, where, device);
+	if (mount_fd < 0)
+		return mount_fd;
+	r = call(device_fd, mount_fd, AUTOFS_DEV_IOCTL_ASKUMOUNT, &p);
+	return r < 0 ? r : p.askumount.may_umount != 0;
+}
+
+int autofs_unmount(const char *where)
+{
+	/* What is mounted over it goes first. */
+	for (int i = 0; i < UNMOUNTS_MAX; i++)
+		if (umount2(where, UMOUNT_NOFOLLOW | MNT_DETACH) < 0)
+			return errno == EINVAL && i > 0 ? 0 : -errno;
+	return -EBUSY;
+}
+
+int autofs_read(int pipe_fd, uint32_t *ret_token, pid_t *ret_pid)
+{
+	union autofs_v5_packet_union packet;
+	ssize_t n;
+
+	/* The kernel writes whole packets, and a pipe keeps them whole below PIPE_BUF. */
+	n = read(pipe_fd, &packet, sizeof(packet));
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if (n == 0)
+		return -EPIPE;
+	if ((size_t) n != sizeof(packet))
+		return -EBADMSG;
+	*ret_token = (uint32_t) packet.v5_packet.wait_queue_token;
+	*ret_pid = (pid_t) packet.v5_packet.pid;
+	return packet.hdr.type == autofs_ptype_missing_direct;
+}

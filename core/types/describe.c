@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The parts of show that the types with processes share. */
+#include "types/common.h"
+
+#include <stdio.h>
+
+int describe_commands(const struct exec_command *list, const char *key, cJSON *properties)
+{
+	return list ? exec_command_describe(list, key, properties) : 0;
+}
+
+int describe_process_settings(const struct unit *u, cJSON *properties)
+{
+	int r = 0;
+
+	if (u->file->exec)
+		r = exec_describe(u->file->exec, properties);
+	if (r >= 0 && u->file->kill)
+		r = kill_describe(u->file->kill, properties);
+	if (r >= 0)
+		r = cgroup_describe(u, properties);
+	return r;
+}
+
+int describe_status(const struct process_status *s, const char *prefix, cJSON *properties)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} rows[] = {
+		{ "PID", (uint64_t) s->pid },
+		{ "Code", (uint64_t) s->code },
+		{ "Status", (uint64_t) s->status },
+		{ "StartTimestamp", s->start.realtime },
+		{ "StartTimestampMonotonic", s->start.monotonic },
+		{ "ExitTimestamp", s->exit.realtime },
+		{ "ExitTimestampMonotonic", s->exit.monotonic },
+	};
+	char key[64];
+	int r = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(rows) && r >= 0; i++) {
+		snprintf(key, sizeof(key), "%s%s", prefix, rows[i].key);
+		r = json_add_u64(properties, key, rows[i].value);
+	}
+	return r;
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * scope - processes that somebody else started (a login session, a container) and that live in a cgroup of ours. It is made from memory with a
+ * list of processes, ends when the last of them does, and cannot be started again. init.scope holds init and core.
+ */
+#include "types/common.h"
+
+#define SCOPE_PIDS_MAX 4096
+
+/* clang-format off */
+#define SCOPE_STATES(X) \
+	X(DEAD, "dead", INACTIVE) X(RUNNING, "running", ACTIVE) X(ABANDONED, "abandoned", ACTIVE) \
+	X(STOP_SIGTERM, "stop-sigterm", DEACTIVATING) X(STOP_SIGKILL, "stop-sigkill", DEACTIVATING) X(FAILED, "failed", FAILED)
+enum scope_state {
+#define X(id, name, active) SCOPE_##id,
+	SCOPE_STATES(X)
+#undef X
+	SCOPE_STATE_MAX,
+};
+static const char *const state_name[SCOPE_STATE_MAX] = {
+#define X(id, name, active) [SCOPE_##id] = name,
+	SCOPE_STATES(X)
+#undef X
+};
+static const enum unit_active_state state_active[SCOPE_STATE_MAX] = {
+#define X(id, name, active) [SCOPE_##id] = UNIT_##active,
+	SCOPE_STATES(X)
+#undef X
+};
+/* clang-format on */
+
+struct scope {
+	struct unit unit;
+	enum scope_state state;
+	enum result result;
+	struct deadline deadline;
+	pid_t *pids; /* to be taken in at the start */
+	size_t n_pids;
+	bool adopted;
+	struct source *coldplug_source;
+};
+
+static struct scope *SCOPE(const struct unit *u)
+{
+	return (struct scope *) u;
+}
+
+static usec_t stop_timeout(const struct scope *s)
+{
+	const struct scope_settings *c = s->unit.file->scope;
+
+	return c ? c->timeout_stop_usec : s->unit.manager->context.default_timeout_stop_usec;
+}
+
+static void enter_signal(struct scope *s, enum scope_state state, enum result result);
+static void enter_dead(struct scope *s, enum result result);
+
+static int on_deadline(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
+{
+	struct scope *s = userdata;
+	bool kill = !s->unit.file->kill || s->unit.file->kill->send_sigkill;
+
+	s->deadline.at = 0;
+	switch (s->state) {
+	case SCOPE_RUNNING:
+	case SCOPE_ABANDONED:
+		log_unit(LOG_WARNING, s->unit.id, "Scope reached runtime time limit. Stopping");
+		enter_signal(s, SCOPE_STOP_SIGTERM, RESULT_TIMEOUT);
+		break;
+	case SCOPE_STOP_SIGTERM:
+		log_unit(LOG_WARNING, s->unit.id, "Stopping timed out. %s", kill ? "Killing" : "Ignoring what is left");
+		if (kill)
+			enter_signal(s, SCOPE_STOP_SIGKILL, RESULT_TIMEOUT);
+		else
+			enter_dead(s, RESULT_TIMEOUT);
+		break;
+	case SCOPE_STOP_SIGKILL:
+		log_unit(LOG_WARNING, s->unit.id, "Still around after SIGKILL. Ignoring");
+		enter_dead(s, RESULT_TIMEOUT);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static void set_state(struct scope *s, enum scope_state state, usec_t deadline)
+{
+	enum scope_state old = s->state;
+
+	s->state = state;
+	(void) deadline_set(&s->deadline, &s->unit, deadline, on_deadline);
+	if (old != state)
+		log_unit(LOG_DEBUG, s->unit.id, "Changed %s -> %s", state_name[old], state_name[state]);
+	unit_save_soon(&s->unit);
+	unit_notify(&s->unit, state_active[old], state_active[state], true);
+}
+
+static void enter_dead(struct scope *s, enum result result)
+{
+	if (s->result == RESULT_SUCCESS)
+		s->result = result;
+	if (s->result != RESULT_SUCCESS)
+		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'", result_to_string(s->result));
+	invocation_unpublish(&s->unit);
+	set_state(s, s->result == RESULT_SUCCESS ? SCOPE_DEAD : SCOPE_FAILED, 0);
+}
+
+static void enter_signal(struct scope *s, enum scope_state state, enum result result)
+{
+	const struct kill_targets none = { 0 };
+	int r;
+
+	if (s->result == RESULT_SUCCESS)
+		s->result = result;
+	r = processes_kill(&s->unit, state == SCOPE_STOP_SIGKILL ? KILL_STEP_KILL : KILL_STEP_TERMINATE, &none);
+	if (r > 0)
+		set_state(s, state, deadline_in(stop_timeout(s)));
+	else if (state == SCOPE_STOP_SIGTERM && r == 0)
+		enter_signal(s, SCOPE_STOP_SIGKILL, RESULT_SUCCESS);
+	else
+		enter_dead(s, r < 0 ? RESULT_RESOURCES : RESULT_SUCCESS);
+}
+
+static void scope_init(struct unit *u)
+{
+	u->perpetual = streq(u->id, "init.scope");
+}
+
+static void scope_done(struct unit *u)
+{
+	struct scope *s = SCOPE(u);
+
+	deadline_done(&s->deadline);
+	source_free(s->coldplug_source);
+	free(s->pids);
+}
+
+static int scope_load(struct unit *u, _unused_ struct diag *d)
+{
+	if (u->perpetual || !u->file->unit.default_dependencies)
+		return 0;
+	return unit_add_shutdown_dependencies(u);
+}
+
+int scope_add_pid(struct unit *u, pid_t pid)
+{
+	struct scope *s = SCOPE(u);
+	pid_t *bigger;
+
+	if (u->ops->type != UNIT_SCOPE || pid <= 1)
+		return -EINVAL;
+	if (s->state == SCOPE_RUNNING || s->state == SCOPE_ABANDONED)
+		return u->cgroup ? cgroupfs_attach(u->cgroup, pid) : -EUNATCH;
+	if (s->n_pids >= SCOPE_PIDS_MAX)
+		return -E2BIG;
+	bigger = reallocarray(s->pids, s->n_pids + 1, sizeof(pid_t));
+	if (!bigger)
+		return -ENOMEM;
+	s->pids = bigger;
+	s->pids[s->n_pids++] = pid;
+	return 0;
+}
+
+static int take_in(struct scope *s)
+{
+	size_t n = 0;
+	int r, error = -ESRCH;
+
+	r = cgroup_realize(&s->unit);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s->n_pids; i++) {
+		r = s->unit.cgroup ? cgroupfs_attach(s->unit.cgroup, s->pids[i]) : -EUNATCH;
+		if (r >= 0)
+			n++;
+		else
+			error = log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot take in process %d: %m", s->pids[i]);
+	}
+	return n > 0 ? 0 : error;
+}
+
+static int scope_start(struct unit *u)
+{
+	struct scope *s = SCOPE(u);
+	const struct scope_settings *c = u->file->scope;
+	int r;
+
+	if (s->state == SCOPE_FAILED)
+		return -EPERM; /* a scope is not a service: what ran is gone */
+	if (s->state == SCOPE_STOP_SIGTERM || s->state == SCOPE_STOP_SIGKILL)
+		return -EAGAIN;
+	if (state_active[s->state] == UNIT_ACTIVE)
+		return -EALREADY;
+	if (s->n_pids == 0 && !u->perpetual)
+		return -ENOENT;
+	r = invocation_publish(u);
+	if (r < 0)
+		return r;
+	s->result = RESULT_SUCCESS;
+	r = take_in(s);
+	if (r < 0) {
+		enter_dead(s, RESULT_RESOURCES);
+		return r;
+	}
+	free(s->pids);
+	s->pids = NULL;
+	s->n_pids = 0;
+	set_state(s, SCOPE_RUNNING, c ? deadline_in(c->runtime_max_usec) : 0);
+	return 0;
+}
+
+static int scope_stop(struct unit *u)
+{
+	struct scope *s = SCOPE(u);
+
+	if (state_active[s->state] == UNIT_INACTIVE || s->state == SCOPE_FAILED)
+		return -EALREADY;
+	if (state_active[s->state] == UNIT_ACTIVE)
+		enter_signal(s, SCOPE_STOP_SIGTERM, RESULT_SUCCESS);
+	return 0;
+}
+
+static enum unit_active_state scope_active_state(const struct unit *u)
+{
+	return state_active[SCOPE(u)->state];
+}
+
+static const char *scope_sub_state(const struct unit *u)
+{
+	return state_name[SCOPE(u)->state];
+}
+
+static bool scope_may_gc(const struct unit *u)
+{
+	return !u->cgroup || cgroup_is_empty(u) != 0;
+}
+
+static void scope_on_cgroup_empty(struct unit *u)
+{
+	struct scope *s = SCOPE(u);
+
+	if (!u->perpetual && state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED)
+		enter_dead(s, RESULT_SUCCESS);
+}
+
+static void scope_on_oom(struct unit *u)
+{
+	struct scope *s = SCOPE(u);
+	const struct cgroup_settings *g = u->file->cgroup;
+
+	log_unit(LOG_WARNING, u->id, "A process of this unit has been killed by the OOM killer");
+	if (state_active[s->state] == UNIT_ACTIVE && g && (g->oom_policy == OOM_POLICY_STOP || g->oom_policy == OOM_POLICY_KILL))
+		enter_signal(s, g->oom_policy == OOM_POLICY_KILL ? SCOPE_STOP_SIGKILL : SCOPE_STOP_SIGTERM, RESULT_OOM_KILL);
+}
+
+static int scope_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
+{
+	const struct kill_targets none = { 0 };
+
+	return processes_kill_who(u, who, sig, &none, d);
+}
+
+static void scope_reset_failed(struct unit *u)
+{
+	struct scope *s = SCOPE(u);
+
+	s->result = RESULT_SUCCESS;
+	if (s->state == SCOPE_FAILED)
+		set_state(s, SCOPE_DEAD, 0);
+}
+
+static const char *scope_result(const struct unit *u)
+{
+	return result_to_string(SCOPE(u)->result);
+}
+
+static void scope_save(const struct unit *u, struct strbuf *b)
+{
+	const struct scope *s = SCOPE(u);
+
+	record_add(b, "state", state_name[s->state]);
+	record_add(b, "result", result_to_string(s->result));
+	record_add_u64(b, "deadline", s->deadline.at);
+}
+
+static int scope_restore(struct unit *u, const struct record *r)
+{
+	struct scope *s = SCOPE(u);
+	const char *text = record_get(r, "state");
+	int state = text ? ENUM_FROM_STRING(state_name, text) : -EINVAL;
+	enum result result = result_from_string(record_get(r, "result"));
+
+	s->adopted = state < 0;
+	s->state = state < 0 ? SCOPE_DEAD : (enum scope_state) state;
+	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
+	s->deadline.at = record_get_u64(r, "deadline", 0);
+	return 0;
+}
+
+/* Its processes ended while core was away. */
+static int on_coldplug(struct source *source, void *userdata)
+{
+	struct scope *s = userdata;
+
+	s->coldplug_source = NULL;
+	source_free(source);
+	if (state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED && (!s->unit.cgroup || cgroup_is_empty(&s->unit) == 1))
+		enter_dead(s, RESULT_SUCCESS);
+	return 0;
+}
+
+static int scope_coldplug(struct unit *u)
+{
+	struct scope *s = SCOPE(u);
+	int r;
+
+	if (u->perpetual)
+		return 0;
+	if (s->adopted && u->cgroup && cgroup_is_empty(u) == 0)
+		set_state(s, SCOPE_RUNNING, 0);
+	s->adopted = false;
+	if (state_active[s->state] == UNIT_INACTIVE || s->state == SCOPE_FAILED)
+		return 0;
+	/* Its file was in memory only. */
+	if (u->load_state == LOAD_NOT_FOUND)
+		u->load_state = LOAD_LOADED;
+	r = deadline_set(&s->deadline, u, s->deadline.at, on_deadline);
+	return r < 0 ? r : loop_add_defer(u->manager->loop, "scope-coldplug", on_coldplug, s, &s->coldplug_source);
+}
+
+static int scope_describe(const struct unit *u, cJSON *properties)
+{
+	const struct scope *s = SCOPE(u);
+	int r;
+
+	r = json_add_string(properties, "Result", result_to_string(s->result));
+	if (r >= 0)
+		r = json_add_string(properties, "Controller", "");
+	if (r >= 0)
+		r = json_add_u64(properties, "TimeoutStopUSec", stop_timeout(s));
+	if (r >= 0 && u->file->scope)
+		r = json_add_u64(properties, "RuntimeMaxUSec", u->file->scope->runtime_max_usec);
+	return r < 0 ? r : describe_process_settings(u, properties);
+}
+
+static int scope_enumerate(struct manager *m)
+{
+	struct unit *u;
+	int r;
+
+	r = manager_load_unit(m, "init.scope", NULL, &u);
+	if (r < 0)
+		return r;
+	if (SCOPE(u)->state != SCOPE_RUNNING)
+		set_state(SCOPE(u), SCOPE_RUNNING, 0);
+	return 0;
+}
+
+const struct unit_ops scope_ops = {
+	.type = UNIT_SCOPE,
+	.object_size = sizeof(struct scope),
+	.init = scope_init,
+	.done = scope_done,
+	.load = scope_load,
+	.coldplug = scope_coldplug,
+	.start = scope_start,
+	.stop = scope_stop,
+	.active_state = scope_active_state,
+	.sub_state = scope_sub_state,
+	.may_gc = scope_may_gc,
+	.on_cgroup_empty = scope_on_cgroup_empty,
+	.on_oom = scope_on_oom,
+	.kill = scope_kill,
+	.reset_failed = scope_reset_failed,
+	.result = scope_result,
+	.save = scope_save,
+	.restore = scope_restore,
+	.describe = scope_describe,
+	.enumerate = scope_enumerate,
+};

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A socket's part of its record, its fds out of the vault, and its properties. */
+#include "types/socket.h"
+
+static const char *const list_name[SOCKET_EXEC_MAX] = {
+	[SOCKET_EXEC_START_PRE] = "start-pre", [SOCKET_EXEC_START_POST] = "start-post",
+	[SOCKET_EXEC_STOP_PRE] = "stop-pre",   [SOCKET_EXEC_STOP_POST] = "stop-post",
+};
+
+void socket_save(const struct unit *u, struct strbuf *b)
+{
+	const struct socket *s = SOCKET(u);
+
+	record_add(b, "state", socket_state_to_string(s->state));
+	record_add(b, "result", result_to_string(s->result));
+	record_add_process(b, "control-pid", &s->control_pid);
+	if (s->control_list < SOCKET_EXEC_MAX)
+		record_add(b, "control-list", list_name[s->control_list]);
+	record_add_u64(b, "control-index", s->control_index);
+	record_add_bool(b, "spawning", s->spawning);
+	process_status_save(&s->control_status, "control", b);
+	record_add_u64(b, "deadline", s->deadline.at);
+	record_add_u64(b, "accepted", s->n_accepted);
+	record_add_u64(b, "refused", s->n_refused);
+	for (size_t i = 0; i < s->n_fds; i++)
+		record_add_i64(b, "port", s->fds[i].port);
+}
+
+static const struct socket_port *port_nth(const struct socket *s, unsigned n)
+{
+	const struct socket_port *p = socket_settings(s)->ports;
+
+	while (p && n-- > 0)
+		p = p->next;
+	return p;
+}
+
+/* Believes a vaulted fd only if it is what the port says. */
+static int take_port(struct socket *s, unsigned port)
+{
+	struct link *k = types_vault(s->unit.manager);
+	const struct socket_port *p = port_nth(s, port);
+	auto_free char *name = NULL;
+	auto_fd int fd = -EBADF;
+	struct socket_fd *bigger;
+	int r;
+
+	if (!k || !p)
+		return -ENOENT;
+	r = socket_vault_name(&s->unit, port, &name);
+	if (r < 0)
+		return r;
+	fd = link_vault_take(k, name);
+	if (fd < 0)
+		return fd;
+	r = socket_check_fd(s, p, fd);
+	if (r <= 0)
+		return log_unit_errno(LOG_WARNING, s->unit.id, r < 0 ? r : -ESTALE, "The kept socket is not '%s' any more: %m", p->address);
+	bigger = reallocarray(s->fds, s->n_fds + 1, sizeof(*s->fds));
+	if (!bigger)
+		return -ENOMEM;
+	s->fds = bigger;
+	s->fds[s->n_fds++] = (struct socket_fd){ .fd = TAKE_FD(fd), .port = port, .socket = s };
+	return 0;
+}
+
+/* What the vault has for this unit, whatever a record says. */
+static int take_all(struct socket *s)
+{
+	unsigned n = 0;
+
+	for (const struct socket_port *p = socket_settings(s)->ports; p; p = p->next, n++) {
+		int r = take_port(s, n);
+
+		if (r < 0 && r != -ENOENT)
+			log_unit_errno(LOG_WARNING, s->unit.id, r, "Socket '%s' is not there any more: %m", p->address);
+	}
+	return s->n_fds > 0;
+}
+
+int socket_restore(struct unit *u, const struct record *r)
+{
+	struct socket *s = SOCKET(u);
+	const char *list = record_get(r, "control-list"), *text = record_get(r, "state");
+	enum result result = result_from_string(record_get(r, "result"));
+	enum socket_state state = SOCKET_STATE_INVALID;
+
+	if (!u->file->socket)
+		return 0;
+	for (int i = 0; text && i < SOCKET_STATE_MAX; i++)
+		if (streq(text, socket_state_to_string((enum socket_state) i)))
+			state = (enum socket_state) i;
+	/* Without a state there is still the vault: what listens, listens. */
+	if (state == SOCKET_STATE_INVALID)
+		state = take_all(s) ? SOCKET_LISTENING : SOCKET_DEAD;
+	else if (state != SOCKET_DEAD && state != SOCKET_FAILED)
+		(void) take_all(s);
+	s->state = state;
+	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
+	(void) record_take_process(u, r, "control-pid", &s->control_pid);
+	s->control_list = list ? (enum socket_exec) ENUM_FROM_STRING(list_name, list) : SOCKET_EXEC_MAX;
+	if ((int) s->control_list < 0)
+		s->control_list = SOCKET_EXEC_MAX;
+	s->control_index = (unsigned) MIN(record_get_u64(r, "control-index", 0), (uint64_t) UINT16_MAX);
+	s->spawning = record_get_bool(r, "spawning", false);
+	process_status_restore(&s->control_status, "control", r);
+	s->deadline.at = record_get_u64(r, "deadline", 0);
+	s->n_accepted = (unsigned) record_get_u64(r, "accepted", 0);
+	s->n_refused = (unsigned) record_get_u64(r, "refused", 0);
+	return 0;
+}
+
+static void finish_spawn(struct socket *s)
+{
+	const struct exec_command *c = s->control_list < SOCKET_EXEC_MAX ?
+					       command_nth(socket_settings(s)->commands[s->control_list], s->control_index) :
+					       NULL;
+	struct pidref pid = PIDREF_NULL;
+
+	s->spawning = false;
+	if (process_find_spawned(&s->unit, 0, 0, &pid) > 0 || (c && control_spawn(&s->unit, c, NULL, &pid) >= 0)) {
+		s->control_pid = pid;
+		process_status_begin(&s->control_status, pid.pid);
+		unit_save_soon(&s->unit);
+	}
+	/* Else the state's deadline brings it on. */
+}
+
+int socket_coldplug(struct unit *u)
+{
+	struct socket *s = SOCKET(u);
+	int r;
+
+	if (!u->file->socket || s->state == SOCKET_DEAD || s->state == SOCKET_FAILED)
+		return 0;
+	r = deadline_set(&s->deadline, u, s->deadline.at, socket_on_deadline);
+	if (r < 0)
+		return r;
+	if (s->spawning)
+		finish_spawn(s);
+	if (s->state != SOCKET_LISTENING && s->state != SOCKET_RUNNING && s->state != SOCKET_START_POST)
+		return 0;
+	/* A port that was lost is opened again: its clients see a reset, not an end. */
+	r = socket_open_all(s);
+	if (r < 0)
+		log_unit_errno(LOG_WARNING, u->id, r, "Cannot open all sockets again: %m");
+	return s->state == SOCKET_LISTENING ? socket_watch(s) : 0;
+}
+
+int socket_collect_fds(struct unit *u, int **ret_fds, char ***ret_names, size_t *ret_n)
+{
+	const struct socket *s = SOCKET(u);
+	auto_free int *fds = NULL;
+	auto_strv char **names = NULL;
+	const char *name;
+	int r;
+
+	if (!u->file || !u->file->socket || u->file->socket->accept || s->n_fds == 0) {
+		*ret_fds = NULL;
+		*ret_names = NULL;
+		*ret_n = 0;
+		return 0;
+	}
+	fds = calloc(s->n_fds, sizeof(int));
+	if (!fds)
+		return -ENOMEM;
+	name = u->file->socket->fdname ? u->file->socket->fdname : u->id;
+	for (size_t i = 0; i < s->n_fds; i++) {
+		fds[i] = s->fds[i].fd;
+		r = strv_append(&names, name);
+		if (r < 0)
+			return r;
+	}
+	*ret_fds = TAKE_PTR(fds);
+	*ret_names = TAKE_PTR(names);
+	*ret_n = s->n_fds;
+	return 0;
+}
+
+static const char *const kind_name[] = {
+	[SOCKET_PORT_STREAM] = "Stream",	[SOCKET_PORT_DATAGRAM] = "Datagram",
+	[SOCKET_PORT_SEQPACKET] = "SequentialPacket", [SOCKET_PORT_NETLINK] = "Netlink",
+	[SOCKET_PORT_FIFO] = "FIFO",		[SOCKET_PORT_SPECIAL] = "Special",
+	[SOCKET_PORT_MESSAGE_QUEUE] = "MessageQueue", [SOCKET_PORT_USB_FUNCTION] = "USBFunction",
+};
+
+static int describe_ports(const struct socket_settings *c, cJSON *properties)
+{
+	cJSON *list = cJSON_CreateArray();
+	int r = list ? 0 : -ENOMEM;
+
+	for (const struct socket_port *p = c->ports; p && r >= 0; p = p->next) {
+		cJSON *pair = cJSON_CreateArray();
+
+		r = pair ? json_append_take(pair, cJSON_CreateString(ENUM_TO_STRING(kind_name, p->kind))) : -ENOMEM;
+		if (r >= 0)
+			r = json_append_take(pair, cJSON_CreateString(p->address));
+		if (r < 0)
+			json_free(pair);
+		else
+			r = json_append_take(list, pair);
+	}
+	if (r < 0) {
+		json_free(list);
+		return r;
+	}
+	return json_add_take(properties, "Listen", list);
+}
+
+static int describe_values(const struct socket *s, cJSON *p)
+{
+	const struct socket_settings *c = socket_settings(s);
+	const struct {
+		const char *key;
+		uint64_t value;
+	} rows[] = {
+		{ "Backlog", c->backlog },
+		{ "TimeoutUSec", c->timeout_usec },
+		{ "DirectoryMode", c->directory_mode },
+		{ "SocketMode", c->socket_mode },
+		{ "MaxConnections", c->max_connections },
+		{ "MaxConnectionsPerSource", c->max_connections_per_source },
+		{ "NConnections", s->n_connections },
+		{ "NAccepted", s->n_accepted },
+		{ "NRefused", s->n_refused },
+		{ "ReceiveBuffer", c->receive_buffer },
+		{ "SendBuffer", c->send_buffer },
+		{ "ControlPID", (uint64_t) s->control_pid.pid },
+	};
+	const struct {
+		const char *key;
+		bool value;
+	} flags[] = {
+		{ "Accept", c->accept },	       { "KeepAlive", c->keep_alive },
+		{ "NoDelay", c->no_delay },	       { "FreeBind", c->free_bind },
+		{ "Transparent", c->transparent },     { "Broadcast", c->broadcast },
+		{ "PassCredentials", c->pass_credentials }, { "PassSecurity", c->pass_security },
+		{ "PassPacketInfo", c->pass_packet_info },  { "RemoveOnStop", c->remove_on_stop },
+		{ "ReusePort", c->reuse_port },	       { "Writable", c->writable },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(rows) && r >= 0; i++)
+		r = json_add_u64(p, rows[i].key, rows[i].value);
+	for (size_t i = 0; i < ELEMENTSOF(flags) && r >= 0; i++)
+		r = json_add_bool(p, flags[i].key, flags[i].value);
+	if (r >= 0)
+		r = json_add_string(p, "Result", result_to_string(s->result));
+	if (r >= 0)
+		r = json_add_string(p, "FileDescriptorName", c->fdname ? c->fdname : s->unit.id);
+	if (r >= 0)
+		r = json_add_strv(p, "Symlinks", c->symlinks);
+	return r;
+}
+
+int socket_describe(const struct unit *u, cJSON *properties)
+{
+	static const char *const keys[SOCKET_EXEC_MAX] = { "ExecStartPre", "ExecStartPost", "ExecStopPre", "ExecStopPost" };
+	const struct socket *s = SOCKET(u);
+	int r;
+
+	if (!u->file->socket)
+		return 0;
+	r = describe_ports(u->file->socket, properties);
+	if (r >= 0)
+		r = describe_values(s, properties);
+	for (int i = 0; i < SOCKET_EXEC_MAX && r >= 0; i++)
+		r = describe_commands(u->file->socket->commands[i], keys[i], properties);
+	return r < 0 ? r : describe_process_settings(u, properties);
+}

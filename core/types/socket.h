@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * socket - listening file descriptors, and the service that starts when something comes in. Private to the socket-*.c files:
+ * socket.c (states), socket-load.c, socket-address.c (pure: text to address), socket-open.c (from a port to an fd), socket-options.c, socket-accept.c
+ * (connections), socket-record.c.
+ *
+ * The fds are in the vault as "socket/UNIT/NUMBER", so they and what is queued in them outlive core; they are believed after a restart only if kind
+ * and address are what the unit's port says.
+ */
+#pragma once
+
+#include "types/common.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* clang-format off */
+#define SOCKET_STATES(X) \
+	X(DEAD,		   "dead",	       INACTIVE) \
+	X(START_PRE,	   "start-pre",	       ACTIVATING) \
+	X(START_CHOWN,	   "start-chown",      ACTIVATING) \
+	X(START_POST,	   "start-post",       ACTIVATING) \
+	X(LISTENING,	   "listening",	       ACTIVE) \
+	X(RUNNING,	   "running",	       ACTIVE) \
+	X(STOP_PRE,	   "stop-pre",	       DEACTIVATING) \
+	X(STOP_PRE_SIGTERM, "stop-pre-sigterm", DEACTIVATING) \
+	X(STOP_PRE_SIGKILL, "stop-pre-sigkill", DEACTIVATING) \
+	X(STOP_POST,	   "stop-post",	       DEACTIVATING) \
+	X(FINAL_SIGTERM,   "final-sigterm",    DEACTIVATING) \
+	X(FINAL_SIGKILL,   "final-sigkill",    DEACTIVATING) \
+	X(FAILED,	   "failed",	       FAILED) \
+	X(CLEANING,	   "cleaning",	       MAINTENANCE)
+/* clang-format on */
+enum socket_state {
+#define X(id, name, active) SOCKET_##id,
+	SOCKET_STATES(X)
+#undef X
+	SOCKET_STATE_MAX, SOCKET_STATE_INVALID = -EINVAL,
+};
+
+/* One port of the unit while it is open. USB functions and directories can make several fds of one port; all others one. */
+struct socket_fd {
+	int fd;
+	unsigned port; /* number of the port in the settings */
+	struct source *source;
+	struct socket *socket;
+};
+
+struct socket {
+	struct unit unit;
+	enum socket_state state;
+	enum result result;
+	struct pidref control_pid;
+	struct process_status control_status;
+	enum socket_exec control_list;
+	unsigned control_index;
+	bool spawning;
+	struct deadline deadline;
+
+	struct socket_fd *fds;
+	size_t n_fds;
+
+	struct map *peers; /* source address -> number of connections, for MaxConnectionsPerSource= */
+	unsigned n_connections, n_accepted, n_refused;
+	usec_t trigger_begin_usec;
+	unsigned trigger_count;
+};
+
+static inline struct socket *SOCKET(const struct unit *u)
+{
+	return (struct socket *) u;
+}
+static inline struct socket_settings *socket_settings(const struct socket *s)
+{
+	return s->unit.file->socket;
+}
+
+/* ---- socket.c ---- */
+const char *socket_state_to_string(enum socket_state s);
+void socket_set_state(struct socket *s, enum socket_state state, usec_t deadline);
+void socket_enter_stop_pre(struct socket *s, enum result result);
+void socket_enter_listening(struct socket *s);
+void socket_enter_running(struct socket *s, int connection_take);
+int socket_on_deadline(struct source *source, usec_t deadline, void *userdata);
+/* One more trigger; false: too many in TriggerLimitIntervalSec=. Pure but for @s. */
+bool socket_trigger_allowed(struct socket *s, usec_t at);
+
+/* ---- socket-load.c ---- */
+int socket_load(struct unit *u, struct diag *d);
+
+/* ---- socket-address.c: pure ---- */
+union socket_address {
+	struct sockaddr sa;
+	struct sockaddr_un un;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_storage storage; /* AF_VSOCK */
+};
+struct socket_target {
+	union socket_address address;
+	socklen_t size;
+	int type; /* SOCK_STREAM, ... */
+};
+/* "80", "1.2.3.4:80", "[::1%eth0]:80", "/path", "@abstract", "vsock:CID:PORT". @have_ipv6: what a bare port means. */
+int socket_address_parse(const char *text, enum socket_port_kind kind, bool have_ipv6, struct socket_target *ret);
+/* "1.2.3.4:80", "[::1]:80", "/path", "@abstract": for show and messages. */
+int socket_address_format(const union socket_address *a, socklen_t size, char **ret);
+/* "1.2.3.4:80-5.6.7.8:99" or "PID-UID": the part of an Accept=yes instance's name behind the number. */
+int socket_instance_suffix(const union socket_address *local, const union socket_address *peer, const struct ucred *cred, char **ret);
+
+/* ---- socket-open.c ---- */
+int socket_open_all(struct socket *s);
+/* Closes; with RemoveOnStop= the files go, too. */
+void socket_close_all(struct socket *s, bool stopping);
+int socket_check_fd(const struct socket *s, const struct socket_port *p, int fd); /* is it what the port says? */
+int socket_vault_name(const struct unit *u, unsigned number, char **ret);
+int socket_make_symlinks(const struct socket *s);
+
+/* ---- socket-options.c ---- */
+void socket_apply_options(const struct socket *s, const struct socket_port *p, int fd, int family);
+
+/* ---- socket-accept.c ---- */
+int socket_watch(struct socket *s);
+void socket_unwatch(struct socket *s);
+void socket_drain(struct socket *s); /* connections that nobody will take */
+int socket_connection_begin(struct unit *socket, const char *peer); /* -E2BIG: too many */
+void socket_connection_end(struct unit *socket, const char *peer);
+void socket_start_connection(struct socket *s, int fd_take);
+
+/* ---- socket-record.c ---- */
+void socket_save(const struct unit *u, struct strbuf *b);
+int socket_restore(struct unit *u, const struct record *r);
+int socket_coldplug(struct unit *u);
+int socket_describe(const struct unit *u, cJSON *properties);

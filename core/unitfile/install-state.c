@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+/* install-state.c - is-enabled: what the symlinks on disk make of a unit file. */
+#include "unitfile/install.h"
+#include "unitfile/name.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct query {
+	struct install *in;
+	const struct install_info *info;
+	bool match_name;       /* only symlinks that [Install] would make count */
+	bool ignore_same_name; /* we are in a directory that the unit's own file hides */
+	bool same_name_link;   /* result: a symlink of the same name, to the unit */
+};
+
+/* 1 if @name is one that enabling the unit would use. */
+static int is_known_name(const struct query *q, const char *name)
+{
+	const struct install_info *i = q->info;
+	auto_free char *instance = NULL;
+
+	if (streq(name, i->name))
+		return 1;
+	STRV_FOREACH(a, i->aliases) {
+		auto_free char *alias = NULL;
+		int r = install_expand(q->in, i, *a, &alias);
+
+		if (r == -ENOMEM)
+			return r;
+		if (r >= 0 && streq(alias, name))
+			return 1;
+	}
+	if (i->default_instance && unit_name_kind(i->name) == UNIT_NAME_TEMPLATE &&
+	    unit_name_replace_instance(i->name, i->default_instance, &instance) >= 0)
+		return streq(instance, name);
+	return 0;
+}
+
+/* One symlink: 1 if it enables the unit. In .wants folders only its name counts, not where it leads. */
+static int check_symlink(struct query *q, const char *dir, int dirfd, const char *name, bool in_folder)
+{
+	bool same_name = (in_folder || !q->ignore_same_name) && streq(name, q->info->name), leads = false;
+	auto_free char *template = NULL;
+
+	if (!in_folder) {
+		char target[PATH_MAX];
+		ssize_t n = readlinkat(dirfd, name, target, sizeof(target) - 1);
+
+		if (n < 0)
+			return errno == ENOENT ? 0 : -errno;
+		target[n] = 0;
+		leads = streq(path_basename(target), q->info->name);
+	} else if (!same_name && unit_name_kind(name) == UNIT_NAME_INSTANCE) {
+		/* A template is in use where an instance of it is wanted. */
+		if (unit_name_template(name, &template) < 0)
+			return -ENOMEM;
+		same_name = streq(q->info->name, template);
+	}
+	(void) dir;
+	if (same_name && leads) {
+		q->same_name_link = true;
+		return 0;
+	}
+	if (!same_name && !leads)
+		return 0;
+	return q->match_name ? is_known_name(q, name) : 1;
+}
+
+static int check_dir(struct query *q, const char *path, bool in_folder)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	int r = 0;
+
+	if (!d)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+	while (r == 0 && (e = readdir(d)))
+		if (e->d_type == DT_LNK || e->d_type == DT_UNKNOWN)
+			r = check_symlink(q, path, dirfd(d), e->d_name, in_folder);
+	closedir(d);
+	return r;
+}
+
+/* A directory of the search path: first its folders, then itself. */
+static int check_search_dir(struct query *q, const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	int r = 0;
+
+	if (!d)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+	while (r == 0 && (e = readdir(d))) {
+		auto_free char *folder = NULL;
+
+		if (e->d_type != DT_DIR || !(str_ends_with(e->d_name, ".wants") || str_ends_with(e->d_name, ".requires")))
+			continue;
+		folder = str_printf("%s/%s", path, e->d_name);
+		r = folder ? check_dir(q, folder, true) : -ENOMEM;
+	}
+	closedir(d);
+	return r == 0 ? check_dir(q, path, false) : r;
+}
+
+/* 1 and the state, 0 if no symlink was found. */
+static int find_symlinks(struct install *in, const struct install_info *info, bool match_name, enum unit_file_state *ret)
+{
+	struct query q = { .in = in, .info = info, .match_name = match_name };
+	bool runtime = false, elsewhere = false, linked = false, linked_runtime = false;
+
+	STRV_FOREACH(dir, in->p->dirs) {
+		int r;
+
+		q.same_name_link = false;
+		r = check_search_dir(&q, *dir);
+		if (r < 0)
+			return r;
+		if (r > 0) {
+			if (streq(*dir, in->p->persistent_config)) {
+				*ret = UNIT_FILE_ENABLED;
+				return 1;
+			}
+			*(install_is_runtime(in->p, *dir) ? &runtime : &elsewhere) = true;
+		} else if (q.same_name_link) {
+			if (streq(*dir, in->p->persistent_config))
+				linked = true;
+			else if (install_is_runtime(in->p, *dir))
+				linked_runtime = true;
+		}
+		if (path_below(info->path, *dir))
+			q.ignore_same_name = true;
+	}
+	/* An instance that the vendor symlinks is there for good; other such symlinks are mere names. */
+	if (runtime)
+		*ret = UNIT_FILE_ENABLED_RUNTIME;
+	else if (elsewhere && unit_name_kind(info->name) == UNIT_NAME_INSTANCE)
+		*ret = UNIT_FILE_STATIC;
+	else if (linked || linked_runtime)
+		*ret = linked ? UNIT_FILE_LINKED : UNIT_FILE_LINKED_RUNTIME;
+	else
+		return 0;
+	return 1;
+}
+
+static int state_of_regular(struct install *in, const char *name, const struct install_info *i, enum unit_file_state *ret)
+{
+	int r;
+
+	if (!streq(name, path_basename(i->path)) && unit_name_kind(i->name) != UNIT_NAME_INSTANCE) {
+		*ret = UNIT_FILE_ALIAS;
+		return 0;
+	}
+	if (path_below(i->path, in->p->generator) || path_below(i->path, in->p->generator_early) ||
+	    path_below(i->path, in->p->generator_late)) {
+		*ret = UNIT_FILE_GENERATED;
+		return 0;
+	}
+	if (path_below(i->path, in->p->transient)) {
+		*ret = UNIT_FILE_TRANSIENT;
+		return 0;
+	}
+	r = find_symlinks(in, i, true, ret);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	/* In use under another name. */
+	r = find_symlinks(in, i, false, ret);
+	if (r < 0)
+		return r;
+	*ret = r > 0		       ? UNIT_FILE_INDIRECT :
+	       install_info_has_rules(i) ? UNIT_FILE_DISABLED :
+	       i->also		       ? UNIT_FILE_INDIRECT :
+					 UNIT_FILE_STATIC;
+	return 0;
+}
+
+int install_state(const struct unit_paths *p, const char *name, enum unit_file_state *ret)
+{
+	auto_install struct install in;
+	struct install_info *i;
+	int r;
+
+	install_init(&in, p, 0, NULL, NULL);
+	if (!unit_name_is_valid(name, UNIT_NAME_ANY))
+		return -EINVAL;
+	r = install_info_discover(&in, name, INSTALL_FOLLOW | INSTALL_LOAD, &i);
+	if (r < 0)
+		return r;
+	if (i->type == INSTALL_MASKED) {
+		*ret = install_is_runtime(p, i->path) ? UNIT_FILE_MASKED_RUNTIME : UNIT_FILE_MASKED;
+		return 0;
+	}
+	return state_of_regular(&in, name, i, ret);
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metadata/metadata.h"
+
+#include <archive.h>
+#include <openssl/evp.h>
+
+#define DEFAULT_MODE 0644
+
+struct encoding {
+	bool base64, gzip;
+};
+
+/* The names that cloud-init accepts; an unknown one leaves the text as it is. */
+static struct encoding encoding_parse(const char *s)
+{
+	static const struct {
+		const char *name;
+		struct encoding e;
+	} names[] = {
+		{"b64", {true, false}},     {"base64", {true, false}},
+		{"gz", {false, true}},      {"gzip", {false, true}},
+		{"gz+b64", {true, true}},   {"gz+base64", {true, true}},
+		{"gzip+b64", {true, true}}, {"gzip+base64", {true, true}},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(names); i++)
+		if (streq(names[i].name, s))
+			return names[i].e;
+	return (struct encoding){false, false};
+}
+
+static int base64_decode(const char *text, char **ret, size_t *ret_size)
+{
+	EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
+	size_t size = strlen(text);
+	unsigned char *out = malloc(size + 8);
+	int n = 0, tail = 0, r = -ENOMEM;
+
+	if (ctx && out && size <= METADATA_DOCUMENT_MAX) {
+		EVP_DecodeInit(ctx);
+		r = EVP_DecodeUpdate(ctx, out, &n, (const unsigned char *) text, (int) size) >= 0 &&
+		                    EVP_DecodeFinal(ctx, out + n, &tail) >= 0
+		            ? 0
+		            : -EBADMSG;
+	}
+	EVP_ENCODE_CTX_free(ctx);
+	if (r < 0) {
+		free(out);
+		return r;
+	}
+	*ret = (char *) out;
+	*ret_size = (size_t) (n + tail);
+	return 0;
+}
+
+static int gunzip(const char *data, size_t size, char **ret, size_t *ret_size)
+{
+	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
+	struct archive *a = archive_read_new();
+	struct archive_entry *e;
+	char buf[16384];
+	la_ssize_t n = -1;
+
+	if (!a)
+		return -ENOMEM;
+	archive_read_support_filter_gzip(a);
+	archive_read_support_format_raw(a);
+	if (archive_read_open_memory(a, data, size) == ARCHIVE_OK &&
+	    archive_read_next_header(a, &e) == ARCHIVE_OK)
+		while ((n = archive_read_data(a, buf, sizeof(buf))) > 0)
+			strbuf_add(&b, buf, (size_t) n);
+	archive_read_free(a);
+	if (n < 0)
+		return -EBADMSG;
+	if (b.error < 0)
+		return b.error;
+	*ret_size = b.size;
+	return strbuf_take(&b, ret);
+}
+
+static int content_decode(const cJSON *entry, char **ret, size_t *ret_size)
+{
+	auto_free char *text = NULL, *plain = NULL;
+	struct encoding e = encoding_parse(json_string_or(entry, "encoding", ""));
+	const cJSON *content = cJSON_GetObjectItemCaseSensitive(entry, "content");
+	size_t size;
+	int r;
+
+	text = content && !cJSON_IsNull(content) ? scalar_text(content) : strdup("");
+	if (!text)
+		return -EINVAL;
+	size = strlen(text);
+	if (e.base64) {
+		r = base64_decode(text, &plain, &size);
+		if (r < 0)
+			return r;
+		free(text);
+		text = TAKE_PTR(plain);
+	}
+	if (e.gzip) {
+		r = gunzip(text, size, &plain, &size);
+		if (r < 0)
+			return r;
+		free(text);
+		text = TAKE_PTR(plain);
+	}
+	*ret = TAKE_PTR(text);
+	*ret_size = size;
+	return 0;
+}
+
+/* "0640" in octal; a YAML number has been read as octal already. */
+static int mode_parse(const cJSON *v, mode_t *ret)
+{
+	uint64_t n;
+
+	if (!v || cJSON_IsNull(v)) {
+		*ret = DEFAULT_MODE;
+		return 0;
+	}
+	if (cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble <= 07777) {
+		*ret = (mode_t) v->valuedouble;
+		return 0;
+	}
+	if (!cJSON_IsString(v) ||
+	    str_to_u64(str_after(v->valuestring, "0o") ? v->valuestring + 2 : v->valuestring, 8,
+	               &n) < 0 ||
+	    n > 07777)
+		return -EINVAL;
+	*ret = (mode_t) n;
+	return 0;
+}
+
+static int append(const char *path, const char *data, size_t size, mode_t mode)
+{
+	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode);
+
+	return fd < 0 ? -errno : fd_write_all(fd, data, size);
+}
+
+static int write_one(struct context *c, const cJSON *entry, const char *name)
+{
+	auto_free char *path = root_path(c, name), *data = NULL;
+	const char *owner = json_string_or(entry, "owner", "root:root");
+	size_t size;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = mode_parse(cJSON_GetObjectItemCaseSensitive(entry, "permissions"), &mode);
+	if (r < 0)
+		return diag_add(c->d, r, DIAG_ERROR, name, 0,
+		                "permissions are not an octal number");
+	r = content_decode(entry, &data, &size);
+	if (r < 0)
+		return diag_add(c->d, r, DIAG_ERROR, name, 0,
+		                "the content is not what its encoding says");
+	r = owner_parse(c, owner, &uid, &gid);
+	if (r < 0)
+		return diag_add(c->d, r, DIAG_ERROR, name, 0, "there is no owner \"%s\"", owner);
+	r = mkdir_parents(path, 0755);
+	if (r < 0)
+		return diag_add(c->d, r, DIAG_ERROR, name, 0, "its folder cannot be made: %s",
+		                strerror(-r));
+	r = json_bool_or(entry, "append", false) ? append(path, data, size, mode)
+	                                         : file_write_atomic(path, data, size, mode, false);
+	if (r >= 0 && geteuid() == 0 && chown(path, uid, gid) < 0)
+		r = -errno;
+	/* Again: chown takes the set-id bits away, and an appended file keeps the mode it had
+	 * otherwise. */
+	if (r >= 0 && chmod(path, mode) < 0)
+		r = -errno;
+	return r < 0 ? diag_add(c->d, r, DIAG_ERROR, name, 0, "cannot be written: %s", strerror(-r))
+	             : 0;
+}
+
+static int write_all(struct context *c, bool deferred)
+{
+	const cJSON *files = cJSON_GetObjectItemCaseSensitive(c->config, "write_files"), *entry;
+	int worst = 0;
+
+	if (!files || cJSON_IsNull(files))
+		return 0;
+	if (!cJSON_IsArray(files) || cJSON_GetArraySize(files) > METADATA_LIST_MAX)
+		return diag_add(c->d, -EINVAL, DIAG_ERROR, "write_files", 0,
+		                "a list of at most %d files is expected", METADATA_LIST_MAX);
+	cJSON_ArrayForEach(entry, files)
+	{
+		const char *name = json_string_or(entry, "path", NULL);
+		int r;
+
+		if (json_bool_or(entry, "defer", false) != deferred)
+			continue;
+		r = name && path_is_absolute(name)
+		            ? write_one(c, entry, name)
+		            : diag_add(c->d, -EINVAL, DIAG_ERROR, "write_files", 0,
+		                       "an entry has no absolute \"path\"");
+		worst = MIN(worst, r);
+	}
+	return worst;
+}
+
+int module_write_files(struct context *c)
+{
+	return write_all(c, false);
+}
+
+int module_write_files_deferred(struct context *c)
+{
+	return write_all(c, true);
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metadata/metadata.h"
+
+#include <sys/mount.h>
+
+#define MOUNT_POINT "/run/sysmaster/metadata/seed"
+#define DEFAULT_ID  "nocloud"
+
+struct instance *instance_free(struct instance *i)
+{
+	if (!i)
+		return NULL;
+	free(i->datasource);
+	free(i->origin);
+	free(i->id);
+	cJSON_Delete(i->meta_data);
+	free(i->user_data);
+	free(i->vendor_data);
+	free(i->network_config);
+	free(i);
+	return NULL;
+}
+
+/* ISO 9660 without Rock Ridge knows only upper case, and no second dash rules: "user-data" may be
+ * "USER_DATA" or "USERDATA.;1". */
+static int read_document(const char *directory, const char *name, char **ret, size_t *ret_size)
+{
+	auto_fd int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_free char *upper = strdup(name);
+	int r;
+
+	if (dir < 0)
+		return -errno;
+	if (!upper)
+		return -ENOMEM;
+	r = file_read_at(dir, name, METADATA_DOCUMENT_MAX, ret, ret_size);
+	if (r != -ENOENT)
+		return r;
+	for (char *p = upper; *p; p++)
+		*p = *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char) (*p - 'a' + 'A') : *p;
+	return file_read_at(dir, upper, METADATA_DOCUMENT_MAX, ret, ret_size);
+}
+
+/* A folder is a seed when it has both user-data and meta-data. */
+static int read_seed(const char *directory, const char *origin, struct diag *d,
+                     struct instance **ret)
+{
+	auto_cleanup(instance_free) struct instance *i = calloc(1, sizeof(*i));
+	auto_free char *meta = NULL;
+	size_t size;
+	int r;
+
+	if (!i)
+		return -ENOMEM;
+	r = read_document(directory, "meta-data", &meta, &size);
+	if (r >= 0)
+		r = read_document(directory, "user-data", &i->user_data, &i->user_data_size);
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? -ENOENT
+		                                     : diag_add(d, r, DIAG_ERROR, origin, 0,
+		                                                "cannot be read: %s", strerror(-r));
+	(void) read_document(directory, "vendor-data", &i->vendor_data, &i->vendor_data_size);
+	(void) read_document(directory, "network-config", &i->network_config,
+	                     &i->network_config_size);
+	r = yaml_parse(meta, size, "meta-data", d, &i->meta_data);
+	if (r < 0)
+		return r;
+	if (cJSON_IsNull(i->meta_data)) {
+		cJSON_Delete(i->meta_data);
+		i->meta_data = cJSON_CreateObject();
+	}
+	if (!cJSON_IsObject(i->meta_data))
+		return diag_add(d, -EBADMSG, DIAG_ERROR, "meta-data", 1,
+		                "a map of keys is expected");
+	i->datasource = strdup("nocloud");
+	i->origin = strdup(origin);
+	if (!i->datasource || !i->origin)
+		return -ENOMEM;
+	*ret = TAKE_PTR(i);
+	return 0;
+}
+
+static int read_labelled(struct diag *d, struct instance **ret)
+{
+	struct block_candidate found[4];
+	int n = detect_labelled(found, ELEMENTSOF(found)), r = -ENOENT;
+
+	for (int k = 0; k < n; k++) {
+		auto_free char *origin =
+			str_printf("%s (%s, cidata)", found[k].device, found[k].fs_type);
+
+		if (!origin || mkdir_p(MOUNT_POINT, 0700) < 0)
+			return -ENOMEM;
+		if (mount(found[k].device, MOUNT_POINT, found[k].fs_type,
+		          MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
+			r = diag_add(d, -errno, DIAG_WARNING, found[k].device, 0,
+			             "cannot be mounted: %s", strerror(errno));
+			continue;
+		}
+		r = read_seed(MOUNT_POINT, origin, d, ret);
+		if (umount2(MOUNT_POINT, MNT_DETACH) < 0)
+			diag_add(d, -errno, DIAG_WARNING, MOUNT_POINT, 0, "cannot be unmounted: %s",
+			         strerror(errno));
+		if (r >= 0)
+			return 0;
+	}
+	return r;
+}
+
+static int read_directories(const char *root, struct diag *d, struct instance **ret)
+{
+	static const char *const seeds[] = {"var/lib/cloud/seed/nocloud",
+	                                    "var/lib/cloud/seed/nocloud-net",
+	                                    "var/lib/sysmaster/seed"};
+
+	for (size_t k = 0; k < ELEMENTSOF(seeds); k++) {
+		auto_free char *path = path_join(*root ? root : "/", seeds[k]);
+		int r = path ? read_seed(path, path, d, ret) : -ENOMEM;
+
+		if (r != -ENOENT)
+			return r;
+	}
+	return -ENOENT;
+}
+
+/* What the line says: a folder to read, or nothing but an id and a name, which is metadata enough.
+ */
+static int read_line(const char *root, const struct nocloud_line *line, const char *origin,
+                     struct diag *d, struct instance **ret)
+{
+	const char *from = line->seed_from, *path;
+	struct instance *i;
+
+	if (from) {
+		auto_free char *directory = NULL;
+
+		path = str_after(from, "file://");
+		if (!path)
+			path = from;
+		if (!path_is_absolute(path))
+			return diag_add(d, -EOPNOTSUPP, DIAG_ERROR, origin, 0,
+			                "seed \"%s\": only a folder of this machine can be read",
+			                from);
+		directory = path_join(root, path);
+		return directory ? read_seed(directory, origin, d, ret) : -ENOMEM;
+	}
+	if (read_directories(root, d, ret) >= 0 || read_labelled(d, ret) >= 0)
+		return 0;
+	if (!line->instance_id && !line->hostname)
+		return -ENOENT;
+	i = calloc(1, sizeof(*i));
+	if (!i)
+		return -ENOMEM;
+	i->datasource = strdup("nocloud");
+	i->origin = strdup(origin);
+	i->meta_data = cJSON_CreateObject();
+	*ret = i;
+	return i->datasource && i->origin && i->meta_data ? 0 : -ENOMEM;
+}
+
+/* The line's own keys count more than what the seed says. */
+static int override(struct instance *i, const struct nocloud_line *line)
+{
+	if (line->hostname) {
+		cJSON_DeleteItemFromObjectCaseSensitive(i->meta_data, "local-hostname");
+		json_add_string(i->meta_data, "local-hostname", line->hostname);
+	}
+	if (line->instance_id && str_set(&i->id, line->instance_id) < 0)
+		return -ENOMEM;
+	if (!i->id)
+		i->id = strdup(json_string_or(i->meta_data, "instance-id", DEFAULT_ID));
+	return i->id ? 0 : -ENOMEM;
+}
+
+int source_nocloud(const char *root, struct diag *d, struct instance **ret)
+{
+	static const struct {
+		const char *file, *origin;
+	} lines[] = {{"/sys/class/dmi/id/product_serial", "SMBIOS serial number"},
+	             {"/proc/cmdline", "kernel command line"}};
+	struct nocloud_line line = {0};
+	struct instance *i = NULL;
+	int r = 0;
+
+	for (size_t k = 0; k < ELEMENTSOF(lines) && r == 0 && !*root; k++) {
+		auto_free char *text = NULL;
+
+		if (file_read(lines[k].file, &text, NULL) < 0)
+			continue;
+		r = nocloud_line_parse(text, &line);
+		if (r > 0)
+			r = read_line(root, &line, lines[k].origin, d, &i) < 0 ? -ENOENT : 1;
+	}
+	if (r == 0) {
+		r = read_directories(root, d, &i);
+		if (r == -ENOENT && !*root)
+			r = read_labelled(d, &i);
+	}
+	if (r >= 0)
+		r = override(i, &line);
+	nocloud_line_done(&line);
+	if (r < 0) {
+		instance_free(i);
+		return r;
+	}
+	/* The id becomes a folder's name. */
+	if (!*i->id || strlen(i->id) > 128 || strchr(i->id, '/') || i->id[0] == '.') {
+		r = diag_add(d, -EBADMSG, DIAG_ERROR, i->origin, 0,
+		             "\"%s\" cannot be an instance-id", i->id);
+		instance_free(i);
+		return r;
+	}
+	*ret = i;
+	return 0;
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Lists: units, jobs, unit files. */
+#include "sctl/sctl.h"
+
+#include <stdio.h>
+
+int verb_list_units(const struct verb *v, char **args)
+{
+	static const char *const header[] = {"", "UNIT", "LOAD", "ACTIVE", "SUB", "DESCRIPTION"};
+	auto_cleanup(session_close) struct session *s = NULL;
+	auto_json cJSON *answer = NULL;
+	auto_strv char **names = NULL;
+	const cJSON *units, *u;
+	struct table t;
+	cJSON *p;
+	int r;
+
+	(void) v;
+	if (mangle_names(args, true, &names) < 0)
+		return EXIT_USAGE;
+	r = session_open(SERVICE_CONTROL, &s);
+	if (r < 0)
+		return EXIT_UNREACHABLE;
+	p = cJSON_CreateObject();
+	if (names && *names)
+		json_add_strv(p, "patterns", names);
+	if (arg.types)
+		json_add_strv(p, "types", arg.types);
+	if (arg.states)
+		json_add_strv(p, "states", arg.states);
+	json_add_bool(p, "all", arg.all);
+	r = session_call(s, "org.sysmaster.Manager.ListUnits", p, NULL, &answer);
+	if (r < 0)
+		return session_exit_code(s, r);
+	if (json_get_array(answer, "units", &units) < 0)
+		return error_exit(EXIT_FAILED, "Unexpected answer");
+	if (arg.json) {
+		print_json(units);
+		return EXIT_DONE;
+	}
+	table_init(&t, header, ELEMENTSOF(header));
+	cJSON_ArrayForEach(u, units)
+	{
+		const char *active = json_string_or(u, "active", "");
+		const char *cells[] = {
+			streq(active, "failed") ? "●" : " ", json_string_or(u, "id", ""),
+			json_string_or(u, "load", ""),       active,
+			json_string_or(u, "sub", ""),        json_string_or(u, "description", ""),
+		};
+
+		table_add(&t, cells);
+	}
+	table_print(&t, !arg.no_legend);
+	if (!arg.no_legend)
+		printf("\n%zu units listed%s.\n", t.n_rows,
+		       arg.all ? "" : "; --all shows inactive ones, too");
+	table_done(&t);
+	return EXIT_DONE;
+}
+
+int verb_list_jobs(const struct verb *v, char **args)
+{
+	static const char *const header[] = {"JOB", "UNIT", "TYPE", "STATE", "AGE"};
+	auto_cleanup(session_close) struct session *s = NULL;
+	auto_json cJSON *answer = NULL;
+	const cJSON *jobs, *j;
+	struct table t;
+	int r;
+
+	(void) v, (void) args;
+	r = session_open(SERVICE_CONTROL, &s);
+	if (r < 0)
+		return EXIT_UNREACHABLE;
+	r = session_call(s, "org.sysmaster.Manager.ListJobs", NULL, NULL, &answer);
+	if (r < 0)
+		return session_exit_code(s, r);
+	if (json_get_array(answer, "jobs", &jobs) < 0)
+		return error_exit(EXIT_FAILED, "Unexpected answer");
+	if (arg.json) {
+		print_json(jobs);
+		return EXIT_DONE;
+	}
+	table_init(&t, header, ELEMENTSOF(header));
+	cJSON_ArrayForEach(j, jobs)
+	{
+		char id[24], age[SPAN_TEXT_MAX];
+		const char *cells[] = {id, json_string_or(j, "unit", ""),
+		                       json_string_or(j, "type", ""),
+		                       json_string_or(j, "state", ""), age};
+
+		snprintf(id, sizeof(id), "%llu", (unsigned long long) json_u64_or(j, "id", 0));
+		span_format(age, sizeof(age), json_u64_or(j, "age_usec", 0), USEC_PER_MSEC);
+		table_add(&t, cells);
+	}
+	if (t.n_rows)
+		table_print(&t, !arg.no_legend);
+	else if (!arg.no_legend)
+		puts("No jobs.");
+	table_done(&t);
+	return EXIT_DONE;
+}
+
+int verb_list_unit_files(const struct verb *v, char **args)
+{
+	static const char *const header[] = {"UNIT FILE", "STATE"};
+	auto_cleanup(session_close) struct session *s = NULL;
+	auto_json cJSON *answer = NULL;
+	auto_strv char **names = NULL;
+	const cJSON *files, *f;
+	struct table t;
+	cJSON *p;
+	int r;
+
+	(void) v;
+	if (mangle_names(args, true, &names) < 0)
+		return EXIT_USAGE;
+	r = session_open(SERVICE_CONTROL, &s);
+	if (r < 0)
+		return EXIT_UNREACHABLE;
+	p = cJSON_CreateObject();
+	if (names && *names)
+		json_add_strv(p, "patterns", names);
+	if (arg.states)
+		json_add_strv(p, "states", arg.states);
+	r = session_call(s, "org.sysmaster.UnitFile.List", p, NULL, &answer);
+	if (r < 0)
+		return session_exit_code(s, r);
+	if (json_get_array(answer, "files", &files) < 0)
+		return error_exit(EXIT_FAILED, "Unexpected answer");
+	if (arg.json) {
+		print_json(files);
+		return EXIT_DONE;
+	}
+	table_init(&t, header, ELEMENTSOF(header));
+	cJSON_ArrayForEach(f, files)
+	{
+		const char *cells[] = {json_string_or(f, "name", ""),
+		                       json_string_or(f, "state", "")};
+
+		table_add(&t, cells);
+	}
+	table_print(&t, !arg.no_legend);
+	table_done(&t);
+	return EXIT_DONE;
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Services under the real init and core. */
+#include "check.h"
+#include "world.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+static void put_targets(struct world *w, const char *wants)
+{
+	static const char *const plain[] = { "sysinit.target", "basic.target", "shutdown.target", "rescue.target" };
+
+	for (size_t i = 0; i < ELEMENTSOF(plain); i++)
+		world_put(w, plain[i], "[Unit]\nDescription=%s\nDefaultDependencies=no\n", plain[i]);
+	world_put(w, "default.target", "[Unit]\nRequires=basic.target\nAfter=basic.target\nWants=%s\nAllowIsolate=yes\n", wants);
+}
+
+#define FOREVER "ExecStart=/bin/sleep infinity\n"
+
+TEST(boot__reaches_the_default_target)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "hello.service once.service");
+	world_put(&w, "hello.service", "[Unit]\nDescription=Says hello\n[Service]\n" FOREVER);
+	world_put(&w, "once.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo $FOO > %s/once'\nEnvironment=FOO=bar\n", w.dir);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_wait(&w, "default.target", "ActiveState", "active", 5000), "active");
+	CHECK_STR(world_property(&w, "hello.service", "SubState"), "running");
+	CHECK_STR(world_property(&w, "hello.service", "ControlGroup"), "/system.slice/hello.service");
+	CHECK_INT(world_number(&w, "hello.service", "MainPID"), >, 1);
+	CHECK_STR(world_property(&w, "once.service", "SubState"), "exited");
+	auto_free char *once = world_file(&w, "once"), *state = world_manager(&w, "state");
+	CHECK_STR(once, "bar\n");
+	CHECK_STR(state, "running");
+}
+
+TEST(service__starts_stops_and_fails)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "a.service", "[Service]\n" FOREVER);
+	world_put(&w, "bad.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 7'\n");
+	world_put(&w, "none.service", "[Service]\nExecStart=/nonexistent/program\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.service"), "done");
+	long pid = world_number(&w, "a.service", "MainPID");
+	CHECK_INT(world_pid(&w, pid), >, 0);
+	CHECK_STR(world_order(&w, "stop", "a.service"), "done");
+	CHECK_INT(world_pid(&w, pid), ==, 0);
+	CHECK_STR(world_property(&w, "a.service", "ActiveState"), "inactive");
+	CHECK_STR(world_order(&w, "start", "bad.service"), "failed");
+	CHECK_STR(world_property(&w, "bad.service", "Result"), "exit-code");
+	CHECK_INT(world_number(&w, "bad.service", "ExecMainStatus"), ==, 7);
+	world_order(&w, "start", "none.service");
+	CHECK_STR(world_wait(&w, "none.service", "ActiveState", "failed", 5000), "failed");
+	CHECK_INT(world_number(&w, "none.service", "ExecMainStatus"), ==, 203);
+	auto_free char *state = world_manager(&w, "state");
+	CHECK_STR(state, "degraded");
+}
+
+TEST(service__restarts_after_a_crash)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "a.service");
+	world_put(&w, "a.service", "[Service]\n" FOREVER "Restart=on-failure\nRestartSec=50ms\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_wait(&w, "a.service", "SubState", "running", 5000), "running");
+	long pid = world_number(&w, "a.service", "MainPID");
+	CHECK_INT(world_kill(&w, pid, SIGSEGV), ==, 0);
+	CHECK_STR(world_wait(&w, "a.service", "NRestarts", "1", 5000), "1");
+	CHECK_STR(world_wait(&w, "a.service", "SubState", "running", 5000), "running");
+	CHECK_INT(world_number(&w, "a.service", "MainPID"), !=, pid);
+}
+
+TEST(core_death__no_service_notices)
+{
+	long pids[20], starts;
+	char name[32];
+
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "s%d.service", i);
+		world_put(&w, name, "[Service]\n" FOREVER "Restart=always\n");
+	}
+	CHECK_INT(world_start(&w), ==, 0);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "s%d.service", i);
+		CHECK_STR(world_order(&w, "start", name), "done");
+		pids[i] = world_number(&w, name, "MainPID");
+	}
+	for (int round = 0; round < 4; round++) {
+		int ms = world_kill_core(&w, round % 2 ? SIGABRT : SIGKILL);
+
+		CHECK_INT(ms, >=, 0);
+		printf(" (%d ms)", ms);
+		for (int i = 0; i < 20; i++) {
+			snprintf(name, sizeof(name), "s%d.service", i);
+			CHECK_STR(world_property(&w, name, "SubState"), "running");
+			CHECK_INT(world_number(&w, name, "MainPID"), ==, pids[i]);
+			CHECK_INT(world_number(&w, name, "NRestarts"), ==, 0);
+			CHECK_INT(world_pid(&w, pids[i]), >, 0);
+		}
+	}
+	auto_free char *reason = world_manager(&w, "core_reason"), *restarts = world_manager(&w, "core_restarts");
+	CHECK_STR(reason, "crash");
+	starts = strtol(restarts, NULL, 10);
+	CHECK_INT(starts, ==, 4);
+	/* It is still in charge of them. */
+	CHECK_STR(world_order(&w, "stop", "s3.service"), "done");
+	CHECK_INT(world_pid(&w, pids[3]), ==, 0);
+}
+
+TEST(core_death__exits_in_the_gap_are_not_lost)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "dies.service", "[Service]\n" FOREVER);
+	world_put(&w, "again.service", "[Service]\n" FOREVER "Restart=always\nRestartSec=10ms\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "dies.service"), "done");
+	CHECK_STR(world_order(&w, "start", "again.service"), "done");
+	long dies = world_number(&w, "dies.service", "MainPID"), again = world_number(&w, "again.service", "MainPID");
+	pid_t dies_out = world_pid(&w, dies), again_out = world_pid(&w, again), core = world_core(&w);
+	CHECK_INT(kill(core, SIGKILL), ==, 0);
+	CHECK_INT(kill(dies_out, SIGUSR1), ==, 0);
+	CHECK_INT(kill(again_out, SIGKILL), ==, 0);
+	CHECK_STR(world_wait(&w, "dies.service", "ActiveState", "failed", 8000), "failed");
+	CHECK_STR(world_property(&w, "dies.service", "Result"), "signal");
+	CHECK_INT(world_number(&w, "dies.service", "ExecMainStatus"), ==, SIGUSR1);
+	CHECK_STR(world_wait(&w, "again.service", "NRestarts", "1", 5000), "1");
+	CHECK_STR(world_wait(&w, "again.service", "SubState", "running", 5000), "running");
+}
+
+TEST(core_death__jobs_and_deadlines_go_on)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "slow.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 1.5\n");
+	world_put(&w, "after.service", "[Unit]\nAfter=slow.service\nRequires=slow.service\n[Service]\n" FOREVER);
+	world_put(&w, "stuck.service", "[Service]\nType=oneshot\nTimeoutStartSec=2s\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	for (const char *const *u = (const char *const[]){ "after.service", "stuck.service", NULL }; *u; u++) {
+		cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray(), *reply = NULL;
+
+		cJSON_AddItemToArray(names, cJSON_CreateString(*u));
+		json_add_string(p, "verb", "start");
+		json_add_bool(p, "wait", false);
+		json_add_take(p, "names", names);
+		CHECK_INT(world_call(&w, "org.sysmaster.Unit.Queue", p, &reply), ==, 0);
+		json_free(reply);
+	}
+	long long begin = world_msec();
+	CHECK_STR(world_wait(&w, "slow.service", "ActiveState", "activating", 2000), "activating");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STR(world_property(&w, "slow.service", "ActiveState"), "activating");
+	CHECK_STR(world_wait(&w, "after.service", "SubState", "running", 6000), "running");
+	CHECK_STR(world_property(&w, "slow.service", "SubState"), "exited");
+	CHECK_STR(world_wait(&w, "stuck.service", "ActiveState", "failed", 6000), "failed");
+	CHECK_STR(world_property(&w, "stuck.service", "Result"), "timeout");
+	/* From when it was started, not from when the second core came. */
+	CHECK_INT(world_msec() - begin, <, 4000);
+}
+
+TEST(core_death__without_a_store_services_are_adopted)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "a.service", "[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.service"), "done");
+	long pid = world_number(&w, "a.service", "MainPID");
+	auto_free char *store = str_printf("/proc/%d/root/run/sysmaster/state/data.mdb", (int) w.init);
+	pid_t core = world_core(&w);
+	/* Garbage where the pages were, while core is held still. */
+	CHECK_INT(kill(core, SIGKILL), ==, 0);
+	CHECK_INT(file_write_atomic(store, "this is not a database", 22, 0600, false), ==, 0);
+	CHECK_STR(world_wait(&w, "a.service", "SubState", "running", 8000), "running");
+	CHECK_INT(world_number(&w, "a.service", "MainPID"), ==, pid);
+	CHECK_STR(world_order(&w, "stop", "a.service"), "done");
+	CHECK_INT(world_pid(&w, pid), ==, 0);
+}
+
+TEST(core_death__many_times)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "a.service", "[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.service"), "done");
+	long pid = world_number(&w, "a.service", "MainPID");
+	/* Four in a row are within init's budget without waiting. */
+	for (int i = 0; i < 4; i++) {
+		CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+		CHECK_INT(world_number(&w, "a.service", "MainPID"), ==, pid);
+	}
+}
+
+TEST(reexec__sigterm_to_init_executes_core_again)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "a.service", "[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.service"), "done");
+	long pid = world_number(&w, "a.service", "MainPID");
+	pid_t core = world_core(&w);
+	long long end = world_msec() + 8000;
+	CHECK_INT(kill(w.init, SIGTERM), ==, 0);
+	while ((world_core(&w) == core || world_core(&w) == 0) && world_msec() < end)
+		usleep(5000);
+	CHECK_INT(world_core(&w), !=, core);
+	auto_free char *reason = world_manager(&w, "core_reason");
+	CHECK_STR(reason, "upgrade");
+	CHECK_INT(world_number(&w, "a.service", "MainPID"), ==, pid);
+	CHECK_STR(world_property(&w, "a.service", "SubState"), "running");
+}
+
+TEST(reload__takes_new_settings_without_a_restart)
+{
+	auto_json cJSON *reply = NULL;
+
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "a.service", "[Unit]\nDescription=old\n[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_wait(&w, "default.target", "ActiveState", "active", 5000), "active");
+	CHECK_STR(world_order(&w, "start", "a.service"), "done");
+	long pid = world_number(&w, "a.service", "MainPID");
+	world_put(&w, "a.service", "[Unit]\nDescription=brand new\n[Service]\n" FOREVER);
+	world_put(&w, "b.service", "[Service]\n" FOREVER);
+	CHECK_STR(world_property(&w, "a.service", "NeedDaemonReload"), "yes");
+	CHECK_INT(world_call(&w, "org.sysmaster.Manager.Reload", NULL, &reply), ==, 0);
+	CHECK_STR(cJSON_GetArrayItem(cJSON_GetObjectItem(reply, "changed"), 0)->valuestring, "a.service");
+	CHECK_STR(cJSON_GetArrayItem(cJSON_GetObjectItem(reply, "added"), 0)->valuestring, "b.service");
+	CHECK_STR(world_property(&w, "a.service", "Description"), "brand new");
+	CHECK_INT(world_number(&w, "a.service", "MainPID"), ==, pid);
+	CHECK_STR(world_property(&w, "a.service", "NeedDaemonReload"), "no");
+}
+
+TEST(service__notifies_and_is_found_ready)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "n.service", "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 0.3; systemd-notify --ready --status=fine; exec sleep infinity'\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "n.service"), "done");
+	CHECK_STR(world_property(&w, "n.service", "StatusText"), "fine");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STR(world_property(&w, "n.service", "StatusText"), "fine");
+	CHECK_STR(world_property(&w, "n.service", "SubState"), "running");
+}
+
+TEST(power__exit_target_ends_the_container_in_order)
+{
+	int status;
+
+	WITH_WORLD(w);
+	put_targets(&w, "a.service");
+	world_put(&w, "a.service", "[Service]\n" FOREVER "ExecStop=/bin/touch %s/stopped\n", w.dir);
+	world_put(&w, "exit.target", "[Unit]\nDefaultDependencies=no\nRequires=systemd-exit.service\nAfter=systemd-exit.service\nAllowIsolate=yes\n");
+	world_put(&w, "systemd-exit.service", "[Unit]\nDefaultDependencies=no\nRequires=shutdown.target\nAfter=shutdown.target\nSuccessAction=exit-force\n"
+					       "SuccessActionExitStatus=5\n[Service]\nType=oneshot\nExecStart=/bin/true\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_wait(&w, "a.service", "SubState", "running", 5000), "running");
+	cJSON *p = cJSON_CreateObject(), *reply = NULL;
+	json_add_string(p, "kind", "exit");
+	CHECK_INT(world_call(&w, "org.sysmaster.Manager.Shutdown", p, &reply), ==, 0);
+	json_free(reply);
+	for (int i = 0; i < 1000 && waitpid(w.init, &status, WNOHANG) == 0; i++)
+		usleep(10000);
+	w.init = 0;
+	CHECK(WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), ==, 5);
+	CHECK(world_has_file(&w, "stopped"));
+}

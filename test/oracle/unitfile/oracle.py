@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the oracle tests share: asking both sides, comparing, and the exit status."""
+import os
+import random
+import shutil
+import subprocess
+import sys
+
+DRIVER = os.environ.get("UNITFILE_DRIVER", sys.argv[1] if len(sys.argv) > 1 else "")
+SEED = int(os.environ.get("ORACLE_SEED", "0")) or random.randrange(1, 1 << 30)
+RANDOM = random.Random(SEED)
+failures = []
+compared = 0
+
+
+def need(*tools):
+    for tool in tools:
+        if not shutil.which(tool):
+            print(f"SKIP: {tool} is not installed")
+            sys.exit(77)
+
+
+def ask(subject, questions, env=None):
+    """Our answers, one a question; None is a refusal."""
+    run = subprocess.run([DRIVER] + subject, input="".join(q + "\n" for q in questions), text=True, timeout=100,
+                         capture_output=True, env=env)
+    if run.returncode:
+        sys.exit(f"driver {subject}: {run.returncode} {run.stderr}")
+    answers = run.stdout.split("\n")[:-1]
+    assert len(answers) == len(questions), (subject, len(answers), len(questions))
+    return [None if a == "!" else a for a in answers]
+
+
+def compare(what, ours, theirs):
+    global compared
+    compared += 1
+    if ours != theirs:
+        failures.append(f"{what}\n    ours:   {ours!r}\n    theirs: {theirs!r}")
+
+
+def finish():
+    for f in failures[:40]:
+        print(f)
+    print(f"{compared} compared, {len(failures)} differ, seed {SEED}")
+    sys.exit(1 if failures else 0)

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fixture.h"
+
+struct waiting {
+	struct job_waiter w;
+	int result;
+};
+
+static void note_result(struct job_waiter *w, struct job *j, enum job_result result)
+{
+	(void) j;
+	((struct waiting *) w)->result = result;
+}
+
+TEST(jobs__wake_their_waiters)
+{
+	struct waiting w = { .w = { .fn = note_result }, .result = -1 };
+	struct job *j;
+
+	fixture_begin();
+	put_unit("slow.service", "");
+	fixture_open();
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("slow.service"), JOB_MODE_REPLACE, true, NULL, &j), ==, 0);
+	job_wait(j, &w.w);
+	settle();
+	CHECK_INT(w.result, ==, -1);
+	becomes("slow.service", UNIT_ACTIVE);
+	CHECK_INT(w.result, ==, JOB_DONE);
+	fixture_end();
+}
+
+TEST(jobs__cancel_fails_those_behind)
+{
+	fixture_begin();
+	put_unit("a.service", "Requires=slow.service\nAfter=slow.service");
+	put_unit("slow.service", "");
+	fixture_open();
+	order(JOB_START, "a.service");
+	job_cancel(unit("slow.service")->job);
+	settle();
+	CHECK_STR(results(), "slow.service=canceled a.service=dependency");
+	/* The unit itself is not stopped by that. */
+	CHECK_STR(state("slow.service"), "activating");
+	fixture_end();
+}
+
+TEST(jobs__restart_is_stop_then_start_under_one_id)
+{
+	struct job *j;
+	uint32_t id;
+
+	fixture_begin();
+	put_unit("slow.service", "");
+	fixture_open();
+	order(JOB_START, "slow.service");
+	becomes("slow.service", UNIT_ACTIVE);
+	happened();
+	results();
+	CHECK_INT(manager_enqueue(fx.m, JOB_RESTART, unit("slow.service"), JOB_MODE_REPLACE, true, NULL, &j), ==, 0);
+	id = j->id;
+	settle();
+	CHECK_STR(happened(), "-slow");
+	becomes("slow.service", UNIT_INACTIVE);
+	CHECK_STR(happened(), "+slow");
+	CHECK_STR(results(), "");
+	CHECK(manager_get_job(fx.m, id) && manager_get_job(fx.m, id)->type == JOB_START);
+	becomes("slow.service", UNIT_ACTIVE);
+	CHECK_STR(results(), "slow.service=done");
+	fixture_end();
+}
+
+TEST(jobs__stop_replaces_a_running_start)
+{
+	fixture_begin();
+	put_unit("slow.service", "");
+	fixture_open();
+	order(JOB_START, "slow.service");
+	CHECK_INT(order(JOB_STOP, "slow.service"), ==, 0);
+	CHECK_STR(results(), "slow.service=canceled slow.service=done");
+	CHECK_STR(state("slow.service"), "inactive");
+	fixture_end();
+}
+
+TEST(jobs__start_merges_into_a_waiting_start)
+{
+	struct job *a, *b;
+
+	fixture_begin();
+	put_unit("x.service", "After=slow.service\nWants=slow.service");
+	put_unit("slow.service", "");
+	fixture_open();
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("x.service"), JOB_MODE_REPLACE, true, NULL, &a), ==, 0);
+	settle();
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("x.service"), JOB_MODE_REPLACE, true, NULL, &b), ==, 0);
+	CHECK(a == b);
+	fixture_end();
+}
+
+TEST(jobs__reload_is_not_merged_into_one_under_way)
+{
+	fixture_begin();
+	put_unit("slow.service", "");
+	fixture_open();
+	order(JOB_START, "slow.service");
+	becomes("slow.service", UNIT_ACTIVE);
+	happened();
+	order(JOB_RELOAD, "slow.service");
+	CHECK_STR(happened(), "~slow");
+	/* The first one may have read the old file: it has to be done once more. */
+	order(JOB_RELOAD, "slow.service");
+	CHECK_STR(happened(), "");
+	becomes("slow.service", UNIT_ACTIVE);
+	CHECK_STR(happened(), "~slow");
+	fixture_end();
+}
+
+TEST(jobs__again_means_later)
+{
+	struct fake *f;
+
+	fixture_begin();
+	put_unit("a.service", "");
+	fixture_open();
+	f = FAKE(unit("a.service"));
+	f->again = true;
+	order(JOB_START, "a.service");
+	CHECK(f->u.job && f->u.job->state == JOB_WAITING);
+	f->again = false;
+	/* Any change of the unit's state wakes the job. */
+	unit_notify(&f->u, UNIT_INACTIVE, UNIT_INACTIVE, true);
+	settle();
+	CHECK_STR(state("a.service"), "active");
+	fixture_end();
+}
+
+TEST(jobs__time_out_and_act)
+{
+	fixture_begin();
+	put_unit("slow.service", "JobTimeoutSec=10ms\nJobTimeoutAction=reboot");
+	put_unit("b.service", "Requires=slow.service\nAfter=slow.service");
+	fixture_open();
+	order(JOB_START, "b.service");
+	for (int i = 0; i < 20 && map_size(fx.m->jobs); i++)
+		loop_run_once(fx.loop, 20 * USEC_PER_MSEC);
+	CHECK_STR(results(), "slow.service=timeout b.service=dependency");
+	CHECK_INT(fx.n_emergencies, ==, 1);
+	fixture_end();
+}
+
+TEST(jobs__start_limit_gives_up_after_burst)
+{
+	fixture_begin();
+	put_unit("fail.service", "StartLimitIntervalSec=1h\nStartLimitBurst=3\nStartLimitAction=reboot");
+	fixture_open();
+	unit_ref(unit("fail.service"));
+	for (int i = 0; i < 5; i++)
+		order(JOB_START, "fail.service");
+	CHECK_INT(FAKE(unit("fail.service"))->n_starts, ==, 3);
+	CHECK(unit("fail.service")->start_limit_hit);
+	CHECK_INT(fx.n_emergencies, ==, 2);
+	fixture_end();
+}
+
+TEST(jobs__boot_finishes_once_all_are_done)
+{
+	struct job *j;
+
+	fixture_begin();
+	put_unit("t.target", "Wants=slow.service\nAfter=slow.service");
+	put_unit("slow.service", "");
+	fixture_open();
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("t.target"), JOB_MODE_REPLACE, false, NULL, &j), ==, 0);
+	fx.m->boot_job_id = j->id;
+	settle();
+	CHECK_STR(manager_state(fx.m), "initializing");
+	CHECK_INT(fx.n_boot_finished, ==, 0);
+	becomes("slow.service", UNIT_ACTIVE);
+	CHECK_INT(fx.n_boot_finished, ==, 1);
+	CHECK_STR(manager_state(fx.m), "running");
+	CHECK(stamp_is_set(&fx.m->default_target_reached));
+	fixture_end();
+}
+
+TEST(jobs__device_job_is_collected_when_nobody_waits)
+{
+	fixture_begin();
+	put_unit("a.service", "Requires=dev-x.device\nAfter=dev-x.device");
+	fixture_open();
+	fx.ops[UNIT_DEVICE].start = NULL;
+	order(JOB_START, "a.service");
+	CHECK(unit("dev-x.device")->job);
+	CHECK(unit("a.service")->job);
+	job_cancel(unit("a.service")->job);
+	settle();
+	CHECK_INT(map_size(fx.m->jobs), ==, 0);
+	fixture_end();
+}

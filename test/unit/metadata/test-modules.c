@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Modules against a root folder of their own. Programs of the system (useradd) are left to the VM
+ * tests. */
+#include "check.h"
+#include "metadata/metadata.h"
+
+struct world {
+	char root[64];
+	struct instance *instance;
+	struct userdata data;
+	struct context context;
+	struct diag d;
+	char *state;
+};
+
+static void put(const struct world *w, const char *name, const char *text)
+{
+	auto_free char *path = path_join(w->root, name);
+
+	if (mkdir_parents(path, 0755) < 0 ||
+	    file_write_atomic(path, text, strlen(text), 0644, false) < 0)
+		abort();
+}
+
+static char *get(const struct world *w, const char *name)
+{
+	auto_free char *path = path_join(w->root, name);
+	char *text = NULL;
+
+	return path && file_read(path, &text, NULL) >= 0 ? text : strdup("(none)");
+}
+
+static mode_t mode_of(const struct world *w, const char *name)
+{
+	auto_free char *path = path_join(w->root, name);
+	struct stat st;
+
+	return path && stat(path, &st) >= 0 ? st.st_mode & 07777 : 0;
+}
+
+static void open_world(struct world *w, const char *config)
+{
+	char uid[64];
+
+	memset(w, 0, sizeof(*w));
+	strcpy(w->root, "/tmp/test-metadata-XXXXXX");
+	if (!mkdtemp(w->root))
+		abort();
+	snprintf(uid, sizeof(uid), "me:x:%u:%u:Me:/home/me:/bin/sh\n", getuid(), getgid());
+	put(w, "etc/passwd", uid);
+	snprintf(uid, sizeof(uid), "mine:x:%u:\nroot:x:0:\n", getgid());
+	put(w, "etc/group", uid);
+	w->state = path_join(w->root, "state");
+	mkdir_p(w->state, 0700);
+	w->instance = calloc(1, sizeof(*w->instance));
+	w->instance->id = strdup("i-1");
+	w->instance->meta_data = cJSON_CreateObject();
+	w->instance->user_data = strdup(config);
+	w->instance->user_data_size = strlen(config);
+	if (userdata_read(w->instance, &w->d, &w->data) < 0)
+		abort();
+	w->context =
+		(struct context){w->instance, &w->data, w->data.config, w->root, w->state, &w->d};
+}
+
+static void close_world(struct world *w)
+{
+	rm_rf(w->root);
+	userdata_done(&w->data);
+	instance_free(w->instance);
+	free(w->state);
+}
+
+TEST(write_files__content_mode_owner_and_encoding)
+{
+	auto_free char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *g = NULL;
+	struct world w;
+
+	open_world(&w,
+	           "#cloud-config\nwrite_files:\n"
+	           "- {path: /etc/a/b, content: \"x\\n\", permissions: '0600', owner: 'me:mine'}\n"
+	           "- {path: /etc/c, content: aGVsbG8=, encoding: b64, owner: me}\n"
+	           "- {path: /etc/c, content: ' again', append: true, owner: me}\n"
+	           "- {path: /etc/g, encoding: gz+b64, owner: me, content: "
+	           "H4sIAAAAAAACA6vKLChITQEAV2jC4gYAAAA=}\n"
+	           "- {path: /etc/later, content: y, defer: true, owner: me}\n");
+	CHECK_INT(module_write_files(&w.context), ==, 0);
+	g = get(&w, "etc/g");
+	CHECK_STR(g, "zipped");
+	a = get(&w, "etc/a/b");
+	CHECK_STR(a, "x\n");
+	CHECK_INT(mode_of(&w, "etc/a/b"), ==, 0600);
+	b = get(&w, "etc/c");
+	CHECK_STR(b, "hello again");
+	c = get(&w, "etc/later");
+	CHECK_STR(c, "(none)");
+	CHECK_INT(module_write_files_deferred(&w.context), ==, 0);
+	d = get(&w, "etc/later");
+	CHECK_STR(d, "y");
+	close_world(&w);
+}
+
+TEST(write_files__a_bad_entry_is_named_and_the_others_are_written)
+{
+	auto_free char *good = NULL;
+	struct world w;
+
+	open_world(&w, "#cloud-config\nwrite_files:\n- {path: relative, content: x}\n- {path: "
+	               "/etc/p, content: x, permissions: rwx}\n"
+	               "- {path: /etc/o, content: x, owner: nobody-here}\n- {path: /etc/e, "
+	               "content: '!!!!', encoding: b64}\n"
+	               "- {path: /etc/good, content: x, owner: me}\n");
+	CHECK_INT(module_write_files(&w.context), <, 0);
+	CHECK_INT(w.d.n_items, ==, 4);
+	CHECK_STR(w.d.items[1].text, "permissions are not an octal number");
+	CHECK_STR(w.d.items[2].text, "there is no owner \"nobody-here\"");
+	good = get(&w, "etc/good");
+	CHECK_STR(good, "x");
+	close_world(&w);
+}
+
+TEST(hostname__short_and_full_names)
+{
+	auto_free char *name = NULL, *hosts = NULL;
+	struct world w;
+
+	open_world(&w, "#cloud-config\nfqdn: web-1.example.org\nmanage_etc_hosts: true\n");
+	put(&w, "etc/hosts", "127.0.0.1 localhost\n127.0.1.1 old\n10.0.0.1 other\n");
+	CHECK_INT(module_hostname(&w.context), ==, 0);
+	CHECK_INT(module_etc_hosts(&w.context), ==, 0);
+	name = get(&w, "etc/hostname");
+	CHECK_STR(name, "web-1\n");
+	hosts = get(&w, "etc/hosts");
+	CHECK_STR(hosts,
+	          "127.0.1.1 web-1.example.org web-1\n127.0.0.1 localhost\n10.0.0.1 other\n");
+	close_world(&w);
+}
+
+TEST(hostname__comes_from_meta_data_when_the_config_has_none)
+{
+	auto_free char *name = NULL;
+	struct world w;
+
+	open_world(&w, "#cloud-config\n{}\n");
+	json_add_string(w.instance->meta_data, "local-hostname", "from-meta");
+	CHECK_INT(module_hostname(&w.context), ==, 0);
+	name = get(&w, "etc/hostname");
+	CHECK_STR(name, "from-meta\n");
+	close_world(&w);
+}
+
+TEST(hostname__a_bad_name_changes_nothing)
+{
+	auto_free char *name = NULL;
+	struct world w;
+
+	open_world(&w, "#cloud-config\nhostname: 'a b;c'\n");
+	CHECK_INT(module_hostname(&w.context), ==, -EINVAL);
+	name = get(&w, "etc/hostname");
+	CHECK_STR(name, "(none)");
+	close_world(&w);
+}
+
+TEST(authorized_keys__are_added_once_and_links_are_not_followed)
+{
+	char *keys[] = {(char[]){"ssh-ed25519 AAA me"}, (char[]){" ssh-ed25519 BBB me \n"}, NULL};
+	auto_free char *text = NULL, *home = NULL, *victim = NULL, *link = NULL;
+	struct world w;
+
+	open_world(&w, "#cloud-config\n{}\n");
+	put(&w, "home/me/.ssh/authorized_keys", "ssh-ed25519 AAA me");
+	CHECK_INT(authorized_keys_add(&w.context, "me", keys), ==, 0);
+	text = get(&w, "home/me/.ssh/authorized_keys");
+	CHECK_STR(text, "ssh-ed25519 AAA me\nssh-ed25519 BBB me\n");
+	CHECK_INT(mode_of(&w, "home/me/.ssh/authorized_keys"), ==, 0600);
+
+	home = path_join(w.root, "home/me/.ssh");
+	victim = path_join(w.root, "victim");
+	CHECK_INT(rm_rf(home), ==, 0);
+	CHECK_INT(mkdir_p(victim, 0755), ==, 0);
+	CHECK_INT(symlink(victim, home), ==, 0);
+	CHECK_INT(authorized_keys_add(&w.context, "me", keys), <, 0);
+	link = get(&w, "victim/authorized_keys");
+	CHECK_STR(link, "(none)");
+	CHECK_INT(authorized_keys_add(&w.context, "stranger", keys), ==, -ENOENT);
+	close_world(&w);
+}
+
+TEST(sysmaster__writes_the_agents_configuration)
+{
+	auto_free char *fleet = NULL, *ca = NULL, *key = NULL, *channel = NULL, *upgrade = NULL;
+	struct world w;
+
+	open_world(&w, "#cloud-config\nsysmaster:\n  fleet: {controller: 'https://10.0.2.2:8443', "
+	               "token: s3cret, via: network, ca: \"PEM\\n\"}\n"
+	               "  upgrade: {keys: ['KEY'], gate_sec: 3}\n  channel: {role: operate}\n");
+	CHECK_INT(module_sysmaster(&w.context), ==, 0);
+	fleet = get(&w, "etc/sysmaster/fleet.conf");
+	CHECK_STR(fleet,
+	          "[Fleet]\nController=https://10.0.2.2:8443\nToken=s3cret\nVia=network\nCA=/etc/"
+	          "sysmaster/fleet-ca.pem\n");
+	CHECK_INT(mode_of(&w, "etc/sysmaster/fleet.conf"), ==, 0600);
+	ca = get(&w, "etc/sysmaster/fleet-ca.pem");
+	CHECK_STR(ca, "PEM\n");
+	key = get(&w, "etc/sysmaster/keys/metadata-1.pub");
+	CHECK_STR(key, "KEY");
+	upgrade = get(&w, "etc/sysmaster/upgrade.conf");
+	CHECK_STR(upgrade, "[Upgrade]\nGateSec=3\n");
+	channel = get(&w, "etc/sysmaster/channel.conf");
+	CHECK_STR(channel, "[Channel]\nRole=operate\n");
+	close_world(&w);
+}
+
+TEST(sysmaster__a_line_end_cannot_smuggle_a_key)
+{
+	auto_free char *fleet = NULL;
+	struct world w;
+
+	open_world(&w,
+	           "#cloud-config\nsysmaster:\n  fleet: {controller: \"https://x\\nCA=/evil\"}\n");
+	CHECK_INT(module_sysmaster(&w.context), <, 0);
+	fleet = get(&w, "etc/sysmaster/fleet.conf");
+	CHECK_STR(fleet, "(none)");
+	close_world(&w);
+}
+
+TEST(runcmd__lines_and_word_lists_run_once_an_instance)
+{
+	auto_free char *out = NULL, *again = NULL;
+	char config[512];
+	struct world w;
+
+	snprintf(config, sizeof(config),
+	         "#cloud-config\nruncmd:\n- echo line >> \"$OUT\"\n- [sh, -c, 'echo \"it''s $0\" "
+	         ">> \"$OUT\"', 'a b']\n");
+	open_world(&w, config);
+	auto_free char *path = path_join(w.root, "out");
+	setenv("OUT", path, 1);
+	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
+	out = get(&w, "out");
+	CHECK_STR(out, "line\nit's a b\n");
+	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
+	again = get(&w, "out");
+	CHECK_STR(again, out);
+	close_world(&w);
+}
+
+TEST(modules__unknown_keys_are_named)
+{
+	struct diag d = {0};
+	struct world w;
+
+	open_world(&w, "#cloud-config\nhostname: x\nfrobnicate: 1\n");
+	modules_report_unknown(w.data.config, &d);
+	CHECK_INT(d.n_items, ==, 1);
+	CHECK_STR(d.items[0].text, "the key \"frobnicate\" is not supported and was ignored");
+	close_world(&w);
+}
+
+TEST(modules__the_table_is_whole)
+{
+	for (size_t i = 0; i < n_modules; i++) {
+		CHECK(modules[i].name && modules[i].keys && modules[i].run);
+		for (size_t k = 0; k < i; k++)
+			CHECK(!streq(modules[i].name, modules[k].name));
+	}
+}
+
+TEST(nocloud__reads_a_seed_folder)
+{
+	auto_cleanup(instance_free) struct instance *i = NULL;
+	struct diag d = {0};
+	struct world w;
+
+	open_world(&w, "#cloud-config\n{}\n");
+	CHECK_INT(source_nocloud(w.root, &d, &i), ==, -ENOENT);
+	put(&w, "var/lib/cloud/seed/nocloud/meta-data", "instance-id: i-42\nlocal-hostname: h\n");
+	CHECK_INT(source_nocloud(w.root, &d, &i), ==, -ENOENT);
+	put(&w, "var/lib/cloud/seed/nocloud/user-data", "#cloud-config\n{}\n");
+	CHECK_INT(source_nocloud(w.root, &d, &i), ==, 0);
+	CHECK_STR(i->id, "i-42");
+	CHECK_STR(json_string_or(i->meta_data, "local-hostname", ""), "h");
+	close_world(&w);
+}
+
+TEST(nocloud__an_id_that_is_a_path_is_refused)
+{
+	struct instance *i = NULL;
+	struct diag d = {0};
+	struct world w;
+
+	open_world(&w, "#cloud-config\n{}\n");
+	put(&w, "var/lib/cloud/seed/nocloud/meta-data", "instance-id: ../../etc\n");
+	put(&w, "var/lib/cloud/seed/nocloud/user-data", "");
+	CHECK_INT(source_nocloud(w.root, &d, &i), ==, -EBADMSG);
+	close_world(&w);
+}

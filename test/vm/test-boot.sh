@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Boots stock Debian under our init and compares what came up with systemd's boot of the same image.
+# shellcheck disable=SC2154  # lib.sh sets vm_work and its like
+source "$(dirname "$0")/lib.sh"
+m='' reference='' # vm_start's
+
+image=$(vm_our_image) || skip_all "no build or package of our init"
+debugfs -R 'stat /usr/sbin/init' "$image" 2>/dev/null | grep -q 'Fast link dest: "/usr/lib/sysmaster/init"' ||
+  skip_all "/sbin/init of the image is not ours"
+
+daemons="sshd nginx cron dbus-daemon systemd-journal systemd-udevd systemd-logind"
+failed_units() { vmctl sh "$1" "$2 list-units --failed --plain --no-legend" 2>/dev/null | sed 's/^[^a-z]* //' | awk '{print $1}' | sort; }
+# Names of running processes, without kernel threads and what comes and goes.
+processes() { vmctl sh "$1" "ps -eo ppid=,comm= | awk '\$1 != 2 && \$2 !~ /^(ps|awk|sh|kthreadd|vm-agent)\$/ {print \$2}'" | sort -u; }
+console_complaints() { vmctl console "$1" | grep -aiE 'panic|segfault|oops|BUG:|assert|error|fail|cannot|rescue' | sed 's/^\[[ 0-9.]*\] //' | sort -u; }
+
+vm_start_systemd reference --image "$image" || { fail "the image boots under systemd"; done_testing; }
+ok "the image boots under systemd" within 90 vm_settled "$reference"
+failed_units "$reference" systemctl >"$vm_work/failed.systemd"
+processes "$reference" >"$vm_work/processes.systemd"
+console_complaints "$reference" >"$vm_work/console.systemd"
+vmctl stop "$reference"
+
+vm_start m --image "$image" || { fail "the image boots under our init"; done_testing; }
+is "PID 1 is ours" "$(vmctl exec "$m" -- readlink /proc/1/exe)" /usr/lib/sysmaster/init
+before=$SECONDS
+ok "it settles in a minute" within 60 vm_settled "$m" sctl
+note "settled after $((SECONDS - before)) s: $(vmctl exec "$m" -- sctl is-system-running 2>&1)"
+ok "default.target is active" vmctl exec "$m" -- sctl is-active default.target
+failed_units "$m" sctl >"$vm_work/failed.ours"
+is "no unit failed that is well under systemd" "$(comm -13 "$vm_work/failed.systemd" "$vm_work/failed.ours" | paste -sd' ')" ""
+for comm in $daemons; do
+  ok "$comm runs" vmctl exec "$m" -- pgrep -x "$comm"
+done
+processes "$m" >"$vm_work/processes.ours"
+note "processes only under systemd: $(comm -23 "$vm_work/processes.systemd" "$vm_work/processes.ours" | paste -sd' ')"
+note "processes only under ours: $(comm -13 "$vm_work/processes.systemd" "$vm_work/processes.ours" | paste -sd' ')"
+ok "nginx answers" vmctl exec "$m" -- bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; printf "GET / HTTP/1.0\r\n\r\n" >&3; grep -q "200 OK" <&3'
+ok "D-Bus answers" vmctl exec "$m" -- dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.ListNames
+ok "/tmp of fstab is mounted" vmctl sh "$m" 'grep -q "^tmpfs /tmp " /proc/mounts'
+is "the root is writable" "$(vmctl sh "$m" 'touch /var/tmp/x && echo yes')" yes
+console_complaints "$m" >"$vm_work/console.ours"
+is "the console has no complaint that systemd's lacks" "$(comm -13 "$vm_work/console.systemd" "$vm_work/console.ours" | head -n 5)" ""
+is "every zombie was reaped" "$(vmctl sh "$m" "ps -eo stat= | grep -c '^Z'")" 0
+
+vmctl sh "$m" 'sctl poweroff' >/dev/null 2>&1
+is "a power-off is a clean one" "$(vmctl wait "$m" -t 60)" guest-shutdown
+like "and nothing held the root" "$(vmctl console "$m" | tail -n 5)" 'Power down'
+done_testing
