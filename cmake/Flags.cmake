@@ -5,7 +5,7 @@ include(CheckCCompilerFlag)
 set(warnings
   -Wall -Wextra -Wshadow -Wundef -Wvla -Wpointer-arith -Wwrite-strings -Wstrict-prototypes
   -Wold-style-definition -Wimplicit-fallthrough -Wlogical-op -Wdate-time -Wformat=2
-  -Wno-missing-field-initializers
+  -Wno-missing-field-initializers -Wno-clobbered
   -Werror=return-type -Werror=implicit-function-declaration -Werror=incompatible-pointer-types
   -Werror=int-conversion -Werror=missing-prototypes -Werror=missing-declarations
   -Werror=override-init -Werror=shift-overflow=2)

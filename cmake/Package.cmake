@@ -16,21 +16,6 @@ if(TARGET sctl)
   endforeach()
 endif()
 
-# A room of units may install them itself; else all that lie there are installed.
-if(NOT EXISTS ${PROJECT_SOURCE_DIR}/units/CMakeLists.txt)
-  file(GLOB units CONFIGURE_DEPENDS
-    ${PROJECT_SOURCE_DIR}/units/*.service ${PROJECT_SOURCE_DIR}/units/*.socket ${PROJECT_SOURCE_DIR}/units/*.target
-    ${PROJECT_SOURCE_DIR}/units/*.timer ${PROJECT_SOURCE_DIR}/units/*.path ${PROJECT_SOURCE_DIR}/units/*.mount
-    ${PROJECT_SOURCE_DIR}/units/*.slice)
-  if(units)
-    install(FILES ${units} DESTINATION /lib/systemd/system)
-  endif()
-  file(GLOB presets CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/units/*.preset)
-  if(presets)
-    install(FILES ${presets} DESTINATION /lib/systemd/system-preset)
-  endif()
-endif()
-
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME sysmaster)
 set(CPACK_PACKAGE_VERSION ${SYSMASTER_VERSION})
@@ -58,9 +43,6 @@ set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_NAME sysmaster)
 set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_PROVIDES systemd-sysv)
 set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_CONFLICTS systemd-sysv)
 set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_REPLACES systemd-sysv)
-set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_CONTROL_EXTRA
-  ${CMAKE_CURRENT_LIST_DIR}/debian/postinst ${CMAKE_CURRENT_LIST_DIR}/debian/prerm)
-set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_SYSMASTER-FLEETCTL_PACKAGE_NAME sysmaster-fleetctl)
 set(CPACK_DEBIAN_SYSMASTER-FLEETCTL_DESCRIPTION "controller and command line for fleets of sysmaster machines")
 include(CPack)

@@ -31,6 +31,10 @@ bool hostname_is_valid(const char *s);
  */
 int boot_random_seed(const char *root);
 
+/* The boot or shutdown record of utmp(5) and, where that file exists, wtmp: what last(1) and
+ * uptime(1) read. */
+int boot_utmp(bool shutdown);
+
 /* Value of the last "key=" on a kernel command line, quotes removed; NULL if there is none. The
  * caller frees. */
 char *cmdline_get(const char *cmdline, const char *key);

@@ -92,8 +92,8 @@ struct agent {
 	uint64_t reconnect_spread_s;
 
 	/* core.c */
-	struct varlink_client *core;
-	struct source *core_timer;
+	struct varlink_client *core, *core_calls; /* the subscription; everything else */
+	struct source *core_timer, *describe_timer;
 	unsigned core_attempts;
 	cJSON *status; /* the newest Manager.Describe, NULL when never heard */
 	uint64_t core_pid;

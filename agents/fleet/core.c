@@ -9,7 +9,11 @@
 #define RETRY_FIRST (50 * USEC_PER_MSEC)
 #define RETRY_MAX   (5 * USEC_PER_SEC)
 #define UNITS_SHOWN 64
+#define DESCRIBE_TIMEOUT (10 * USEC_PER_SEC)
 
+/*
+ * Two connections: answers on one come in the order of the calls, and the subscription's call is answered for as long as it lasts.
+ */
 static void core_connect(struct agent *a);
 
 static void core_lost(struct agent *a)
@@ -17,7 +21,9 @@ static void core_lost(struct agent *a)
 	usec_t pause = a->core_attempts < 8 ? RETRY_FIRST << a->core_attempts : RETRY_MAX;
 
 	a->core = varlink_client_free(a->core);
+	a->core_calls = varlink_client_free(a->core_calls);
 	a->describing = false;
+	(void) source_set_state(a->describe_timer, SOURCE_OFF);
 	a->core_attempts++;
 	if (!a->core_lost_at) {
 		a->core_lost_at = now(CLOCK_MONOTONIC);
@@ -25,6 +31,15 @@ static void core_lost(struct agent *a)
 	}
 	(void) source_set_time(a->core_timer, now(CLOCK_MONOTONIC) + MIN(pause, (usec_t) RETRY_MAX));
 	report_facts_are_here(a); /* a report that waits for them goes without */
+}
+
+/* A core that hangs is init's business; here it counts as gone. */
+static int on_describe_timeout(struct source *s, usec_t deadline, void *userdata)
+{
+	(void) s;
+	(void) deadline;
+	core_lost(userdata);
+	return 0;
 }
 
 static int on_core_timer(struct source *s, usec_t deadline, void *userdata)
@@ -64,8 +79,11 @@ static int on_described(struct varlink_client *client, const char *error, const 
 	(void) client;
 	(void) continues;
 	a->describing = false;
-	if (error && streq(error, "org.sysmaster.Error.Disconnected"))
-		return 0; /* the subscription hears of it, too, and acts */
+	(void) source_set_state(a->describe_timer, SOURCE_OFF);
+	if (error && streq(error, "org.sysmaster.Error.Disconnected")) {
+		core_lost(a);
+		return 0;
+	}
 	status = error ? NULL : cJSON_Duplicate(parameters, true);
 	if (!status) {
 		log_warning("Core did not describe itself: %s", error ? error : "out of memory");
@@ -100,9 +118,11 @@ int core_describe(struct agent *a)
 		return -ENOTCONN;
 	if (a->describing)
 		return 0;
-	r = varlink_send(a->core, "org.sysmaster.Manager.Describe", NULL, 0, on_described, a);
-	a->describing = r >= 0;
-	return r;
+	r = varlink_send(a->core_calls, "org.sysmaster.Manager.Describe", NULL, 0, on_described, a);
+	if (r < 0)
+		return r;
+	a->describing = true;
+	return source_set_time(a->describe_timer, now(CLOCK_MONOTONIC) + DESCRIBE_TIMEOUT);
 }
 
 /* ---- events ---- */
@@ -162,6 +182,8 @@ static void core_connect(struct agent *a)
 	int r = varlink_connect_path(a->loop, a->config.control, &a->core);
 
 	if (r >= 0)
+		r = varlink_connect_path(a->loop, a->config.control, &a->core_calls);
+	if (r >= 0)
 		r = subscribe(a);
 	if (r >= 0)
 		r = core_describe(a);
@@ -175,12 +197,18 @@ static void core_connect(struct agent *a)
 
 int core_start(struct agent *a)
 {
+	int r = loop_add_time(a->loop, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_SEC, "describe", on_describe_timeout, a, &a->describe_timer);
+
+	if (r < 0)
+		return r;
 	return loop_add_time(a->loop, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC), TIMER_EXACT, "core", on_core_timer, a, &a->core_timer);
 }
 
 void core_done(struct agent *a)
 {
 	a->core = varlink_client_free(a->core);
+	a->core_calls = varlink_client_free(a->core_calls);
 	a->core_timer = source_free(a->core_timer);
+	a->describe_timer = source_free(a->describe_timer);
 	a->status = json_free(a->status);
 }

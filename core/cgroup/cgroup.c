@@ -92,9 +92,12 @@ int cgroup_setup(struct manager *m)
 void cgroup_shutdown(struct manager *m)
 {
 	struct cgroup_manager *cm = cgroup_manager_of(m);
+	struct unit *u;
 
 	if (!cm)
 		return;
+	MAP_FOREACH(u, m->units)
+		cgroup_forget(u);
 	cgroup_events_shutdown(m);
 	map_free(cm->enabled);
 	free(cm->root);
@@ -135,7 +138,7 @@ int cgroup_path_for(const struct unit *u, char **ret)
 	const struct cgroup_settings *s = u->file ? u->file->cgroup : NULL;
 	const struct unit *slice = unit_slice(u);
 	auto_free char *above = NULL;
-	int r;
+	int r = -ENOMEM;
 
 	if (u->ops->type == UNIT_SLICE)
 		return slice_path(u->manager, u->id, ret);
@@ -148,7 +151,7 @@ int cgroup_path_for(const struct unit *u, char **ret)
 	else
 		r = slice_path(u->manager, slice ? slice->id : s->slice ?: "system.slice", &above);
 	if (!above)
-		return streq(u->id, "init.scope") ? -ENOMEM : r;
+		return r;
 	*ret = path_join(above, u->id);
 	return *ret ? 0 : -ENOMEM;
 }
@@ -277,6 +280,23 @@ int cgroup_open(struct unit *u, bool control)
 	return r < 0 ? r : cgroupfs_open_dir(child);
 }
 
+/* A unit's cgroup goes with all below it; a slice's only when nobody else is in it. */
+static int remove_own(const struct unit *u)
+{
+	auto_free char *path = NULL;
+
+	if (streq(u->cgroup, cgroup_root(u->manager)))
+		return 0;
+	if (cgroupfs_is_populated(u->cgroup) > 0)
+		return -EBUSY;
+	if (u->ops->type != UNIT_SLICE)
+		return cgroupfs_remove(u->cgroup);
+	path = cgroupfs_path(u->cgroup, NULL);
+	if (!path)
+		return -ENOMEM;
+	return rmdir(path) < 0 ? -errno : 0;
+}
+
 void cgroup_release(struct unit *u)
 {
 	struct cgroup_unit *cu = u->cgroup_data;
@@ -285,7 +305,7 @@ void cgroup_release(struct unit *u)
 	if (u->cgroup && !u->manager->no_cgroup) {
 		if (cu)
 			cgroup_unwatch(u);
-		r = cgroupfs_is_populated(u->cgroup) > 0 ? -EBUSY : cgroupfs_remove(u->cgroup);
+		r = remove_own(u);
 		if (r == -EBUSY) {
 			/* Somebody is left: it stays ours, so that the last one's end is heard. */
 			if (cu && cu->realized)

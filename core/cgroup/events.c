@@ -46,9 +46,12 @@ int cgroup_watch(struct unit *u, bool memory)
 
 	if (cm->inotify_fd < 0)
 		return 0;
-	if (cu->events_watch < 0)
+	if (cu->events_watch < 0 && u->ops->on_cgroup_empty)
 		r = watch_add(cm, u, "cgroup.events", &cu->events_watch);
-	if (r >= 0 && memory && cu->memory_watch < 0) {
+	/* The root of the tree has no events. */
+	if (r == -ENOENT)
+		r = 0;
+	if (r >= 0 && memory && u->ops->on_oom && cu->memory_watch < 0) {
 		r = watch_add(cm, u, "memory.events", &cu->memory_watch);
 		if (r >= 0 && cgroupfs_read_key(u->cgroup, "memory.events", "oom_kill", &cu->oom_kills) < 0)
 			cu->oom_kills = 0;

@@ -38,6 +38,20 @@ static int verify_active(struct unit *u)
 	return state_is_up(s) ? -EALREADY : s == UNIT_ACTIVATING ? -EAGAIN : -EBADR;
 }
 
+/* A type that says "under way" and is as dead as before will not be heard of again. */
+static int start(struct unit *u)
+{
+	enum unit_active_state s;
+	int r = unit_start(u);
+
+	if (r == -EBADR)
+		return 0; /* cannot be started: simply wait until it is there */
+	s = unit_active_state(u);
+	if (r != 0 || !state_is_down(s))
+		return r;
+	return s == UNIT_FAILED ? -ECANCELED : -EALREADY;
+}
+
 static int perform(struct job *j)
 {
 	int r;
@@ -46,8 +60,7 @@ static int perform(struct job *j)
 	case JOB_VERIFY_ACTIVE:
 		return verify_active(j->unit);
 	case JOB_START:
-		r = unit_start(j->unit);
-		return r == -EBADR ? 0 : r; /* cannot be started: simply wait until it is there */
+		return start(j->unit);
 	case JOB_STOP:
 	case JOB_RESTART:
 	case JOB_TRY_RESTART:

@@ -123,6 +123,18 @@ static void release_dynamic_user(const struct exec_settings *s)
 	(void) unlink(direct);
 }
 
+static void unexport_unit(const struct unit *u)
+{
+	static const char *const kinds[] = { "invocation", "log-level-max" };
+
+	for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+		auto_free char *path = str_printf(EXEC_UNITS_DIR "/%s:%s", kinds[i], u->id);
+
+		if (path)
+			(void) unlink(path);
+	}
+}
+
 int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool restarting)
 {
 	enum exec_preserve keep = s->runtime_directory_preserve;
@@ -133,6 +145,8 @@ int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool 
 		remove_private_tmp(u);
 	if (strv_length(s->load_credentials) > 0 || strv_length(s->set_credentials) > 0)
 		remove_credentials(u);
+	if (!restarting)
+		unexport_unit(u);
 	if (s->dynamic_user && s->user && !restarting)
 		release_dynamic_user(s);
 	return 0;

@@ -5,6 +5,7 @@
 #include "exec/exec.h"
 
 #define EXEC_PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define EXEC_UNITS_DIR	  "/run/systemd/units"
 #define EXEC_PROGRAM	  "core-exec"
 #define EXEC_PROGRAM_NSS  "core-exec-nss"
 

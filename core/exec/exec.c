@@ -55,6 +55,9 @@ int exec_setup(struct manager *m, const char *directory)
 		id128_format(&boot, x->boot_id);
 	if (file_read_line("/proc/self/oom_score_adj", &score) >= 0)
 		(void) str_to_i32(score, &x->own_oom_score);
+	/* journald asks here for what its clients cannot be trusted to say. */
+	if (mkdir_p(EXEC_UNITS_DIR, 0755) < 0)
+		log_debug("No %s", EXEC_UNITS_DIR);
 	r = exec_locale_read(&x->locale);
 	if (r == -ENOMEM) {
 		exec_shutdown(m);
@@ -274,6 +277,22 @@ static int attach_itself(struct launch *l, const struct unit *u)
 	return 0;
 }
 
+/* For the journal: which activation of the unit its messages belong to, and up to which level they are kept. */
+static void export_unit(const struct launch *l, const struct unit *u)
+{
+	auto_free char *invocation = str_printf(EXEC_UNITS_DIR "/invocation:%s", u->id), *level = NULL;
+	char number[16];
+
+	if (invocation && l->spec.invocation_id)
+		(void) symlink_atomic(l->spec.invocation_id, invocation);
+	if (l->spec.s.log_level_max < 0)
+		return;
+	level = str_printf(EXEC_UNITS_DIR "/log-level-max:%s", u->id);
+	(void) snprintf(number, sizeof(number), "%d", l->spec.s.log_level_max);
+	if (level)
+		(void) symlink_atomic(number, level);
+}
+
 int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, struct pidref *ret)
 {
 	auto_launch struct launch l = { .cgroup_fd = -EBADF, .memfd = -EBADF };
@@ -293,6 +312,8 @@ int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, 
 		r = launch_write(&l);
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, q->command->path, 0, "Cannot prepare the process: %s", strerror(-r));
+	if (q->flags & EXEC_NEW_DIRECTORIES)
+		export_unit(&l, q->unit);
 	pid = launch_start(&l, x, &pidfd, &attached);
 	if (pid > 0 && !attached) {
 		/* The first time we learn it too late; core-exec is at most setting itself up. */

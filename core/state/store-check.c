@@ -4,13 +4,15 @@
 #include <setjmp.h>
 #include <signal.h>
 
-/* The state of the walk under guard. Statics, since locals do not survive siglongjmp. */
+/* The state of a read under guard. Statics, since locals do not survive siglongjmp. */
 static struct {
 	sigjmp_buf jump;
 	volatile sig_atomic_t active;
 	struct store_record *readable;
+	MDB_env *env;
 	MDB_txn *txn;
 	MDB_cursor *cursor;
+	bool opened;
 } guard;
 
 struct store_record *store_record_free(struct store_record *list)
@@ -80,19 +82,19 @@ static int keep_record(const MDB_val *key, const MDB_val *value)
 }
 
 /* Touches every byte of every record. */
-static int walk(MDB_env *env, MDB_dbi dbi)
+static int walk(MDB_dbi dbi)
 {
 	MDB_val key, value;
 	int r, damaged = 0;
 	size_t n = 0;
 
-	if (mdb_txn_begin(env, NULL, MDB_RDONLY, &guard.txn) != 0 || mdb_cursor_open(guard.txn, dbi, &guard.cursor) != 0)
+	if (mdb_cursor_open(guard.txn, dbi, &guard.cursor) != 0)
 		return -EBADMSG;
 	while ((r = mdb_cursor_get(guard.cursor, &key, &value, MDB_NEXT)) == 0 && ++n <= STORE_RECORD_MAX) {
 		if (!store_value_valid(&key, &value))
 			damaged = -EBADMSG;
 		else if (keep_record(&key, &value) < 0)
-			break;
+			return -ENOMEM;
 	}
 	return r == MDB_NOTFOUND ? damaged : -EBADMSG;
 }
@@ -110,40 +112,63 @@ static void guard_assert(MDB_env *env _unused_, const char *msg _unused_)
 	siglongjmp(guard.jump, SIGABRT);
 }
 
-static int walk_guarded(MDB_env *env, MDB_dbi dbi)
+static int open_and_walk(const char *path)
+{
+	MDB_dbi dbi;
+	int r;
+
+	mdb_env_set_assert(guard.env, guard_assert);
+	r = mdb_env_open(guard.env, path, STORE_FLAGS | MDB_RDONLY, 0600);
+	/* A map size out of a damaged header can be any error of mmap. */
+	if (r != 0)
+		return r == EMFILE || r == ENFILE || r == EACCES ? -r : -EBADMSG;
+	guard.opened = true;
+	if (mdb_txn_begin(guard.env, NULL, MDB_RDONLY, &guard.txn) != 0 || mdb_dbi_open(guard.txn, NULL, 0, &dbi) != 0)
+		return -EBADMSG;
+	return walk(dbi);
+}
+
+/* Closing looks at LMDB's own memory, not at pages. */
+static void guard_close(void)
+{
+	int fd;
+
+	if (guard.cursor)
+		mdb_cursor_close(guard.cursor);
+	if (guard.txn)
+		mdb_txn_abort(guard.txn);
+	/* A fault while opening leaves the file open, which an environment that is not open does not know. */
+	if (!guard.opened && mdb_env_get_fd(guard.env, &fd) == 0)
+		fd_close(fd);
+	mdb_env_close(guard.env);
+	guard.cursor = NULL;
+	guard.txn = NULL;
+	guard.env = NULL;
+}
+
+int store_read(const char *path, struct store_record **ret)
 {
 	static const int signals[] = { SIGBUS, SIGSEGV, SIGFPE };
 	struct sigaction old[ELEMENTSOF(signals)], sa = { .sa_handler = guard_fault };
 	int r;
 
+	guard.readable = NULL;
+	guard.opened = false;
+	r = mdb_env_create(&guard.env);
+	if (r != 0)
+		return store_error(r);
 	for (size_t i = 0; i < ELEMENTSOF(signals); i++)
 		sigaction(signals[i], &sa, &old[i]);
-	mdb_env_set_assert(env, guard_assert);
 	if (sigsetjmp(guard.jump, 1) == 0) {
 		guard.active = 1;
-		r = walk(env, dbi);
+		r = open_and_walk(path);
 	} else {
 		r = -EBADMSG;
 	}
 	guard.active = 0;
-	/* Closing looks at LMDB's own memory, not at pages. */
-	if (guard.cursor)
-		mdb_cursor_close(guard.cursor);
-	if (guard.txn)
-		mdb_txn_abort(guard.txn);
-	guard.cursor = NULL;
-	guard.txn = NULL;
+	guard_close();
 	for (size_t i = 0; i < ELEMENTSOF(signals); i++)
 		sigaction(signals[i], &old[i], NULL);
-	return r;
-}
-
-int store_records(MDB_env *env, MDB_dbi dbi, struct store_record **ret)
-{
-	int r;
-
-	guard.readable = NULL;
-	r = walk_guarded(env, dbi);
 	*ret = TAKE_PTR(guard.readable);
 	return r;
 }

@@ -8,7 +8,7 @@
  * error of write(2), not SIGBUS. MDB_NOLOCK: init runs one core at a time.
  *
  * LMDB trusts its file, though: a damaged page makes it abort, or touch memory that is not there, perhaps only when it is written to. So a core
- * never writes to the file of the one before it: it reads all records (store_records(), ready for pages that lie), writes them to a new file and
+ * never writes to the file of the one before it: it reads all records (store_read(), ready for pages that lie), writes them to a new file and
  * renames that into place.
  */
 #pragma once
@@ -20,6 +20,7 @@
 #define STORE_FILE	 "data.mdb"
 #define STORE_ASIDE	 "data.mdb.aside"
 #define STORE_NEW	 "data.mdb.new"
+#define STORE_FLAGS	 (MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK | MDB_NORDAHEAD)
 #define STORE_MAP_SIZE	 (64U * 1024 * 1024)
 #define STORE_DATA_MAX	 (256U * 1024)
 #define STORE_KEY_MAX	 500 /* LMDB takes 511 */
@@ -40,12 +41,12 @@ uint32_t store_checksum(const char *key, size_t key_size, const char *data, size
 bool store_value_valid(const MDB_val *key, const MDB_val *value);
 
 /**
- * store_records - reads the whole of an open store
+ * store_read - reads a whole store, ready for pages that lie
  * @ret: the records that could be read, also when others could not
  *
  * Faults are caught here, once, at start, while the process has a single thread and nothing to lose.
  *
- * Returns 0; -EBADMSG if anything is damaged: @env is then good for nothing but to be closed.
+ * Returns 0; -EBADMSG if anything is damaged; other -errno: it cannot be told.
  */
-int store_records(MDB_env *env, MDB_dbi dbi, struct store_record **ret);
+int store_read(const char *path, struct store_record **ret);
 int store_error(int lmdb_error);

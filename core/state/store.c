@@ -55,7 +55,7 @@ static void queue_clear(struct store *s)
 	map_clear(s->queue);
 }
 
-static int env_open(const char *path, unsigned flags, MDB_env **ret_env, MDB_dbi *ret_dbi)
+static int env_open(const char *path, MDB_env **ret_env, MDB_dbi *ret_dbi)
 {
 	MDB_env *env;
 	MDB_txn *txn;
@@ -66,7 +66,7 @@ static int env_open(const char *path, unsigned flags, MDB_env **ret_env, MDB_dbi
 		return store_error(r);
 	r = mdb_env_set_mapsize(env, STORE_MAP_SIZE);
 	if (r == 0)
-		r = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK | MDB_NORDAHEAD | flags, 0600);
+		r = mdb_env_open(env, path, STORE_FLAGS, 0600);
 	if (r == 0)
 		r = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 	if (r == 0) {
@@ -84,26 +84,6 @@ static int env_open(const char *path, unsigned flags, MDB_env **ret_env, MDB_dbi
 	return 0;
 }
 
-/* What the core before us left. 0, also if there was nothing; -EBADMSG: some of it cannot be read. */
-static int read_old(const char *path, struct store_record **ret)
-{
-	MDB_env *env;
-	MDB_dbi dbi;
-	int r;
-
-	*ret = NULL;
-	if (access(path, F_OK) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	r = env_open(path, MDB_RDONLY, &env, &dbi);
-	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-		return r;
-	if (r < 0)
-		return -EBADMSG;
-	r = store_records(env, dbi, ret);
-	mdb_env_close(env);
-	return r;
-}
-
 /* A new file with the old records takes the old one's name only when it is complete. */
 static int rebuild(struct store *s, const char *path, const char *fresh, const struct store_record *records)
 {
@@ -111,7 +91,7 @@ static int rebuild(struct store *s, const char *path, const char *fresh, const s
 
 	if (unlink(fresh) < 0 && errno != ENOENT)
 		return -errno;
-	r = env_open(fresh, 0, &s->env, &s->dbi);
+	r = env_open(fresh, &s->env, &s->dbi);
 	for (; r >= 0 && records; records = records->next)
 		r = store_put(s, records->key, records->data, records->size);
 	if (r >= 0)
@@ -131,12 +111,15 @@ static int rebuild(struct store *s, const char *path, const char *fresh, const s
 
 static int open_in(struct store *s, const char *path, const char *fresh, const char *aside)
 {
-	struct store_record *records;
-	int r, damaged;
+	struct store_record *records = NULL;
+	int r, damaged = 0;
 
-	damaged = read_old(path, &records);
-	if (damaged < 0 && damaged != -EBADMSG)
+	if (access(path, F_OK) >= 0)
+		damaged = store_read(path, &records);
+	if (damaged < 0 && damaged != -EBADMSG) {
+		store_record_free(records);
 		return damaged;
+	}
 	/* One copy is kept for whoever wants to know why; an older one goes. */
 	if (damaged < 0 && rename(path, aside) < 0) {
 		store_record_free(records);
@@ -146,7 +129,7 @@ static int open_in(struct store *s, const char *path, const char *fresh, const c
 	store_record_free(records);
 	/* No room for two: then in the old file, which was found to be readable. */
 	if (r == -ENOSPC && damaged == 0)
-		r = env_open(path, 0, &s->env, &s->dbi);
+		r = env_open(path, &s->env, &s->dbi);
 	return r < 0 ? r : damaged;
 }
 

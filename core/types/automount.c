@@ -182,7 +182,8 @@ static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t 
 		(void) autofs_answer(a->where, a->device, token, r);
 		return 0;
 	}
-	unit_save_soon(&a->unit);
+	/* The request is out of the pipe: whoever waits would do so for ever if we forgot. */
+	unit_save(&a->unit);
 	enter_running(a);
 	return 0;
 }

@@ -86,6 +86,8 @@ int processes_kill_who(struct unit *u, enum kill_who who, int sig, const struct 
 
 /* The n-th command of a list or NULL. Lists are looked up anew each time: a reload replaces them. */
 const struct exec_command *command_nth(const struct exec_command *list, unsigned n);
+/* Before a spawn: the record says that it is about to be, and where to look for the process if core dies before it can say more. */
+void spawn_intent(struct unit *u);
 /* One control process of a socket, mount or swap; watched. Type's settings from u->file. */
 int control_spawn(struct unit *u, const struct exec_command *c, char *const *environment, struct pidref *ret);
 /* Ends the watch on a process and forgets it. */

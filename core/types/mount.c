@@ -155,7 +155,7 @@ int mount_spawn(struct mount *m, enum mount_command command)
 	c.argv = argv;
 	m->command = command;
 	m->spawning = true;
-	unit_save(&m->unit);
+	spawn_intent(&m->unit);
 	r = control_spawn(&m->unit, &c, NULL, &pid);
 	m->spawning = false;
 	if (r < 0)

@@ -14,6 +14,14 @@ const struct exec_command *command_nth(const struct exec_command *list, unsigned
 	return list;
 }
 
+void spawn_intent(struct unit *u)
+{
+	/* Its failure is the spawn's to report. */
+	if (!u->cgroup)
+		(void) cgroup_realize(u);
+	unit_save(u);
+}
+
 int control_spawn(struct unit *u, const struct exec_command *c, char *const *environment, struct pidref *ret)
 {
 	const struct exec_request q = {

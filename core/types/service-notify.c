@@ -243,6 +243,23 @@ static void on_fds(struct service *s, struct unit_message *m)
 	}
 }
 
+/*
+ * The message is out of the socket: what it said must be stored before anybody can see it, or a core that dies now would wait for READY=1 for
+ * ever. A ping alone changes nothing that is saved: a restarted core gives the service a whole interval again.
+ */
+static void save_after(struct unit *u, char *const *tags)
+{
+	static const char *const weighty[] = { "READY", "STOPPING", "RELOADING", "MAINPID", "FDSTORE", "FDSTOREREMOVE", "NOTIFYACCESS" };
+
+	for (size_t i = 0; i < ELEMENTSOF(weighty); i++)
+		if (env_get(tags, weighty[i])) {
+			unit_save(u);
+			return;
+		}
+	if (strv_length(tags) != 1 || !streq(tags[0], "WATCHDOG=1"))
+		unit_save_soon(u);
+}
+
 void service_on_message(struct unit *u, struct unit_message *m)
 {
 	struct service *s = SERVICE(u);
@@ -259,7 +276,5 @@ void service_on_message(struct unit *u, struct unit_message *m)
 	}
 	on_fds(s, m);
 	on_state_tags(s, m->tags);
-	/* A ping alone changes nothing that is saved: a restarted core gives the service a whole interval again. */
-	if (strv_length(m->tags) != 1 || !streq(m->tags[0], "WATCHDOG=1"))
-		unit_save_soon(u);
+	save_after(u, m->tags);
 }

@@ -132,7 +132,7 @@ int service_spawn_main(struct service *s, unsigned index)
 		return -ENOENT;
 	s->main_index = index;
 	s->spawning = SPAWNING_MAIN;
-	unit_save(&s->unit);
+	spawn_intent(&s->unit);
 	r = spawn(s, SERVICE_EXEC_START, c, false, &pid);
 	s->spawning = SPAWNING_NONE;
 	if (r < 0) {

@@ -76,8 +76,11 @@ void service_enter_start(struct service *s)
 
 	service_forget_control(s);
 	if (!c->commands[SERVICE_EXEC_START]) {
-		/* A oneshot with only ExecStop=; load refused any other. */
-		service_enter_start_post(s);
+		/* A oneshot with only ExecStop= or SuccessAction=; load refused any other. It still has to have been under way:
+		 * what comes at its end (SuccessAction=, OnSuccess=) hangs at that change of state. */
+		service_set_state(s, SERVICE_START, start_deadline(s));
+		if (s->state == SERVICE_START)
+			service_enter_start_post(s);
 		return;
 	}
 	service_set_state(s, SERVICE_START, start_deadline(s));

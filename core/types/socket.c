@@ -93,7 +93,7 @@ static int spawn(struct socket *s, const struct exec_command *c)
 	int r;
 
 	s->spawning = true;
-	unit_save(&s->unit);
+	spawn_intent(&s->unit);
 	r = control_spawn(&s->unit, c, NULL, &pid);
 	s->spawning = false;
 	if (r < 0)

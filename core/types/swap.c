@@ -104,7 +104,7 @@ static int spawn(struct swap *s, bool off)
 	command.argv = argv;
 	s->spawning = true;
 	s->spawning_off = off;
-	unit_save(&s->unit);
+	spawn_intent(&s->unit);
 	r = control_spawn(&s->unit, &command, NULL, &pid);
 	s->spawning = false;
 	if (r < 0)

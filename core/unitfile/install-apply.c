@@ -59,9 +59,12 @@ static int check_alias(struct install *in, const struct install_info *i, char **
 }
 
 /* A symlink that leads nowhere may be replaced. */
-static bool is_dangling(const char *path)
+static bool is_dangling(struct install *in, const char *path)
 {
-	return access(path, F_OK) < 0 && errno == ENOENT;
+	auto_free char *target = NULL;
+
+	return install_read_symlink(in->p, path, &target) >= 0 && faccessat(AT_FDCWD, target, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       errno == ENOENT;
 }
 
 static int apply_aliases(struct install *in, const struct install_info *i)
@@ -84,7 +87,7 @@ static int apply_aliases(struct install *in, const struct install_info *i)
 		path = str_printf("%s/%s", in->config_path, alias);
 		if (!path)
 			return -ENOMEM;
-		r = install_symlink(in, i->path, path, in->flags & INSTALL_FORCE || is_dangling(path));
+		r = install_symlink(in, i->path, path, in->flags & INSTALL_FORCE || is_dangling(in, path));
 		result = r < 0 && result >= 0 ? r : result < 0 ? result : result + r;
 	}
 	return result;

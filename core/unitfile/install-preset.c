@@ -173,7 +173,7 @@ static int preset_init(struct preset *s, const struct unit_paths *p, unsigned fl
 	*s = (struct preset){ 0 };
 	install_init(&s->plus, p, flags, c, d);
 	install_init(&s->minus, p, flags, c, d);
-	s->plus.preset = true;
+	s->plus.preset = s->minus.preset = true;
 	return read_presets(p, d, &s->rules);
 }
 
@@ -203,7 +203,9 @@ static int prepare(struct preset *s, const char *name)
 	struct install_info *i;
 	int r;
 
-	if (install_info_find(&s->plus, name) || install_info_find(&s->minus, name))
+	/* What came in by another's Also= has not been asked about itself. */
+	i = install_info_find(&s->plus, name);
+	if ((i && !i->auxiliary) || install_info_find(&s->minus, name))
 		return 0;
 	install_init(&look, s->plus.p, s->plus.flags, s->plus.changes, s->plus.d);
 	r = install_info_discover(&look, name, INSTALL_FOLLOW, &i);

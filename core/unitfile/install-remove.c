@@ -23,7 +23,8 @@ int install_mark(struct install *in, char ***marked)
 		if (!i)
 			return 0;
 		i->done = true;
-		r = install_info_traverse(in, i, INSTALL_FOLLOW | INSTALL_LOAD, &found);
+		/* A preset speaks of the unit alone, not of what its Also= brings. */
+		r = install_info_traverse(in, i, INSTALL_FOLLOW | (in->preset ? 0 : INSTALL_LOAD), &found);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0) {

@@ -24,15 +24,9 @@ static int is_known_name(const struct query *q, const char *name)
 
 	if (streq(name, i->name))
 		return 1;
-	STRV_FOREACH(a, i->aliases) {
-		auto_free char *alias = NULL;
-		int r = install_expand(q->in, i, *a, &alias);
-
-		if (r == -ENOMEM)
-			return r;
-		if (r >= 0 && streq(alias, name))
-			return 1;
-	}
+	/* As it stands: systemctl does not resolve specifiers here, and scripts compare what both say. */
+	if (strv_contains(i->aliases, name))
+		return 1;
 	if (i->default_instance && unit_name_kind(i->name) == UNIT_NAME_TEMPLATE &&
 	    unit_name_replace_instance(i->name, i->default_instance, &instance) >= 0)
 		return streq(instance, name);

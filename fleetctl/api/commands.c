@@ -88,7 +88,9 @@ void poll_answer(struct machine *m)
 
 	if (!r)
 		return;
-	(void) source_set_state(m->poll_timer, SOURCE_OFF);
+	http_on_gone(r, NULL, NULL);
+	if (m->poll_timer)
+		(void) source_set_state(m->poll_timer, SOURCE_OFF);
 	if (m->open_max > m->poll_after)
 		poll_answer_commands(m, r);
 	else

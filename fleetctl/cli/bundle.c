@@ -67,7 +67,7 @@ static int parse_versions(char *const *words, unsigned *ret, size_t *ret_n)
 int verb_bundle_create(const struct options *o, int argc, char **argv)
 {
 	unsigned wire[BUNDLE_VERSIONS_MAX], state[BUNDLE_VERSIONS_MAX];
-	struct bundle_create_options create = { .version = o->version, .arch = o->arch, .directory = o->directory, .wire = wire,
+	struct bundle_create_options create = { .version = o->version, .arch = o->arch, .directory = o->dir, .wire = wire,
 						.state = state };
 	struct minisign_secret key;
 	struct diag d = {};
@@ -75,7 +75,7 @@ int verb_bundle_create(const struct options *o, int argc, char **argv)
 
 	(void) argc;
 	(void) argv;
-	if (!o->version || !o->directory || !o->key || !o->out)
+	if (!o->version || !o->dir || !o->key || !o->out)
 		return complain(EXIT_USAGE, "bundle create needs --version, --dir, --key and --out");
 	if (!bundle_version_is_valid(o->version))
 		return complain(EXIT_USAGE, "\"%s\" cannot be a version: letters, digits and .+~_- only", o->version);

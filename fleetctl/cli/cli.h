@@ -25,7 +25,7 @@ struct options {
 	char **listen, **web_listen, **names; /* serve */
 	char *connect, *libvirt, *listen_dir; /* relay */
 	char **ports;
-	char *version, *arch, *directory, *key, *out; /* bundle */
+	char *version, *arch, *key, *out; /* bundle; its files are in dir */
 	char **wire, **state_versions;
 	char *uses, *ttl, *note;		    /* token */
 	char *bundle, *parallel, *gate, *deadline; /* rollout */

@@ -108,7 +108,7 @@ wait_until() {
 # ---- build ----
 
 build_version() { # VERSION: programs of that version staged in build/package-build/stage
-  cmake --preset release -B "$build" -DSYSMASTER_VERSION="$1" >"$dir/build.log" 2>&1 &&
+  cmake --preset release -B "$build" -DLTO=OFF -DSYSMASTER_VERSION="$1" >"$dir/build.log" 2>&1 &&
     cmake --build "$build" -j "$(nproc)" >>"$dir/build.log" 2>&1 &&
     rm -rf "$build/stage" && DESTDIR=$build/stage cmake --install "$build" --prefix /usr >>"$dir/build.log" 2>&1 ||
     { tail -n 20 "$dir/build.log"; return 1; }

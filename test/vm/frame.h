@@ -11,10 +11,10 @@
  *	EXEC    id, struct frame_exec, then the arguments, each with its NUL
  *	STDIN   id, bytes; an empty one is the end of the input	(client to agent, at most
  *FRAME_WINDOW unacknowledged)
- *	STDOUT, STDERR id, bytes				(agent to client, at most FRAME_WINDOW
- *unacknowledged) ACK     id, struct frame_ack: so many bytes were passed on, in the other
- *direction; for output each frame's header counts, too, so that the window bounds every queue on
- *the way CANCEL  id: kill it EXIT    id, struct frame_exit: the last frame of a job HELLO comes
+ *	STDOUT, STDERR id, bytes				(agent to client, at most
+ *FRAME_WINDOW unacknowledged) ACK     id, struct frame_ack: so many bytes were passed on, in the
+ *other direction; for output each frame's header counts, too, so that the window bounds every queue
+ *on the way CANCEL  id: kill it EXIT    id, struct frame_exit: the last frame of a job HELLO comes
  *from the agent once a boot. STOP and WAIT_AGENT (struct frame_wait) are for the supervisor alone.
  *
  * Integers are in host order: guest and host are the same architecture. The reader does no I/O of

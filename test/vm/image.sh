@@ -115,14 +115,6 @@ for tree in "${trees[@]}"; do
   # Debian's /sbin, /bin and /lib are links into /usr: --keep-directory-symlink follows them as dpkg does.
   tar -C "$tree" --owner=0 --group=0 -cf - . | tar -C "$root" --keep-directory-symlink -xpf -
 done
-if [ ${#trees[@]} -gt 0 ]; then
-  # As the package does when it is installed for the first time.
-  for unit in "$root"/lib/systemd/system/sysmaster*; do
-    if grep -q '^\[Install\]' "$unit" 2>/dev/null; then
-      systemctl --root="$root" preset "$(basename "$unit")" >/dev/null 2>&1 || die "cannot preset $(basename "$unit")"
-    fi
-  done
-fi
 for copy in "${copies[@]}"; do
   mkdir -p "$root/$(dirname "${copy#*:}")"
   cp -a --no-preserve=ownership "${copy%%:*}" "$root/${copy#*:}"

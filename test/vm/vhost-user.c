@@ -11,15 +11,15 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#define VU_FDS_MAX		     VU_REGIONS_MAX
-#define VU_PAYLOAD_MAX		     512
-#define VU_FLAG_VERSION		     1u
-#define VU_FLAG_REPLY		     4u
-#define VU_NO_FD		     0x100u
+#define VU_FDS_MAX                     VU_REGIONS_MAX
+#define VU_PAYLOAD_MAX                 512
+#define VU_FLAG_VERSION                1u
+#define VU_FLAG_REPLY                  4u
+#define VU_NO_FD                       0x100u
 #define VHOST_USER_F_PROTOCOL_FEATURES 30
-#define VHOST_USER_PROTOCOL_F_CONFIG 9
-#define VU_FEATURES                                                                                                    \
-	((1ull << VIRTIO_F_VERSION_1) | (1ull << VIRTIO_RING_F_INDIRECT_DESC) |                                        \
+#define VHOST_USER_PROTOCOL_F_CONFIG   9
+#define VU_FEATURES                                                                                \
+	((1ull << VIRTIO_F_VERSION_1) | (1ull << VIRTIO_RING_F_INDIRECT_DESC) |                    \
 	 (1ull << VHOST_USER_F_PROTOCOL_FEATURES))
 
 enum vu_request {
@@ -88,7 +88,7 @@ static void ring_reset(struct vu_device *d, struct vu_ring *r)
 {
 	ring_close_kick(d, r);
 	close_fdp(&r->call_fd);
-	*r = (struct vu_ring) { .kick_fd = -EBADF, .call_fd = -EBADF };
+	*r = (struct vu_ring){.kick_fd = -EBADF, .call_fd = -EBADF};
 }
 
 static void regions_unmap(struct vu_device *d)
@@ -100,9 +100,9 @@ static void regions_unmap(struct vu_device *d)
 
 void vu_init(struct vu_device *d, int fd, int epoll_fd, uint64_t cid)
 {
-	*d = (struct vu_device) { .fd = fd, .epoll_fd = epoll_fd, .cid = cid };
+	*d = (struct vu_device){.fd = fd, .epoll_fd = epoll_fd, .cid = cid};
 	for (size_t i = 0; i < VU_QUEUES; i++)
-		d->rings[i] = (struct vu_ring) { .kick_fd = -EBADF, .call_fd = -EBADF };
+		d->rings[i] = (struct vu_ring){.kick_fd = -EBADF, .call_fd = -EBADF};
 }
 
 void vu_done(struct vu_device *d)
@@ -113,14 +113,16 @@ void vu_done(struct vu_device *d)
 	close_fdp(&d->fd);
 }
 
-/* Our address of a range that the guest (or, for rings, QEMU) names, or NULL if not all of it is the guest's memory. */
+/* Our address of a range that the guest (or, for rings, QEMU) names, or NULL if not all of it is
+ * the guest's memory. */
 static void *translate(const struct vu_device *d, uint64_t address, uint64_t bytes, bool is_user)
 {
 	for (size_t i = 0; i < d->regions_n; i++) {
 		const struct vu_region *r = &d->regions[i];
 		uint64_t start = is_user ? r->user : r->guest;
 
-		if (address >= start && address - start < r->size && bytes <= r->size - (address - start))
+		if (address >= start && address - start < r->size &&
+		    bytes <= r->size - (address - start))
 			return r->memory + (address - start);
 	}
 	return NULL;
@@ -143,7 +145,7 @@ static int set_memory(struct vu_device *d, const struct vu_message *m, struct vu
 		map = mmap(NULL, size + offset, PROT_READ | PROT_WRITE, MAP_SHARED, f->fds[i], 0);
 		if (map == MAP_FAILED)
 			return -errno;
-		*r = (struct vu_region) {
+		*r = (struct vu_region){
 			.guest = m->u.memory.regions[i].guest,
 			.user = m->u.memory.regions[i].user,
 			.size = size,
@@ -156,7 +158,8 @@ static int set_memory(struct vu_device *d, const struct vu_message *m, struct vu
 	return VU_NOTHING;
 }
 
-static int set_ring_fd(struct vu_device *d, const struct vu_message *m, struct vu_fds *f, bool is_kick)
+static int set_ring_fd(struct vu_device *d, const struct vu_message *m, struct vu_fds *f,
+                       bool is_kick)
 {
 	uint32_t index = m->u.u64 & 0xff;
 	int *fd;
@@ -187,7 +190,7 @@ static int reply(struct vu_device *d, struct vu_message *m, uint32_t size)
 
 static int get_config(struct vu_device *d, struct vu_message *m)
 {
-	struct virtio_vsock_config config = { .guest_cid = d->cid };
+	struct virtio_vsock_config config = {.guest_cid = d->cid};
 	uint32_t offset = m->u.config.offset, size = m->u.config.size;
 
 	if (size > sizeof(m->u.config.bytes) || m->size < 12 + size)
@@ -264,7 +267,8 @@ static int handle(struct vu_device *d, struct vu_message *m, struct vu_fds *f)
 		d->rings[index].is_disabled = num == 0;
 		return VU_RING_CHANGED;
 	default:
-		/* What remains (owner, features as chosen, error fds) changes nothing here and wants no answer. */
+		/* What remains (owner, features as chosen, error fds) changes nothing here and
+		 * wants no answer. */
 		return VU_NOTHING;
 	}
 }
@@ -275,7 +279,7 @@ static int receive(struct vu_device *d, struct vu_message *m, struct vu_fds *f)
 		char bytes[CMSG_SPACE(sizeof(int) * VU_FDS_MAX)];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov = { .iov_base = m, .iov_len = VU_HEADER_BYTES };
+	struct iovec iov = {.iov_base = m, .iov_len = VU_HEADER_BYTES};
 	struct msghdr h = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -303,8 +307,8 @@ static int receive(struct vu_device *d, struct vu_message *m, struct vu_fds *f)
 
 int vu_handle_message(struct vu_device *d)
 {
-	struct vu_message m = { 0 };
-	struct vu_fds f = { .n = 0 };
+	struct vu_message m = {0};
+	struct vu_fds f = {.n = 0};
 	int r = receive(d, &m, &f);
 
 	if (r == 0)
@@ -321,8 +325,8 @@ bool vu_ring_is_live(const struct vu_device *d, enum vu_queue queue)
 }
 
 /* Follows one chain of descriptors from a table; an indirect one leads to a table of its own. */
-static int follow(const struct vu_device *d, const struct vring_desc *table, uint32_t num, uint16_t at, bool is_write,
-		  struct vu_chain *ret, bool is_indirect)
+static int follow(const struct vu_device *d, const struct vring_desc *table, uint32_t num,
+                  uint16_t at, bool is_write, struct vu_chain *ret, bool is_indirect)
 {
 	for (uint32_t steps = 0; steps < num; steps++) {
 		struct vring_desc desc;
@@ -343,7 +347,7 @@ static int follow(const struct vu_device *d, const struct vring_desc *table, uin
 
 			if (!p || ret->iov_n == VU_IOV_MAX)
 				return -EPROTO;
-			ret->iov[ret->iov_n++] = (struct iovec) { .iov_base = p, .iov_len = desc.len };
+			ret->iov[ret->iov_n++] = (struct iovec){.iov_base = p, .iov_len = desc.len};
 			ret->bytes += desc.len;
 		}
 		if (!(desc.flags & VRING_DESC_F_NEXT))
@@ -370,7 +374,7 @@ int vu_ring_pop(struct vu_device *d, enum vu_queue queue, struct vu_chain *ret)
 	if (__atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE) == r->last_avail)
 		return 0;
 	head = avail->ring[r->last_avail & (r->num - 1)];
-	*ret = (struct vu_chain) { .head = head };
+	*ret = (struct vu_chain){.head = head};
 	if (follow(d, desc, r->num, head, queue == VU_RX, ret, false) < 0)
 		return -EPROTO;
 	r->last_avail++;
@@ -385,11 +389,13 @@ void vu_ring_unpop(struct vu_device *d, enum vu_queue queue)
 void vu_ring_push(struct vu_device *d, enum vu_queue queue, uint16_t head, uint32_t bytes)
 {
 	struct vu_ring *r = &d->rings[queue];
-	struct vring_used *used = translate(d, r->used_user, sizeof(*used) + sizeof(struct vring_used_elem) * r->num, true);
+	struct vring_used *used = translate(
+		d, r->used_user, sizeof(*used) + sizeof(struct vring_used_elem) * r->num, true);
 
 	if (!used)
 		return;
-	used->ring[r->used_index & (r->num - 1)] = (struct vring_used_elem) { .id = head, .len = bytes };
+	used->ring[r->used_index & (r->num - 1)] =
+		(struct vring_used_elem){.id = head, .len = bytes};
 	r->used_index++;
 	__atomic_store_n(&used->idx, r->used_index, __ATOMIC_RELEASE);
 	r->must_notify = true;
@@ -404,7 +410,8 @@ void vu_ring_notify(struct vu_device *d, enum vu_queue queue)
 	if (!r->must_notify || r->call_fd < 0 || !avail)
 		return;
 	r->must_notify = false;
-	/* The index must be out before the guest's wish is read, or both sides could wait for each other. */
+	/* The index must be out before the guest's wish is read, or both sides could wait for each
+	 * other. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!(__atomic_load_n(&avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT))
 		(void) !write(r->call_fd, &one, sizeof(one));

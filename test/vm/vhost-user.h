@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vhost-user.h - the back end's side of the vhost-user protocol for a virtio-vsock device, and its two split rings.
+ * vhost-user.h - the back end's side of the vhost-user protocol for a virtio-vsock device, and its
+ * two split rings.
  *
- * QEMU (7.2, vhost-user-vsock-pci) connects, learns our features and the guest's CID, and for every start of the guest's
- * driver hands over the guest's memory, the rings and their eventfds; a guest that is reset takes its rings back
- * (GET_VRING_BASE). Only what such a device needs is spoken: no logging, no multi-queue, no packed ring, no event index.
- * Everything in the rings is the guest's word and is checked against the memory table before it is followed.
+ * QEMU (7.2, vhost-user-vsock-pci) connects, learns our features and the guest's CID, and for every
+ * start of the guest's driver hands over the guest's memory, the rings and their eventfds; a guest
+ * that is reset takes its rings back (GET_VRING_BASE). Only what such a device needs is spoken: no
+ * logging, no multi-queue, no packed ring, no event index. Everything in the rings is the guest's
+ * word and is checked against the memory table before it is followed.
  *
- * Spec: docs/interop/vhost-user.rst of QEMU; virtio 1.2, sections 2.7 (split virtqueues) and 5.10 (socket device).
+ * Spec: docs/interop/vhost-user.rst of QEMU; virtio 1.2, sections 2.7 (split virtqueues) and 5.10
+ * (socket device).
  */
 #pragma once
 
@@ -21,8 +24,8 @@
 #define VU_RING_MAX    1024
 
 enum vu_queue {
-	VU_RX,	/* to the guest */
-	VU_TX,	/* from the guest */
+	VU_RX, /* to the guest */
+	VU_TX, /* from the guest */
 	VU_QUEUES,
 };
 
@@ -43,7 +46,7 @@ struct vu_ring {
 };
 
 struct vu_device {
-	int fd;	      /* QEMU */
+	int fd;       /* QEMU */
 	int epoll_fd; /* kicks leave it before they are closed; its owner adds them */
 	uint64_t cid;
 	struct vu_region regions[VU_REGIONS_MAX];
@@ -62,7 +65,7 @@ struct vu_chain {
 enum vu_event {
 	VU_NOTHING,
 	VU_RING_CHANGED, /* a ring got its eventfd or was enabled: look at both */
-	VU_STOPPED,	 /* the guest's driver is gone */
+	VU_STOPPED,      /* the guest's driver is gone */
 };
 
 void vu_init(struct vu_device *d, int fd, int epoll_fd, uint64_t cid);
@@ -78,7 +81,8 @@ int vu_handle_message(struct vu_device *d);
 /* Whether the guest can use this queue. */
 bool vu_ring_is_live(const struct vu_device *d, enum vu_queue queue);
 
-/* Takes the guest's next buffer. Returns 1, 0 when there is none, or -EPROTO for a ring that makes no sense. */
+/* Takes the guest's next buffer. Returns 1, 0 when there is none, or -EPROTO for a ring that makes
+ * no sense. */
 int vu_ring_pop(struct vu_device *d, enum vu_queue queue, struct vu_chain *ret);
 
 /* Puts the buffer that was taken last back. */

@@ -28,9 +28,10 @@ struct backend {
 	int status;
 };
 
-static int watch(struct backend *b, struct watched *w, int fd, void (*ready)(struct source *, uint32_t))
+static int watch(struct backend *b, struct watched *w, int fd,
+                 void (*ready)(struct source *, uint32_t))
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = &w->source };
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = &w->source};
 
 	w->source.ready = ready;
 	w->backend = b;
@@ -62,9 +63,10 @@ static int watch_kicks(struct backend *b)
 	for (size_t i = 0; i < VU_QUEUES; i++) {
 		int fd = b->vsock.device.rings[i].kick_fd;
 
-		if (fd < 0 || (b->kicks[i].fd == fd && epoll_ctl(b->vsock.epoll_fd, EPOLL_CTL_MOD, fd,
-								  &(struct epoll_event) { .events = EPOLLIN,
-											  .data.ptr = &b->kicks[i] }) == 0))
+		if (fd < 0 || (b->kicks[i].fd == fd &&
+		               epoll_ctl(b->vsock.epoll_fd, EPOLL_CTL_MOD, fd,
+		                         &(struct epoll_event){.events = EPOLLIN,
+		                                               .data.ptr = &b->kicks[i]}) == 0))
 			continue;
 		if (watch(b, &b->kicks[i], fd, kick_ready) < 0)
 			return -errno;
@@ -100,14 +102,14 @@ static void listener_ready(struct source *s, uint32_t events)
 
 static int listen_at(const char *path)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (strlen(path) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(a.sun_path, path);
-	if (fd < 0 || (unlink(path) < 0 && errno != ENOENT) || bind(fd, (struct sockaddr *) &a, sizeof(a)) < 0 ||
-	    listen(fd, 128) < 0)
+	if (fd < 0 || (unlink(path) < 0 && errno != ENOENT) ||
+	    bind(fd, (struct sockaddr *) &a, sizeof(a)) < 0 || listen(fd, 128) < 0)
 		return -errno;
 	return TAKE_FD(fd);
 }
@@ -115,7 +117,7 @@ static int listen_at(const char *path)
 static int accept_qemu(void)
 {
 	auto_fd int listener = QEMU_LISTEN_FD;
-	struct epoll_event e = { .events = EPOLLIN };
+	struct epoll_event e = {.events = EPOLLIN};
 	auto_fd int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	int fd;
 
@@ -145,7 +147,8 @@ static void run(struct backend *b)
 			s->ready(s, events[i].events);
 		}
 		if (!b->is_over && vsock_pump(&b->vsock) < 0) {
-			/* A guest's broken driver must not take the machine down: its device just stops. */
+			/* A guest's broken driver must not take the machine down: its device just
+			 * stops. */
 			fprintf(stderr, "vhost-vsock: the guest's rings make no sense\n");
 			vsock_reset(&b->vsock);
 		}
@@ -160,7 +163,8 @@ int main(int argc, char **argv)
 	char *end;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: vhost-vsock PATH CID (QEMU connects to fd %d)\n", QEMU_LISTEN_FD);
+		fprintf(stderr, "usage: vhost-vsock PATH CID (QEMU connects to fd %d)\n",
+		        QEMU_LISTEN_FD);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
@@ -170,12 +174,15 @@ int main(int argc, char **argv)
 	fd = accept_qemu();
 	if (b.vsock.epoll_fd < 0 || listener < 0 || fd < 0) {
 		fprintf(stderr, "vhost-vsock: cannot start: %s\n",
-			strerror(listener < 0 ? -listener : fd < 0 ? -fd : EIO));
+		        strerror(listener < 0 ? -listener
+		                 : fd < 0     ? -fd
+		                              : EIO));
 		return 1;
 	}
 	vu_init(&b.vsock.device, fd, b.vsock.epoll_fd, strtoull(argv[2], &end, 10));
 	b.kicks[VU_RX].fd = b.kicks[VU_TX].fd = -EBADF;
-	if (watch(&b, &b.qemu, fd, qemu_ready) < 0 || watch(&b, &b.listener, listener, listener_ready) < 0)
+	if (watch(&b, &b.qemu, fd, qemu_ready) < 0 ||
+	    watch(&b, &b.listener, listener, listener_ready) < 0)
 		backend_end(&b, 1, "cannot watch the sockets");
 	run(&b);
 	vsock_reset(&b.vsock);

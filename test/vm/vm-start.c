@@ -242,7 +242,8 @@ static int open_answer(void)
 	if (n <= 0)
 		return -EIO;
 	id[strcspn(id, "\n")] = '\0';
-	if (make_dir(dir) < 0 || snprintf(path, sizeof(path), "%s/accel-%s", dir, id) >= (int) sizeof(path))
+	if (make_dir(dir) < 0 ||
+	    snprintf(path, sizeof(path), "%s/accel-%s", dir, id) >= (int) sizeof(path))
 		return -EIO;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0)

@@ -121,7 +121,8 @@ int vm_qemu_prepare(struct vm_config *c);
  */
 __attribute__((noreturn)) void vm_supervise(const struct vm_config *c, int lock_fd, int control_fd);
 
-/* Waits for the agent of a machine that was just started. Returns 0, VM_EXIT_TIMEOUT or VM_EXIT_GONE. */
+/* Waits for the agent of a machine that was just started. Returns 0, VM_EXIT_TIMEOUT or
+ * VM_EXIT_GONE. */
 int vm_start_wait(const struct vm_config *c);
 
 /* The verbs; each returns vmctl's exit status. */

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 
 #define HOST_PORT_FIRST 0x40000000u /* far from what programs listen on */
-#define SHUTDOWN_BOTH	(VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
+#define SHUTDOWN_BOTH   (VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
 
 static void conn_ready(struct source *s, uint32_t events)
 {
@@ -25,7 +25,7 @@ static void conn_ready(struct source *s, uint32_t events)
 
 static struct conn *conn_new(struct vsock *v, int fd)
 {
-	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
 
 	for (size_t i = 0; i < VSOCK_CONNECTIONS_MAX; i++) {
 		struct conn *c;
@@ -35,7 +35,7 @@ static struct conn *conn_new(struct vsock *v, int fd)
 		c = calloc(1, sizeof(*c));
 		if (!c)
 			return NULL;
-		*c = (struct conn) { .source.ready = conn_ready, .vsock = v, .fd = fd };
+		*c = (struct conn){.source.ready = conn_ready, .vsock = v, .fd = fd};
 		c->buffer = malloc(VSOCK_BUFFER_BYTES);
 		e.data.ptr = &c->source;
 		if (!c->buffer || epoll_ctl(v->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0) {
@@ -55,8 +55,8 @@ static struct conn *conn_find(struct vsock *v, uint32_t guest_port, uint32_t hos
 	for (size_t i = 0; i < VSOCK_CONNECTIONS_MAX; i++) {
 		struct conn *c = v->conns[i];
 
-		if (c && (c->state == CONN_CONNECTING || c->state == CONN_OPEN) && c->guest_port == guest_port &&
-		    c->host_port == host_port)
+		if (c && (c->state == CONN_CONNECTING || c->state == CONN_OPEN) &&
+		    c->guest_port == guest_port && c->host_port == host_port)
 			return c;
 	}
 	return NULL;
@@ -73,9 +73,10 @@ static bool host_port_is_used(const struct vsock *v, uint32_t port)
 static uint32_t next_host_port(struct vsock *v)
 {
 	do
-		v->next_host_port = v->next_host_port < HOST_PORT_FIRST || v->next_host_port == UINT32_MAX
-					    ? HOST_PORT_FIRST
-					    : v->next_host_port + 1;
+		v->next_host_port =
+			v->next_host_port < HOST_PORT_FIRST || v->next_host_port == UINT32_MAX
+				? HOST_PORT_FIRST
+				: v->next_host_port + 1;
 	while (host_port_is_used(v, v->next_host_port));
 	return v->next_host_port;
 }
@@ -89,7 +90,7 @@ static void conn_kill(struct conn *c)
 static void refuse(struct vsock *v, uint32_t guest_port, uint32_t host_port)
 {
 	if (v->refusals_n < VSOCK_REFUSALS_MAX)
-		v->refusals[v->refusals_n++] = (struct vsock_refusal) { guest_port, host_port };
+		v->refusals[v->refusals_n++] = (struct vsock_refusal){guest_port, host_port};
 }
 
 /* Tells the guest that the connection is no more; for us it is gone at once. */
@@ -133,8 +134,8 @@ static void conn_read_line(struct conn *c)
 	*newline = '\0';
 	errno = 0;
 	port = !strncmp(line, "CONNECT ", 8) ? strtoul(line + 8, &end, 10) : UINT32_MAX;
-	if (port >= UINT32_MAX || errno || end == line + 8 || *end || recv(c->fd, line, (size_t) n, 0) != n ||
-	    !vu_ring_is_live(&c->vsock->device, VU_RX)) {
+	if (port >= UINT32_MAX || errno || end == line + 8 || *end ||
+	    recv(c->fd, line, (size_t) n, 0) != n || !vu_ring_is_live(&c->vsock->device, VU_RX)) {
 		conn_kill(c);
 		return;
 	}
@@ -147,10 +148,11 @@ static void conn_read_line(struct conn *c)
 
 static int connect_host(const struct vsock *v, uint32_t port)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd;
 
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s_%u", v->path, port) >= (int) sizeof(a.sun_path))
+	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s_%u", v->path, port) >=
+	    (int) sizeof(a.sun_path))
 		return -ENAMETOOLONG;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -198,12 +200,14 @@ static void handle_response(struct conn *c)
 	c->is_readable = c->is_writable = true;
 }
 
-/* Copies a packet's payload, which starts so many bytes into the chain, to the connection's buffer. */
+/* Copies a packet's payload, which starts so many bytes into the chain, to the connection's buffer.
+ */
 static void handle_data(struct conn *c, const struct vu_chain *chain, uint32_t length)
 {
 	size_t skip = sizeof(struct virtio_vsock_hdr);
 
-	if (c->state != CONN_OPEN || length > VSOCK_BUFFER_BYTES - c->used || chain->bytes < skip + length) {
+	if (c->state != CONN_OPEN || length > VSOCK_BUFFER_BYTES - c->used ||
+	    chain->bytes < skip + length) {
 		conn_abort(c);
 		return;
 	}
@@ -249,7 +253,8 @@ static void handle_packet(struct vsock *v, const struct vu_chain *chain)
 		return;
 	memcpy(&h, chain->iov[0].iov_base, sizeof(h));
 	/* A guest speaks for itself and to the host alone. */
-	if (h.src_cid != v->device.cid || h.dst_cid != VMADDR_CID_HOST || h.op == VIRTIO_VSOCK_OP_INVALID)
+	if (h.src_cid != v->device.cid || h.dst_cid != VMADDR_CID_HOST ||
+	    h.op == VIRTIO_VSOCK_OP_INVALID)
 		return;
 	c = conn_find(v, h.src_port, h.dst_port);
 	if (!c || h.type != VIRTIO_VSOCK_TYPE_STREAM) {
@@ -291,7 +296,8 @@ static int pump_from_guest(struct vsock *v)
 	struct vu_chain chain;
 	int r, done = 0;
 
-	while (v->refusals_n < VSOCK_REFUSALS_MAX && (r = vu_ring_pop(&v->device, VU_TX, &chain)) != 0) {
+	while (v->refusals_n < VSOCK_REFUSALS_MAX &&
+	       (r = vu_ring_pop(&v->device, VU_TX, &chain)) != 0) {
 		if (r < 0)
 			return r;
 		handle_packet(v, &chain);
@@ -305,7 +311,9 @@ static int pump_from_guest(struct vsock *v)
 static void conn_flush(struct conn *c)
 {
 	while (c->used > 0 && c->is_writable) {
-		uint32_t part = c->used < VSOCK_BUFFER_BYTES - c->start ? c->used : VSOCK_BUFFER_BYTES - c->start;
+		uint32_t part = c->used < VSOCK_BUFFER_BYTES - c->start
+		                        ? c->used
+		                        : VSOCK_BUFFER_BYTES - c->start;
 		ssize_t n = send(c->fd, c->buffer + c->start, part, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
@@ -352,7 +360,8 @@ static void put_header(struct vsock *v, const struct vu_chain *chain, struct vir
 	vu_ring_push(&v->device, VU_RX, chain->head, (uint32_t) (sizeof(h) + h.len));
 }
 
-static void conn_put_header(struct conn *c, const struct vu_chain *chain, uint16_t op, uint32_t length)
+static void conn_put_header(struct conn *c, const struct vu_chain *chain, uint16_t op,
+                            uint32_t length)
 {
 	struct virtio_vsock_hdr h = {
 		.op = op,
@@ -404,7 +413,7 @@ static bool conn_send_data(struct conn *c, const struct vu_chain *chain)
 		if (bytes > room)
 			bytes = room;
 		if (bytes > 0)
-			iov[n++] = (struct iovec) { (uint8_t *) chain->iov[i].iov_base + from, bytes };
+			iov[n++] = (struct iovec){(uint8_t *) chain->iov[i].iov_base + from, bytes};
 		room -= bytes;
 	}
 	do
@@ -425,21 +434,24 @@ static bool conn_send_data(struct conn *c, const struct vu_chain *chain)
 
 static bool conn_wants_to_send(struct conn *c)
 {
-	if (c->state == CONN_OPEN && c->is_readable && !c->host_ended && conn_credit(c) == 0 && !c->asked_credit) {
+	if (c->state == CONN_OPEN && c->is_readable && !c->host_ended && conn_credit(c) == 0 &&
+	    !c->asked_credit) {
 		c->asked_credit = true;
 		c->pending |= 1u << VIRTIO_VSOCK_OP_CREDIT_REQUEST;
 	}
 	if (c->state == CONN_OPEN && c->host_ended && c->is_hung_up)
 		conn_host_ended(c);
-	return c->pending != 0 || (c->state == CONN_OPEN && c->is_readable && !c->host_ended && conn_credit(c) > 0);
+	return c->pending != 0 ||
+	       (c->state == CONN_OPEN && c->is_readable && !c->host_ended && conn_credit(c) > 0);
 }
 
 static bool conn_send(struct conn *c, const struct vu_chain *chain)
 {
-	/* In this order: a connection begins before it carries, and its end comes after its data. */
-	static const uint16_t ops[] = { VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RESPONSE,
-					VIRTIO_VSOCK_OP_CREDIT_UPDATE, VIRTIO_VSOCK_OP_CREDIT_REQUEST,
-					VIRTIO_VSOCK_OP_SHUTDOWN };
+	/* In this order: a connection begins before it carries, and its end comes after its data.
+	 */
+	static const uint16_t ops[] = {VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RESPONSE,
+	                               VIRTIO_VSOCK_OP_CREDIT_UPDATE,
+	                               VIRTIO_VSOCK_OP_CREDIT_REQUEST, VIRTIO_VSOCK_OP_SHUTDOWN};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
 		if (c->pending & (1u << ops[i])) {
@@ -456,7 +468,7 @@ static int pump_to_guest(struct vsock *v)
 	int r, done = 0;
 
 	while (v->refusals_n > 0 && (r = vu_ring_pop(&v->device, VU_RX, &chain)) != 0) {
-		struct virtio_vsock_hdr h = { .op = VIRTIO_VSOCK_OP_RST };
+		struct virtio_vsock_hdr h = {.op = VIRTIO_VSOCK_OP_RST};
 
 		if (r < 0 || chain.bytes < sizeof(h))
 			return -EPROTO;

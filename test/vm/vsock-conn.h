@@ -2,13 +2,15 @@
 /*
  * vsock-conn.h - the connections of one guest's vsock device.
  *
- * A host program connects to the Unix socket SOCKET, writes "CONNECT PORT\n" and gets "OK HOSTPORT\n" once the guest has
- * accepted; then it is the stream. A guest that connects to CID 2, port P, reaches the Unix socket SOCKET_P, or is refused.
+ * A host program connects to the Unix socket SOCKET, writes "CONNECT PORT\n" and gets "OK
+ * HOSTPORT\n" once the guest has accepted; then it is the stream. A guest that connects to CID 2,
+ * port P, reaches the Unix socket SOCKET_P, or is refused.
  *
- * From the guest: bytes go through a buffer of the connection, whose size is the credit that the guest has; it gets credit
- * back when the host's socket has taken them. To the guest: bytes are read from the host's socket straight into the guest's
- * buffers, never more than the guest's credit. Sockets are watched edge-triggered: is_readable and is_writable hold what
- * is known of them, and vsock_pump does all work that these, the credit and the rings allow.
+ * From the guest: bytes go through a buffer of the connection, whose size is the credit that the
+ * guest has; it gets credit back when the host's socket has taken them. To the guest: bytes are
+ * read from the host's socket straight into the guest's buffers, never more than the guest's
+ * credit. Sockets are watched edge-triggered: is_readable and is_writable hold what is known of
+ * them, and vsock_pump does all work that these, the credit and the rings allow.
  */
 #pragma once
 
@@ -20,8 +22,8 @@
 #define VSOCK_CONNECTIONS_MAX 512
 #define VSOCK_REFUSALS_MAX    128
 #define VSOCK_BUFFER_BYTES    131072u
-#define VSOCK_LINE_MAX	      32
-#define VSOCK_WAIT_MSEC	      8000u
+#define VSOCK_LINE_MAX        32
+#define VSOCK_WAIT_MSEC       8000u
 
 /* What an epoll event is about. */
 struct source {
@@ -32,7 +34,7 @@ enum conn_state {
 	CONN_READING_LINE, /* a host program has not said where to yet */
 	CONN_CONNECTING,   /* the guest was asked */
 	CONN_OPEN,
-	CONN_DEAD,	   /* freed at the end of the round */
+	CONN_DEAD, /* freed at the end of the round */
 };
 
 struct conn {
@@ -42,13 +44,13 @@ struct conn {
 	int fd;
 	uint32_t guest_port, host_port;
 	bool is_readable, is_writable, is_hung_up;
-	bool host_ended;      /* its end of input was read */
+	bool host_ended; /* its end of input was read */
 	bool asked_credit;
-	unsigned guest_shut;  /* VIRTIO_VSOCK_SHUTDOWN_* that the guest sent */
+	unsigned guest_shut; /* VIRTIO_VSOCK_SHUTDOWN_* that the guest sent */
 	unsigned sent_shut;
-	unsigned pending;     /* packets to send: 1 << VIRTIO_VSOCK_OP_* */
+	unsigned pending; /* packets to send: 1 << VIRTIO_VSOCK_OP_* */
 	uint64_t deadline_msec;
-	uint8_t *buffer;      /* a ring of VSOCK_BUFFER_BYTES */
+	uint8_t *buffer; /* a ring of VSOCK_BUFFER_BYTES */
 	uint32_t start, used;
 	uint32_t fwd_cnt, told_fwd_cnt;
 	uint32_t tx_cnt, peer_buf_alloc, peer_fwd_cnt;
@@ -78,5 +80,6 @@ int vsock_pump(struct vsock *v);
 /* The guest's driver went away, and with it every connection. */
 void vsock_reset(struct vsock *v);
 
-/* Frees what is dead and ends what took too long; returns when to be called again (now_msec), 0 for no need. */
+/* Frees what is dead and ends what took too long; returns when to be called again (now_msec), 0 for
+ * no need. */
 uint64_t vsock_tidy(struct vsock *v);

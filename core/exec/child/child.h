@@ -78,6 +78,7 @@ int child_directories_configuration(struct child *c);
 int child_credentials(struct child *c);
 int child_environment(struct child *c);
 int child_keyring(struct child *c);
+int child_pam(struct child *c);
 int child_network(struct child *c);
 int child_namespaces(struct child *c);
 int child_mounts(struct child *c);

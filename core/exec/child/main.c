@@ -38,6 +38,7 @@ static const struct {
 	{ "CREDENTIALS",	     EXIT_CREDENTIALS,		   child_credentials,		    false },
 	{ "MEMORY",		     EXIT_MEMORY,		   child_environment,		    false },
 	{ "KEYRING",		     EXIT_KEYRING,		   child_keyring,		    true  },
+	{ "PAM",		     EXIT_PAM,			   child_pam,			    false },
 	{ "NETWORK",		     EXIT_NETWORK,		   child_network,		    true  },
 	{ "NAMESPACE",		     EXIT_NAMESPACE,		   child_namespaces,		    true  },
 	{ "NAMESPACE",		     EXIT_NAMESPACE,		   child_mounts,		    true  },

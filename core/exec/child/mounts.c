@@ -235,7 +235,7 @@ static int add_api(struct child *c, struct mount_table *t)
 
 static int add_tmp_one(struct child *c, struct mount_table *t, const char *where)
 {
-	auto_free char *name = NULL, *boot_text = NULL, *outer = NULL, *inner = NULL;
+	auto_free char *name = NULL, *outer = NULL, *inner = NULL;
 	char boot[ID128_TEXT_MAX] = "0";
 	struct id128 id;
 	struct stat st;

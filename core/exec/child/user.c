@@ -177,8 +177,18 @@ int child_find_groups(struct child *c)
 	return r;
 }
 
+#if !CORE_EXEC_NSS
+int child_pam(struct child *c)
+{
+	/* Where libpam can be loaded; if that is not installed there is no session, and no pretending. */
+	return c->s->pam_name && c->user_set ? child_fail(c, -ENOENT, "core-exec-nss, for PAMName=") : 0;
+}
+#endif
+
 int child_find_user(struct child *c)
 {
+	if (c->s->pam_name && c->s->user)
+		ask_name_services(c);
 	return c->s->user || c->s->dynamic_user ? find_user(c) : 0;
 }
 

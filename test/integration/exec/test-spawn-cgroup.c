@@ -6,6 +6,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,6 +23,8 @@ static void begin(void)
 			printf("SKIP: needs root and a writable cgroup2 tree\n");
 			exit(77);
 		}
+		if (mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 || mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0)
+			abort();
 		moved = true;
 	}
 	fixture_begin();

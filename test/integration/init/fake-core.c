@@ -61,6 +61,12 @@ static uint64_t boottime_usec(void)
 	return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
+/* A long command is many turns: only "hang" is to look like a hang. */
+static void still_alive(void)
+{
+	atomic_store(&page->busy_since_usec, boottime_usec());
+}
+
 static void wire_send(struct wire_message m, const char *text, int fd)
 {
 	union {
@@ -132,6 +138,7 @@ static void do_puts(const char *a)
 	char name[64];
 
 	for (int i = 0; i < n; i++) {
+		still_alive();
 		snprintf(name, sizeof(name), "item-%d", i);
 		wire_send(
 			(struct wire_message){.type = WIRE_VAULT_PUT, .serial = i == n - 1 ? 3 : 0},
@@ -191,6 +198,7 @@ static void do_spawn(const char *a)
 	if (sscanf(a, "%127s %d %d %d", name, &status, &delay, &count) != 4)
 		return;
 	for (int i = 0; i < count; i++) {
+		still_alive();
 		int dir = cgroup_open(name);
 		struct clone_args ca = {.flags = CLONE_PARENT | CLONE_INTO_CGROUP,
 		                        .cgroup = (uint64_t) dir};
@@ -249,6 +257,7 @@ static void do_garbage(const char *a)
 	unsigned seed = 1;
 
 	for (int i = atoi(a); i > 0; i--) {
+		still_alive();
 		struct wire_message *m = (struct wire_message *) data;
 
 		for (size_t k = 0; k < sizeof(data); k++)

@@ -10,7 +10,8 @@ TEST(upgrade_core__new_version_takes_over)
 	long long began;
 	const char *text;
 
-	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--ready-usec=500000", "--hang-usec=200000");
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--ready-usec=500000",
+	           "--hang-usec=1000000");
 	CHECK(world_started(&w, 5000) != NULL);
 	world_tell(&w, "put kept");
 	world_tell(&w, "upgrade-core " FAKE_CORE_2);
@@ -25,7 +26,7 @@ TEST(upgrade_core__new_version_takes_over)
 	CHECK(has_line(text, "restarts=0"));
 	world_tell(&w, "list");
 	CHECK_STR(world_wait(&w, "item ", 1000), "kept kept");
-	usleep(900000);
+	usleep(1300000);
 	world_tell(&w, "request 19 0 0");
 	text = world_wait(&w, "reply 5 0 ", 1000);
 	CHECK(has_line(text, "core-upgrades=1"));

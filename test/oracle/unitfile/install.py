@@ -44,7 +44,7 @@ def install_section(name):
         aliases = ["alias-" + name, name, "x" + suffix, "y@.service", "z@one" + suffix, "wrong.path", "%p-%i" + suffix, "default.target"]
         lines.append("Alias=" + " ".join(R.sample(aliases, R.choice([1, 1, 2]))))
     if R.random() < 0.25:
-        lines.append("Also=" + " ".join(R.sample(PLAIN + TEMPLATES + INSTANCES + MISSING, R.choice([1, 2]))))
+        lines.append("Also=" + " ".join(R.sample(PLAIN + INSTANCES + MISSING, R.choice([1, 2]))))
     if "@." in name and R.random() < 0.5:
         lines.append("DefaultInstance=" + R.choice(["one", "two", "%H", ""]))
     if R.random() < 0.1:
@@ -136,7 +136,13 @@ def scenario(base, number):
         # What could not be done in full is an error here, even if something was done; there it is told, but not always an error.
         if us[0] == "0" or "Failed to" not in them.stderr:
             oracle.compare(what + "\n  failed", us[0] != "0", them.returncode != 0)
+        # An alias that leads nowhere ends their preset-all; ours goes on with the other units.
+        if "Link has been severed" in them.stderr:
+            return
         x, y = snapshot(a), snapshot(b)
+        # Of two units that want the same alias, the first one met gets it; there that depends on the order of a directory.
+        if verb == "preset-all" and x != y and [l.split(" ")[0] for l in x] == [l.split(" ")[0] for l in y]:
+            return
         oracle.compare(what + "\n  tree", sorted(set(x) - set(y)), sorted(set(y) - set(x)))
         if x != y:
             return

@@ -133,6 +133,48 @@ TEST(event__io_is_level_triggered_and_can_be_off)
 	loop_free(l);
 }
 
+static int on_fail(struct source *s, int fd, uint32_t revents, void *userdata);
+
+/* Takes what another source was going to read. */
+static int on_steal(struct source *s, int fd, uint32_t revents, void *userdata)
+{
+	char buf[8];
+
+	(void) revents;
+	source_set_state(s, SOURCE_OFF);
+	return read(fd, buf, sizeof(buf)) < 0 || read(*(int *) userdata, buf, sizeof(buf)) < 0
+	               ? -EIO
+	               : 0;
+}
+
+TEST(event__io_that_is_no_longer_ready_is_not_called)
+{
+	struct loop *l;
+	struct source *thief, *victim;
+	unsigned n = 0;
+	int p[2], q[2];
+
+	CHECK_INT(pipe2(p, O_CLOEXEC | O_NONBLOCK), ==, 0);
+	CHECK_INT(pipe2(q, O_CLOEXEC | O_NONBLOCK), ==, 0);
+	CHECK_INT(loop_new(&l), ==, 0);
+	CHECK_INT(loop_add_io(l, q[0], EPOLLIN, "victim", on_fail, &n, &victim), ==, 0);
+	CHECK_INT(loop_add_io(l, p[0], EPOLLIN, "thief", on_steal, &q[0], &thief), ==, 0);
+	source_set_priority(thief, -1);
+	CHECK_INT(write(p[1], "x", 1) + write(q[1], "x", 1), ==, 2);
+	CHECK_INT(loop_run_once(l, SECOND), ==, 1);
+	CHECK_INT(loop_run_once(l, 1000), ==, 0);
+	CHECK_INT(n, ==, 0);
+	/* It is called when there is something again. */
+	CHECK_INT(write(q[1], "x", 1), ==, 1);
+	CHECK_INT(loop_run_once(l, SECOND), ==, 1);
+	CHECK_INT(n, ==, 1);
+	loop_free(l);
+	for (int i = 0; i < 2; i++) {
+		close(p[i]);
+		close(q[i]);
+	}
+}
+
 static int on_fail(struct source *s, int fd, uint32_t revents, void *userdata)
 {
 	(void) s;
@@ -289,9 +331,12 @@ TEST(event__timers_fire_in_order_and_not_early)
 			                        names[k], on_time_trace, &fired, NULL),
 			          ==, 0);
 		}
-		for (unsigned i = 0; i < 5; i++) {
+		for (size_t seen = 0; seen < 5; seen = strlen(trace)) {
 			CHECK_INT(loop_run_once(l, SECOND), ==, 1);
-			CHECK_INT(fired - begin, >=, 4000 + i * 4000 - 10);
+			/* Somebody may set the clock of the machine, which wakes all of its timers.
+			 */
+			if (clocks[c] != CLOCK_REALTIME)
+				CHECK_INT(fired - begin, >=, strlen(trace) * 4000);
 		}
 		CHECK_STR(trace, "01234");
 		CHECK_INT(loop_run_once(l, 1000), ==, 0);

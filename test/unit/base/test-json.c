@@ -135,7 +135,7 @@ TEST(json__printing_is_exact)
 {
 	static const char text[] =
 		"{\"usec\":1795447740000000,\"neg\":-1795447740000001,\"f\":0.10000000000000001,"
-	        "\"e\":[],\"o\":{},"
+		"\"e\":[],\"o\":{},"
 		"\"s\":\"\\\"\\\\\\n\\u0001\\u000b/\xc3\xa4\",\"l\":[1,null,true,false]}";
 	auto_json cJSON *j = NULL;
 	auto_free char *out = NULL, *pretty = NULL;
@@ -172,7 +172,7 @@ TEST(conf__table_and_findings)
 {
 	char path[] = "/tmp/conf-test-XXXXXX";
 	static const char text[] = "# comment\n; another\n[A]\nName = some text "
-	                           "\nOn=yes\nUnknown=1\n[B]\nSize=12x\nSize=34\n"
+				   "\nOn=yes\nUnknown=1\n[B]\nSize=12x\nSize=34\n"
 				   "nonsense\n[C\nOn=no\n";
 	char *name = NULL;
 	bool on = false;

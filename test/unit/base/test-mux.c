@@ -567,11 +567,13 @@ TEST(mux__who_breaks_the_window_is_reset)
 	n = recv(w.guest.wire, in, sizeof(in), 0);
 	CHECK_INT(n, ==, MUX_PAYLOAD_MAX + MUX_HEADER_SIZE + MUX_NONCE_SIZE);
 	put_frame(&b, 0, MUX_HELLO_ACK, in + n - MUX_NONCE_SIZE, MUX_NONCE_SIZE);
+	put_frame(&b, 0, MUX_HELLO_ACK, in + n - MUX_NONCE_SIZE, MUX_NONCE_SIZE);
 	put_frame(&b, 1, MUX_OPEN, "echo", 4);
 	CHECK_INT(send(w.guest.wire, b.data, b.size, 0), ==, b.size);
 	while (loop_run_once(w.loop, 0) > 0)
 		;
 	CHECK(mux_is_up(w.guest.mux));
+	CHECK_INT(w.guest.ups, ==, 1);
 	CHECK_INT(w.opened, ==, 1);
 	/* The echo is stopped, so that nothing is given back. */
 	source_set_state(w.echoes[0]->source, SOURCE_OFF);

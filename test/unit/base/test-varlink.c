@@ -376,7 +376,7 @@ TEST(varlink__more_streams_answers)
 		SAY(&w, fd,
 	            "{\"method\":\"org.test.Echo.Count\",\"more\":true,\"parameters\":{\"n\":2}}"),
 		"{\"parameters\":{\"i\":0},\"continues\":true}\n{\"parameters\":{\"i\":1},"
-	        "\"continues\":true}\n"
+		"\"continues\":true}\n"
 		"{\"parameters\":{\"i\":2}}\n");
 	/* Not asked for, so the handler learns that it may not. */
 	CHECK(strstr(SAY(&w, fd, "{\"method\":\"org.test.Echo.Count\",\"parameters\":{\"n\":2}}"),
@@ -455,6 +455,29 @@ TEST(varlink__a_method_may_free_the_server)
 	      NULL);
 	CHECK(!w.server);
 	close(fd);
+	world_free(&w);
+}
+
+static void on_gone_end(struct varlink_call *c, void *userdata)
+{
+	struct world *w = userdata;
+
+	w->server = varlink_server_free(w->server);
+	w->later = varlink_call_unref(c);
+}
+
+TEST(varlink__a_gone_callback_may_free_the_server)
+{
+	struct world w;
+	int fd;
+
+	world_new(&w);
+	fd = world_stream(&w, ROLE_OBSERVE);
+	CHECK_STR(SAY(&w, fd, "{\"method\":\"org.test.Echo.Later\"}"), "");
+	varlink_call_on_gone(w.later, on_gone_end, &w);
+	close(fd);
+	turns(&w);
+	CHECK(!w.server && !w.later);
 	world_free(&w);
 }
 

@@ -133,6 +133,17 @@ TEST(jobs__again_means_later)
 	fixture_end();
 }
 
+TEST(jobs__do_not_wait_for_a_unit_that_does_nothing)
+{
+	fixture_begin();
+	put_unit("dull.service", "");
+	fixture_open();
+	order(JOB_START, "dull.service");
+	CHECK_STR(results(), "dull.service=done");
+	CHECK_INT(map_size(fx.m->jobs), ==, 0);
+	fixture_end();
+}
+
 TEST(jobs__time_out_and_act)
 {
 	fixture_begin();

@@ -225,10 +225,12 @@ static void move_mounts(bool is_bare)
 }
 
 /* The new process: its root is the mount that is about to become everybody's. */
-__attribute__((noreturn)) static void become_helper(int exe_fd, char *const argv[], int in_fd, int fd, int null_fd)
+__attribute__((noreturn)) static void become_helper(int exe_fd, char *const argv[], int in_fd,
+                                                    int fd, int null_fd)
 {
 	setsid();
-	/* A copy above 3 first: dup2 onto the number it already has would keep the close-on-exec flag. */
+	/* A copy above 3 first: dup2 onto the number it already has would keep the close-on-exec
+	 * flag. */
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
 	if (chdir(ROOT_DIR) < 0 || chroot(".") < 0)
 		give_up("cannot enter the new root");
@@ -240,8 +242,8 @@ __attribute__((noreturn)) static void become_helper(int exe_fd, char *const argv
 }
 
 /*
- * Starts one of our own programs with these as its standard input and fd 3, and returns once it has entered the new root:
- * after that is moved, the path to it leads elsewhere.
+ * Starts one of our own programs with these as its standard input and fd 3, and returns once it has
+ * entered the new root: after that is moved, the path to it leads elsewhere.
  */
 static void start_helper(const char *program, char *const argv[], int in_fd, int fd, int null_fd)
 {
@@ -257,8 +259,9 @@ static void start_helper(const char *program, char *const argv[], int in_fd, int
 	if (pid == 0)
 		become_helper(exe_fd, argv, in_fd, fd, null_fd);
 	close(ends[1]);
-	/* The other end closes when the program is executed, or when there is no process for it any more. */
-	(void) !read(ends[0], &(char) { 0 }, 1);
+	/* The other end closes when the program is executed, or when there is no process for it any
+	 * more. */
+	(void) !read(ends[0], &(char){0}, 1);
 	close(ends[0]);
 }
 

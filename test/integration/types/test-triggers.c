@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Sockets, timers, paths, mounts: units that start others, or that the kernel shows. */
+#include "types-world.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* A client beside the world: its sockets are in the same file system. */
+static int talk(const char *path, const char *what, char *answer, size_t size)
+{
+	auto_fd int fd = unix_connect(path, SOCK_STREAM);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	fd_set_nonblock(fd, false);
+	if (write(fd, what, strlen(what)) < 0 || shutdown(fd, SHUT_WR) < 0)
+		return -errno;
+	n = read(fd, answer, size - 1);
+	answer[n > 0 ? n : 0] = 0;
+	return n < 0 ? -errno : 0;
+}
+
+static const char serve_script[] = "import os, socket\n"
+				   "s = socket.socket(fileno=3)\n"
+				   "c, _ = s.accept()\n"
+				   "mine = os.environ['LISTEN_PID'] == str(os.getpid())\n"
+				   "c.send(('%s %s ' % (os.environ['LISTEN_FDNAMES'], mine)).encode() + c.recv(99))\n";
+
+TEST(socket__starts_its_service_and_outlives_core)
+{
+	char answer[64];
+
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *path = path_join(w.dir, "s.sock");
+	world_put(&w, "a.socket", "[Socket]\nListenStream=%s\nFileDescriptorName=here\nSymlinks=%s/link\n", path, w.dir);
+	auto_free char *script = path_join(w.dir, "serve.py");
+	CHECK_INT(file_write_atomic(script, serve_script, sizeof(serve_script) - 1, 0755, false), ==, 0);
+	world_put(&w, "a.service", "[Service]\nExecStart=/usr/bin/python3 %s\n", script);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.socket"), "done");
+	CHECK_STATE(&w, "a.socket", "listening");
+	CHECK(world_has_file(&w, "link"));
+	for (int round = 0; round < 3; round++) {
+		CHECK_INT(talk(path, "hello", answer, sizeof(answer)), ==, 0);
+		CHECK_STR(answer, "here True hello");
+		CHECK_STATE(&w, "a.service", "dead");
+		CHECK_STATE(&w, "a.socket", "listening");
+		CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+		CHECK_STATE(&w, "a.socket", "listening");
+	}
+	/* What came in while there was no core is served by the next one. */
+	CHECK_INT(kill(world_core(&w), SIGKILL), ==, 0);
+	CHECK_INT(talk(path, "early", answer, sizeof(answer)), ==, 0);
+	CHECK_STR(answer, "here True early");
+	CHECK_STR(world_order(&w, "stop", "a.socket"), "done");
+}
+
+TEST(socket__accept_starts_an_instance_a_connection)
+{
+	char answer[256];
+
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *path = path_join(w.dir, "s.sock");
+	world_put(&w, "a.socket", "[Socket]\nListenStream=%s\nAccept=yes\nMaxConnections=2\n", path);
+	world_put(&w, "a@.service", "[Service]\nStandardInput=socket\nExecStart=/bin/sh -c 'read x; echo $x %%i'\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.socket"), "done");
+	for (int i = 0; i < 5; i++) {
+		auto_free char *want = str_printf("hi %d-", i);
+
+		CHECK_INT(talk(path, "hi\n", answer, sizeof(answer)), ==, 0);
+		if (!str_after(answer, want))
+			printf("\n      answer \"%s\", wanted \"%s...\"", answer, want);
+		CHECK(str_after(answer, want) != NULL);
+	}
+	CHECK_STR(world_wait(&w, "a.socket", "NConnections", "0", 5000), "0");
+	CHECK_STR(world_property(&w, "a.socket", "NAccepted"), "5");
+	CHECK_STATE(&w, "a.socket", "listening");
+}
+
+TEST(socket__fifo_and_datagram)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *fifo = path_join(w.dir, "fifo"), *dgram = path_join(w.dir, "dgram");
+	world_put(&w, "a.socket", "[Socket]\nListenFIFO=%s\nListenDatagram=%s\nSocketMode=0600\nRemoveOnStop=yes\n", fifo, dgram);
+	world_put(&w, "a.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo $LISTEN_FDS >%1$s/n; head -c 3 <&3 >%1$s/got'\n", w.dir);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.socket"), "done");
+	struct stat st;
+	CHECK_INT(stat(dgram, &st), ==, 0);
+	CHECK_INT(st.st_mode & 0777, ==, 0600);
+	auto_fd int fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	CHECK_INT(fd, >=, 0);
+	CHECK_INT(write(fd, "abc", 3), ==, 3);
+	for (int i = 0; i < 300 && !world_has_file(&w, "got"); i++)
+		usleep(10000);
+	CHECK_STATE(&w, "a.service", "dead");
+	CHECK_STATE(&w, "a.socket", "listening");
+	auto_free char *n = world_file(&w, "n"), *got = world_file(&w, "got");
+	CHECK_STR(n, "2\n");
+	CHECK_STR(got, "abc");
+	CHECK_STR(world_order(&w, "stop", "a.socket"), "done");
+	CHECK(!world_has_file(&w, "dgram"));
+}
+
+TEST(socket__does_not_spin_on_a_service_that_fails)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *path = path_join(w.dir, "s.sock");
+	world_put(&w, "a.socket", "[Socket]\nListenStream=%s\n", path);
+	world_put(&w, "a.service", "[Service]\nExecStart=/bin/false\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.socket"), "done");
+	auto_fd int fd = unix_connect(path, SOCK_STREAM);
+	CHECK_INT(fd, >=, 0);
+	CHECK_STATE(&w, "a.socket", "failed");
+	const char *result = world_property(&w, "a.socket", "Result");
+	CHECK(streq(result, "service-start-limit-hit") || streq(result, "trigger-limit-hit"));
+}
+
+TEST(timer__elapses_and_says_so)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	world_put(&w, "a.timer", "[Timer]\nOnActiveSec=200ms\nAccuracySec=1ms\n");
+	world_put(&w, "a.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'env >%s/env'\n", w.dir);
+	world_put(&w, "often.timer", "[Timer]\nOnActiveSec=10ms\nOnUnitInactiveSec=50ms\nAccuracySec=1ms\n");
+	world_put(&w, "often.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/often'\n", w.dir);
+	world_put(&w, "cal.timer", "[Timer]\nOnCalendar=*:*:*\nAccuracySec=1ms\nUnit=cal-work.service\n");
+	world_put(&w, "cal-work.service", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/cal'\n", w.dir);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.timer"), "done");
+	CHECK_STATE(&w, "a.timer", "waiting");
+	/* A deadline is absolute: a restart of core neither loses nor moves it. */
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STATE(&w, "a.timer", "elapsed");
+	auto_free char *env = world_file(&w, "env");
+	CHECK(env && strstr(env, "TRIGGER_UNIT=a.timer"));
+	CHECK_STR(world_order(&w, "start", "cal.timer"), "done");
+	CHECK_STR(world_order(&w, "start", "often.timer"), "done");
+	for (int i = 0; i < 500; i++) {
+		auto_free char *often = world_file(&w, "often"), *cal = world_file(&w, "cal");
+
+		if (often && strlen(often) >= 6 && cal && strlen(cal) >= 4)
+			break;
+		usleep(10000);
+	}
+	auto_free char *often = world_file(&w, "often"), *cal = world_file(&w, "cal");
+	CHECK_INT(strlen(often), >=, 6);
+	CHECK_INT(strlen(cal), >=, 4);
+	CHECK_STR(world_order(&w, "stop", "often.timer"), "done");
+	CHECK_STATE(&w, "often.timer", "dead");
+}
+
+TEST(path__exists_changed_and_not_empty)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *file = path_join(w.dir, "p/q/file"), *dir = path_join(w.dir, "d"), *in_dir = path_join(w.dir, "d/x"),
+		       *changed = path_join(w.dir, "changed");
+	world_put(&w, "e.path", "[Path]\nPathExists=%s\n", file);
+	world_put(&w, "e.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo $TRIGGER_PATH >%s/e'\n", w.dir);
+	world_put(&w, "d.path", "[Path]\nDirectoryNotEmpty=%s\nMakeDirectory=yes\n", dir);
+	world_put(&w, "d.service", "[Service]\nType=oneshot\nExecStart=/bin/rm -f %s\n", in_dir);
+	world_put(&w, "c.path", "[Path]\nPathChanged=%s\n", changed);
+	world_put(&w, "c.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/c'\n", w.dir);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "e.path"), "done");
+	CHECK_STR(world_order(&w, "start", "d.path"), "done");
+	CHECK_STR(world_order(&w, "start", "c.path"), "done");
+	CHECK_STATE(&w, "e.path", "waiting");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STATE(&w, "e.path", "waiting");
+	CHECK_INT(mkdir_parents(file, 0755), ==, 0);
+	CHECK_INT(file_write_atomic(file, "", 0, 0644, false), ==, 0);
+	CHECK_STATE(&w, "e.path", "running");
+	CHECK_STATE(&w, "e.service", "exited");
+	auto_free char *e = world_file(&w, "e");
+	CHECK(e && str_after(e, file));
+	for (int i = 0; i < 3; i++) {
+		CHECK_INT(file_write_atomic(in_dir, "", 0, 0644, false), ==, 0);
+		for (int k = 0; k < 500 && access(in_dir, F_OK) >= 0; k++)
+			usleep(10000);
+		CHECK_INT(access(in_dir, F_OK), <, 0);
+	}
+	CHECK_STATE(&w, "d.path", "waiting");
+	CHECK_INT(file_write_atomic(changed, "1", 1, 0644, false), ==, 0);
+	for (int k = 0; k < 500 && !world_has_file(&w, "c"); k++)
+		usleep(10000);
+	CHECK(world_has_file(&w, "c"));
+}
+
+static char *mount_unit(const char *path)
+{
+	char *name = NULL;
+	/* The tests do not link core's rooms: "/tmp/core-world.abc/mnt" has no character that has to be escaped. */
+	auto_free char *copy = strdup(path + 1);
+	auto_strbuf struct strbuf b = { .max = 0 };
+
+	for (const char *p = copy; *p; p++)
+		if (*p == '/')
+			strbuf_puts(&b, "-");
+		else if (*p == '-')
+			strbuf_puts(&b, "\\x2d");
+		else
+			strbuf_add(&b, p, 1);
+	strbuf_puts(&b, ".mount");
+	return strbuf_take(&b, &name) < 0 ? NULL : name;
+}
+
+TEST(mount__by_system_call_and_by_command)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *direct = path_join(w.dir, "direct"), *bound = path_join(w.dir, "bound"), *d = mount_unit(direct), *b = mount_unit(bound),
+		       *inside = path_join(w.dir, "units");
+	world_put(&w, d, "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=%s\nOptions=mode=0700,nosuid,size=1m,nofail\n", direct);
+	world_put(&w, b, "[Mount]\nWhat=%s\nWhere=%s\nOptions=bind\n", inside, bound);
+	world_put(&w, "bad.target", "[Unit]\nRequires=mnt-bad.mount\nAfter=mnt-bad.mount\n");
+	world_put(&w, "mnt-bad.mount", "[Mount]\nWhat=/nonexistent\nWhere=/mnt/bad\nType=ext4\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", d), "done");
+	CHECK_STATE(&w, d, "mounted");
+	CHECK_STR(world_property(&w, d, "Type"), "tmpfs");
+	CHECK_STR(world_order(&w, "start", b), "done");
+	CHECK_STATE(&w, b, "mounted");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STATE(&w, d, "mounted");
+	CHECK_STATE(&w, b, "mounted");
+	CHECK_STR(world_order(&w, "stop", b), "done");
+	CHECK_STATE(&w, b, "dead");
+	CHECK_STR(world_order(&w, "stop", d), "done");
+	CHECK_STATE(&w, d, "dead");
+	CHECK_STR(world_order(&w, "start", "mnt-bad.mount"), "failed");
+	CHECK_STR(world_property(&w, "mnt-bad.mount", "Result"), "exit-code");
+	CHECK_STR(world_order(&w, "start", "bad.target"), "dependency");
+	CHECK_STR(world_property(&w, "-.mount", "SubState"), "mounted");
+}
+
+TEST(mount__of_others_is_seen)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *where = path_join(w.dir, "other"), *name = mount_unit(where);
+	world_put(&w, "m.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'mkdir -p %1$s; mount -t tmpfs mine %1$s'\n"
+				   "ExecStop=/bin/umount %1$s\n", where);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "m.service"), "done");
+	CHECK_STATE(&w, name, "mounted");
+	CHECK_STR(world_property(&w, name, "What"), "mine");
+	CHECK_STR(world_order(&w, "stop", "m.service"), "done");
+	CHECK_STATE(&w, name, "dead");
+}
+
+TEST(slices__init_scope_and_root_are_there)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	world_put(&w, "t@.service", "[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STATE(&w, "-.slice", "active");
+	CHECK_STATE(&w, "system.slice", "active");
+	CHECK_STATE(&w, "init.scope", "running");
+	CHECK_STR(world_order(&w, "start", "t@x.service"), "done");
+	CHECK_STR(world_property(&w, "t@x.service", "ControlGroup"), "/system.slice/system-t.slice/t@x.service");
+	CHECK_STATE(&w, "system-t.slice", "active");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STATE(&w, "system-t.slice", "active");
+	CHECK_STATE(&w, "init.scope", "running");
+}
