@@ -21,8 +21,8 @@
 #include "state/state.h"
 
 #define CORE_RUNTIME_DIR "/run/sysmaster"
-#define CORE_STATE_DIR	 "/run/sysmaster/state"
-#define CORE_BOOTED	 "/run/sysmaster/booted"
+#define CORE_STATE_DIR   "/run/sysmaster/state"
+#define CORE_BOOTED      "/run/sysmaster/booted"
 
 struct helper_run;
 
@@ -35,15 +35,18 @@ struct core {
 	char *directory; /* of this version's programs */
 	char *runtime_dir;
 	bool safe_mode, container, first; /* first: of this boot, nothing to take over */
-	bool needs_boot;		  /* generators and the default target are still to come */
-	bool booted_soon;		  /* write CORE_BOOTED once the boot transaction is stored */
+	bool needs_boot;                  /* generators and the default target are still to come */
+	bool booted_soon; /* write CORE_BOOTED once the boot transaction is stored */
 	bool show_status, adopting;
 	char *target; /* from the kernel's command line, or NULL */
 	char **mask, **wants;
 	struct helper_run *boot_agent, *generators;
 	struct reload_request *reload;
 	usec_t start_usec;
-	struct { enum emergency_action action; usec_t at; } last_emergency;
+	struct {
+		enum emergency_action action;
+		usec_t at;
+	} last_emergency;
 };
 
 /* main.c */
@@ -56,15 +59,16 @@ int self_check(const char *state_dir);
 void crash_setup(void);
 
 /* boot.c */
-int boot_directory(char **ret);		     /* of /proc/self/exe */
-int boot_runtime(const struct core *c);	     /* directories, the symlink "current" */
+int boot_directory(char **ret);         /* of /proc/self/exe */
+int boot_runtime(const struct core *c); /* directories, the symlink "current" */
 void boot_limits(void);
 void boot_loopback(void);
 int boot_environment(char ***ret);
 
 /* options.c */
 int options_read(struct core *c);
-void options_write_units(const struct core *c); /* systemd.mask=, systemd.wants= as generator output */
+void options_write_units(
+	const struct core *c); /* systemd.mask=, systemd.wants= as generator output */
 
 /* generators.c: @done is called once, from the loop */
 typedef void (*helper_done_fn)(struct core *c);
@@ -81,14 +85,18 @@ extern const struct link_handlers core_link_handlers;
 
 /* power.c */
 void power_signal(struct core *c, int signo);
-void power_emergency(struct core *c, enum emergency_action a, int exit_status, const char *argument, const char *reason);
+void power_emergency(struct core *c, enum emergency_action a, int exit_status, const char *argument,
+                     const char *reason);
 
 /* reload.c */
 int core_reload(struct core *c); /* by signal: findings go to the log */
-int core_reload_api(struct manager *m, bool dry_run, void (*done)(int r, const struct reload_plan *plan, const struct diag *d, void *userdata),
-		    void *userdata);
+int core_reload_api(struct manager *m, bool dry_run,
+                    void (*done)(int r, const struct reload_plan *plan, const struct diag *d,
+                                 void *userdata),
+                    void *userdata);
 
 /* report.c */
 void report_job(struct core *c, const struct job *j, enum job_result result);
-void report_unit(struct core *c, const struct unit *u, enum unit_active_state old, enum unit_active_state new);
+void report_unit(struct core *c, const struct unit *u, enum unit_active_state old,
+                 enum unit_active_state new);
 void report_console(struct core *c, const char *tag, const char *fmt, ...) _printf_(3, 4);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * crash.c - core is allowed to die: init starts the next one. What is left to do is to say where, on a stack of its own (the old one
- * may be what is broken), with nothing but system calls, and then to die of the same signal, so that a core dump shows it.
+ * crash.c - core is allowed to die: init starts the next one. What is left to do is to say where,
+ * on a stack of its own (the old one may be what is broken), with nothing but system calls, and
+ * then to die of the same signal, so that a core dump shows it.
  */
 #include "core.h"
 
@@ -70,14 +71,16 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 	*p++ = '\n';
 	if (write(note_fd, line, (size_t) (p - line)) < 0)
 		note_fd = -EBADF;
-	/* SA_RESETHAND: the next one is the kernel's. Faults come again by themselves, abort() and kill() need it said. */
+	/* SA_RESETHAND: the next one is the kernel's. Faults come again by themselves, abort() and
+	 * kill() need it said. */
 	(void) raise(sig);
 }
 
 void crash_setup(void)
 {
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS };
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER };
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+	struct sigaction sa = {.sa_sigaction = on_fault,
+	                       .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER};
 	void *warm[2], *stack;
 
 	note_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -85,10 +88,11 @@ void crash_setup(void)
 		note_fd = STDERR_FILENO;
 	/* Loads the unwinder now: in the handler it could not be allocated for. */
 	(void) backtrace(warm, ELEMENTSOF(warm));
-	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
 		return;
-	if (sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = STACK_SIZE }, NULL) < 0)
+	if (sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = STACK_SIZE}, NULL) < 0)
 		return;
 	for (size_t i = 0; i < ELEMENTSOF(signals); i++)
 		(void) sigaction(signals[i], &sa, NULL);

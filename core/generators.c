@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * generators.c - short-lived programs that run before units are loaded: the boot agent (machine id, host name), then
- * systemd.generator(7)s, all at once. They are children of core, not of init; core waits on the loop, not in wait(2), and kills what
- * is still there at the deadline. A core that dies meanwhile starts them again in the next one: that is what generators promise.
+ * generators.c - short-lived programs that run before units are loaded: the boot agent (machine id,
+ * host name), then systemd.generator(7)s, all at once. They are children of core, not of init; core
+ * waits on the loop, not in wait(2), and kills what is still there at the deadline. A core that
+ * dies meanwhile starts them again in the next one: that is what generators promise.
  */
 #include "core.h"
 
@@ -13,7 +14,7 @@
 
 #define GENERATORS_USEC (30 * USEC_PER_SEC)
 #define BOOT_AGENT_USEC (10 * USEC_PER_SEC)
-#define GENERATORS_MAX	128
+#define GENERATORS_MAX  128
 
 struct helper {
 	struct list link;
@@ -82,7 +83,8 @@ static int on_helper_end(struct source *s _unused_, const struct pidref *pid, vo
 
 	if (waitpid(pid->pid, &status, WNOHANG) > 0 && status != 0) {
 		if (WIFEXITED(status))
-			log_warning("\"%s\" failed with exit status %d", h->path, WEXITSTATUS(status));
+			log_warning("\"%s\" failed with exit status %d", h->path,
+			            WEXITSTATUS(status));
 		else
 			log_warning("\"%s\" was killed by signal %d", h->path, WTERMSIG(status));
 	}
@@ -95,14 +97,15 @@ static int on_deadline(struct source *s _unused_, usec_t deadline _unused_, void
 {
 	struct helper_run *run = userdata;
 
-	LIST_FOREACH(h, &run->helpers, struct helper, link) {
+	LIST_FOREACH (h, &run->helpers, struct helper, link) {
 		log_warning("\"%s\" takes too long, killing it", h->path);
 		(void) pidref_kill(&h->pid, SIGKILL);
 	}
 	return 0;
 }
 
-static int run_new(struct core *c, struct helper_run **slot, usec_t timeout, helper_done_fn done, struct helper_run **ret)
+static int run_new(struct core *c, struct helper_run **slot, usec_t timeout, helper_done_fn done,
+                   struct helper_run **ret)
 {
 	struct helper_run *run = calloc(1, sizeof(*run));
 	int r;
@@ -112,8 +115,8 @@ static int run_new(struct core *c, struct helper_run **slot, usec_t timeout, hel
 	run->core = c;
 	run->done = done;
 	list_init(&run->helpers);
-	r = loop_add_time(c->loop, CLOCK_BOOTTIME, usec_add(now(CLOCK_BOOTTIME), timeout), TIMER_EXACT, "generator-deadline",
-			  on_deadline, run, &run->timer);
+	r = loop_add_time(c->loop, CLOCK_BOOTTIME, usec_add(now(CLOCK_BOOTTIME), timeout),
+	                  TIMER_EXACT, "generator-deadline", on_deadline, run, &run->timer);
 	if (r >= 0)
 		r = loop_add_defer(c->loop, "generators-done", on_finish, run, &run->finish);
 	if (r < 0) {
@@ -140,7 +143,8 @@ static int helper_start(struct helper_run *run, char *const *argv, char *const *
 	r = h->path ? exec_spawn_plain(run->core->manager, argv, env, -EBADF, &h->pid) : -ENOMEM;
 	if (r >= 0) {
 		list_append(&run->helpers, &h->link);
-		r = loop_add_pid(run->core->loop, &h->pid, "generator", on_helper_end, h, &h->source);
+		r = loop_add_pid(run->core->loop, &h->pid, "generator", on_helper_end, h,
+		                 &h->source);
 	}
 	if (r < 0) {
 		log_warning_errno(r, "Failed to run \"%s\": %m", argv[0]);
@@ -153,7 +157,7 @@ static int helper_start(struct helper_run *run, char *const *argv, char *const *
 int boot_agent_run(struct core *c, helper_done_fn done)
 {
 	auto_free char *path = path_join(c->directory, "sysmaster-boot");
-	char *argv[] = { path, (char *) "early", NULL };
+	char *argv[] = {path, (char *) "early", NULL};
 	struct helper_run *run;
 	int r;
 
@@ -175,8 +179,9 @@ static int search_path(const struct core *c, char ***ret)
 	const char *override = secure_getenv("SYSTEMD_GENERATOR_PATH");
 	auto_free char *own = path_join(c->directory, "generators");
 	const char *const standard[] = {
-		"/run/systemd/system-generators", "/etc/systemd/system-generators", "/usr/local/lib/systemd/system-generators", own,
-		"/usr/lib/systemd/system-generators", "/lib/systemd/system-generators",
+		"/run/systemd/system-generators",           "/etc/systemd/system-generators",
+		"/usr/local/lib/systemd/system-generators", own,
+		"/usr/lib/systemd/system-generators",       "/lib/systemd/system-generators",
 	};
 	auto_strv char **v = NULL;
 	int r = 0;
@@ -216,12 +221,12 @@ static int find_generators(const struct core *c, char ***ret)
 	r = search_path(c, &dirs);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(d, dirs) {
+	STRV_FOREACH (d, dirs) {
 		auto_strv char **names = NULL;
 
 		if (dir_list(*d, &names) < 0)
 			continue;
-		STRV_FOREACH(n, names) {
+		STRV_FOREACH (n, names) {
 			auto_free char *path = path_join(*d, *n);
 
 			if (!path)
@@ -247,9 +252,11 @@ static int generator_environment(const struct core *c, char ***ret)
 	bool container;
 	const char *virt = host_virtualization(&container);
 	auto_free char *architecture = str_printf("SYSTEMD_ARCHITECTURE=%s", host_architecture());
-	auto_free char *virtualization = str_printf("SYSTEMD_VIRTUALIZATION=%s:%s", container ? "container" : "vm", virt);
+	auto_free char *virtualization =
+		str_printf("SYSTEMD_VIRTUALIZATION=%s:%s", container ? "container" : "vm", virt);
 	auto_strv char **env = strv_copy(c->manager->environment);
-	bool first_boot = access("/run/systemd/first-boot", F_OK) >= 0, initrd = access("/etc/initrd-release", F_OK) >= 0;
+	bool first_boot = access("/run/systemd/first-boot", F_OK) >= 0,
+	     initrd = access("/etc/initrd-release", F_OK) >= 0;
 	int r;
 
 	if (!env || !architecture || !virtualization)
@@ -271,8 +278,9 @@ static int generator_environment(const struct core *c, char ***ret)
 
 int generators_run(struct core *c, helper_done_fn done)
 {
-	static char *const outputs[] = { (char *) "/run/systemd/generator", (char *) "/run/systemd/generator.early",
-					 (char *) "/run/systemd/generator.late" };
+	static char *const outputs[] = {(char *) "/run/systemd/generator",
+	                                (char *) "/run/systemd/generator.early",
+	                                (char *) "/run/systemd/generator.late"};
 	auto_strv char **paths = NULL, **env = NULL;
 	struct helper_run *run;
 	int r;
@@ -292,8 +300,8 @@ int generators_run(struct core *c, helper_done_fn done)
 		if (r < 0)
 			log_error_errno(r, "Failed to make \"%s\": %m", outputs[i]);
 	}
-	STRV_FOREACH(p, paths) {
-		char *argv[] = { *p, outputs[0], outputs[1], outputs[2], NULL };
+	STRV_FOREACH (p, paths) {
+		char *argv[] = {*p, outputs[0], outputs[1], outputs[2], NULL};
 
 		(void) helper_start(run, argv, env);
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* hooks.c - who hears what: the manager's hooks go to state, api, cgroup and the console; init's messages go to the manager. */
+/* hooks.c - who hears what: the manager's hooks go to state, api, cgroup and the console; init's
+ * messages go to the manager. */
 #include "core.h"
 
 #include "api/api.h"
@@ -11,8 +12,7 @@ static void on_unit_save(struct unit *u, void *userdata)
 {
 	struct core *c = userdata;
 
-	/* At once, or with all others at the end of the turn. */
-	state_unit_save(c->state, u, !u->in_save_queue);
+	state_unit_save(c->state, u, false);
 }
 
 static void on_unit_forget(struct unit *u, void *userdata)
@@ -20,9 +20,11 @@ static void on_unit_forget(struct unit *u, void *userdata)
 	struct core *c = userdata;
 
 	state_unit_forget(c->state, u);
+	cgroup_forget(u);
 }
 
-static void on_unit_changed(struct unit *u, enum unit_active_state old, enum unit_active_state new, void *userdata)
+static void on_unit_changed(struct unit *u, enum unit_active_state old, enum unit_active_state new,
+                            void *userdata)
 {
 	report_unit(userdata, u, old, new);
 	api_unit_changed(u, old, new);
@@ -44,7 +46,8 @@ static void on_unit_release(struct unit *u, void *userdata _unused_)
 	cgroup_release(u);
 }
 
-static void on_emergency(enum emergency_action a, int exit_status, const char *argument, const char *reason, void *userdata)
+static void on_emergency(enum emergency_action a, int exit_status, const char *argument,
+                         const char *reason, void *userdata)
 {
 	power_emergency(userdata, a, exit_status, argument, reason);
 }
@@ -57,7 +60,9 @@ static void on_boot_finished(void *userdata)
 
 	state_manager_save(c->state);
 	log_info("Startup finished in %s, system is %s",
-		 span_format(text, sizeof(text), usec_sub(m->finished.boottime, c->start_usec), USEC_PER_MSEC), manager_state(m));
+	         span_format(text, sizeof(text), usec_sub(m->finished.boottime, c->start_usec),
+	                     USEC_PER_MSEC),
+	         manager_state(m));
 	api_manager_event(m, "finished");
 }
 
@@ -112,7 +117,8 @@ static void on_reply(uint32_t serial, int error, const char *text, void *userdat
 	struct core *c = userdata;
 
 	if (error < 0)
-		log_warning_errno(error, "init refused: %s", str_is_empty(text) ? strerror(-error) : text);
+		log_warning_errno(error, "init refused: %s",
+		                  str_is_empty(text) ? strerror(-error) : text);
 	api_link_reply(c->manager, serial, error, text);
 }
 

@@ -12,7 +12,8 @@ const char core_version[] = SYSMASTER_VERSION;
 static int usage(void)
 {
 	printf("core [--safe-mode]             started by init, never by hand\n"
-	       "core --self-check [DIRECTORY]  reads the state of the running core; 0 if this one could go on from it\n"
+	       "core --self-check [DIRECTORY]  reads the state of the running core; 0 if this one "
+	       "could go on from it\n"
 	       "core --version\n");
 	return 0;
 }

@@ -3,16 +3,27 @@
 #include "core.h"
 
 /* Words of one kernel parameter that are old names of targets: systemd.special(7), runlevel(8). */
-static const struct { const char *word, *target; } target_words[] = {
-	{ "emergency", "emergency.target" }, { "-b", "emergency.target" },  { "rescue", "rescue.target" },
-	{ "single", "rescue.target" },	     { "s", "rescue.target" },	    { "S", "rescue.target" },
-	{ "1", "rescue.target" },	     { "2", "multi-user.target" },  { "3", "multi-user.target" },
-	{ "4", "multi-user.target" },	     { "5", "graphical.target" },
+static const struct {
+	const char *word, *target;
+} target_words[] = {
+	{"emergency", "emergency.target"},
+	{"-b", "emergency.target"},
+	{"rescue", "rescue.target"},
+	{"single", "rescue.target"},
+	{"s", "rescue.target"},
+	{"S", "rescue.target"},
+	{"1", "rescue.target"},
+	{"2", "multi-user.target"},
+	{"3", "multi-user.target"},
+	{"4", "multi-user.target"},
+	{"5", "graphical.target"},
 };
 
 static int set_target(struct core *c, const char *value)
 {
-	return unit_name_is_valid(value, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ? str_set(&c->target, value) : -EINVAL;
+	return unit_name_is_valid(value, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE)
+	               ? str_set(&c->target, value)
+	               : -EINVAL;
 }
 
 static int add_unit(char ***v, const char *value)
@@ -35,7 +46,8 @@ static int set_wants(struct core *c, const char *value)
 
 static int set_log_level(struct core *c _unused_, const char *value)
 {
-	static const char *const names[] = { "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug" };
+	static const char *const names[] = {"emerg",   "alert",  "crit", "err",
+	                                    "warning", "notice", "info", "debug"};
 	int level = ENUM_FROM_STRING(names, value);
 
 	if (level < 0 && value[0] >= '0' && value[0] <= '7' && !value[1])
@@ -63,17 +75,25 @@ static int set_environment(struct core *c, const char *value)
 	return equals && equals != value ? env_set(&c->manager->environment, value) : -EINVAL;
 }
 
-static const struct { const char *key; int (*set)(struct core *c, const char *value); } options[] = {
-	{ "systemd.unit=", set_target },     { "systemd.mask=", set_mask },
-	{ "systemd.wants=", set_wants },     { "systemd.log_level=", set_log_level },
-	{ "systemd.log-level=", set_log_level }, { "systemd.show_status=", set_show_status },
-	{ "systemd.show-status=", set_show_status }, { "systemd.setenv=", set_environment },
+static const struct {
+	const char *key;
+	int (*set)(struct core *c, const char *value);
+} options[] = {
+	{"systemd.unit=", set_target},
+	{"systemd.mask=", set_mask},
+	{"systemd.wants=", set_wants},
+	{"systemd.log_level=", set_log_level},
+	{"systemd.log-level=", set_log_level},
+	{"systemd.show_status=", set_show_status},
+	{"systemd.show-status=", set_show_status},
+	{"systemd.setenv=", set_environment},
 };
 
 static void apply_word(struct core *c, const char *word)
 {
 	for (size_t i = 0; i < ELEMENTSOF(target_words); i++)
-		if (streq(word, target_words[i].word) && str_set(&c->target, target_words[i].target) < 0)
+		if (streq(word, target_words[i].word) &&
+		    str_set(&c->target, target_words[i].target) < 0)
 			log_error("Out of memory for \"%s\"", word);
 	for (size_t i = 0; i < ELEMENTSOF(options); i++) {
 		const char *value = str_after(word, options[i].key);
@@ -96,7 +116,7 @@ int options_read(struct core *c)
 	r = host_cmdline(&words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words)
+	STRV_FOREACH (w, words)
 		apply_word(c, *w);
 	return 0;
 }
@@ -105,18 +125,21 @@ int options_read(struct core *c)
 void options_write_units(const struct core *c)
 {
 	static const char early[] = "/run/systemd/generator.early";
-	auto_free char *folder = str_printf("%s/%s.wants", early, c->target ? c->target : "default.target");
+	auto_free char *folder =
+		str_printf("%s/%s.wants", early, c->target ? c->target : "default.target");
 
-	STRV_FOREACH(name, c->mask) {
+	STRV_FOREACH (name, c->mask) {
 		auto_free char *path = path_join(early, *name);
 
 		if (!path || symlink_atomic("/dev/null", path) < 0)
 			log_warning("Failed to mask %s", *name);
 	}
-	STRV_FOREACH(name, c->wants) {
-		auto_free char *path = folder ? path_join(folder, *name) : NULL, *target = path_join("/lib/systemd/system", *name);
+	STRV_FOREACH (name, c->wants) {
+		auto_free char *path = folder ? path_join(folder, *name) : NULL,
+			       *target = path_join("/lib/systemd/system", *name);
 
-		if (!path || !target || mkdir_p(folder, 0755) < 0 || symlink_atomic(target, path) < 0)
+		if (!path || !target || mkdir_p(folder, 0755) < 0 ||
+		    symlink_atomic(target, path) < 0)
 			log_warning("Failed to add %s to the boot", *name);
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* power.c - orders that are about the whole machine: signals to PID 1 (systemd(1), "Signals") and the actions that units name. */
+/* power.c - orders that are about the whole machine: signals to PID 1 (systemd(1), "Signals") and
+ * the actions that units name. */
 #include "core.h"
 
 #include <signal.h>
@@ -15,7 +16,8 @@ static void start_target(struct core *c, const char *target, enum job_mode mode)
 
 	r = manager_enqueue_by_name(c->manager, JOB_START, target, mode, d, NULL);
 	if (r < 0)
-		log_error_errno(r, "Failed to start %s: %s", target, d && d->n_items ? diag_first(d, text, sizeof(text)) : strerror(-r));
+		log_error_errno(r, "Failed to start %s: %s", target,
+		                d && d->n_items ? diag_first(d, text, sizeof(text)) : strerror(-r));
 }
 
 static void end_machine(struct core *c, enum wire_shutdown how, int status, const char *argument)
@@ -94,7 +96,8 @@ void power_signal(struct core *c, int signo)
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		if (signo != (rows[i].offset < 0 ? rows[i].signo : SIGRTMIN + rows[i].offset))
 			continue;
-		log_notice("Signal %d to init: %s", signo, rows[i].target ? rows[i].target : "immediate shutdown");
+		log_notice("Signal %d to init: %s", signo,
+		           rows[i].target ? rows[i].target : "immediate shutdown");
 		if (rows[i].target)
 			start_target(c, rows[i].target, rows[i].mode);
 		else
@@ -108,7 +111,8 @@ void power_signal(struct core *c, int signo)
 
 static void act_now(struct core *c, enum wire_shutdown how, int status, const char *argument)
 {
-	/* "immediate" does not even ask init; in a container the kernel would refuse or do worse. */
+	/* "immediate" does not even ask init; in a container the kernel would refuse or do worse.
+	 */
 	if (!c->container) {
 		(void) reboot(how == WIRE_POWEROFF ? RB_POWER_OFF : RB_AUTOBOOT);
 		log_error_errno(errno, "Failed to reboot immediately: %m");
@@ -116,7 +120,8 @@ static void act_now(struct core *c, enum wire_shutdown how, int status, const ch
 	end_machine(c, how, status, argument);
 }
 
-void power_emergency(struct core *c, enum emergency_action a, int exit_status, const char *argument, const char *reason)
+void power_emergency(struct core *c, enum emergency_action a, int exit_status, const char *argument,
+                     const char *reason)
 {
 	int status = exit_status < 0 ? 0 : exit_status;
 
@@ -141,11 +146,14 @@ void power_emergency(struct core *c, enum emergency_action a, int exit_status, c
 		act_now(c, WIRE_POWEROFF, status, argument);
 		break;
 	case ACTION_EXIT:
-		/* Only a container's init can exit; elsewhere it is the end of the machine all the same. */
-		start_target(c, c->container ? "exit.target" : "poweroff.target", JOB_MODE_REPLACE_IRREVERSIBLY);
+		/* Only a container's init can exit; elsewhere it is the end of the machine all the
+		 * same. */
+		start_target(c, c->container ? "exit.target" : "poweroff.target",
+		             JOB_MODE_REPLACE_IRREVERSIBLY);
 		break;
 	case ACTION_EXIT_FORCE:
-		end_machine(c, c->container ? WIRE_EXIT_CONTAINER : WIRE_POWEROFF, status, argument);
+		end_machine(c, c->container ? WIRE_EXIT_CONTAINER : WIRE_POWEROFF, status,
+		            argument);
 		break;
 	default:
 		break;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* reload.c - generators again, then all unit files. One at a time; a dry run leaves the generators' output alone. */
+/* reload.c - generators again, then all unit files. One at a time; a dry run leaves the generators'
+ * output alone. */
 #include "core.h"
 
 #include "api/api.h"
@@ -9,7 +10,8 @@ struct reload_request {
 	void *userdata;
 };
 
-static void answer(struct reload_request *q, int r, const struct reload_plan *plan, const struct diag *d)
+static void answer(struct reload_request *q, int r, const struct reload_plan *plan,
+                   const struct diag *d)
 {
 	if (q->done)
 		q->done(r, plan, d, q->userdata);
@@ -20,7 +22,7 @@ static void on_generated(struct core *c)
 {
 	struct reload_request *q = c->reload;
 	struct diag *d = calloc(1, sizeof(*d));
-	struct reload_plan plan = { 0 };
+	struct reload_plan plan = {0};
 	int r = d ? 0 : -ENOMEM;
 
 	c->reload = NULL;
@@ -30,8 +32,9 @@ static void on_generated(struct core *c)
 	if (r < 0)
 		log_error_errno(r, "Failed to reload: %m");
 	else
-		log_info("Reloaded: %zu unit files added, %zu changed, %zu removed", strv_length(plan.added),
-			 strv_length(plan.changed), strv_length(plan.removed));
+		log_info("Reloaded: %zu unit files added, %zu changed, %zu removed",
+		         strv_length(plan.added), strv_length(plan.changed),
+		         strv_length(plan.removed));
 	if (d && !q->done)
 		diag_log(d, "reload");
 	if (r >= 0)
@@ -41,8 +44,10 @@ static void on_generated(struct core *c)
 	free(d);
 }
 
-static int reload_start(struct core *c, void (*done)(int r, const struct reload_plan *plan, const struct diag *d, void *userdata),
-			void *userdata)
+static int reload_start(struct core *c,
+                        void (*done)(int r, const struct reload_plan *plan, const struct diag *d,
+                                     void *userdata),
+                        void *userdata)
 {
 	struct reload_request *q;
 	int r;
@@ -53,7 +58,7 @@ static int reload_start(struct core *c, void (*done)(int r, const struct reload_
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct reload_request){ done, userdata };
+	*q = (struct reload_request){done, userdata};
 	c->reload = q;
 	r = generators_run(c, on_generated);
 	if (r < 0) {
@@ -70,11 +75,13 @@ int core_reload(struct core *c)
 	return r < 0 ? log_warning_errno(r, "Cannot reload now: %m") : 0;
 }
 
-int core_reload_api(struct manager *m, bool dry_run, void (*done)(int r, const struct reload_plan *plan, const struct diag *d, void *userdata),
-		    void *userdata)
+int core_reload_api(struct manager *m, bool dry_run,
+                    void (*done)(int r, const struct reload_plan *plan, const struct diag *d,
+                                 void *userdata),
+                    void *userdata)
 {
 	struct core *c = m->main_data;
-	struct reload_plan plan = { 0 };
+	struct reload_plan plan = {0};
 	struct diag *d;
 	int r;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* report.c - what people read while jobs finish: one line in the log, and one on the console unless it is to be quiet. */
+/* report.c - what people read while jobs finish: one line in the log, and one on the console unless
+ * it is to be quiet. */
 #include "core.h"
 
 #include <stdarg.h>
@@ -89,8 +90,8 @@ static const char *text_of(const struct row *row, const struct unit *u)
 	else if (row->result == JOB_DONE && row->type == JOB_STOP)
 		special = stopped[u->ops->type];
 	/* A oneshot has done its work, it does not run. */
-	if (row->result == JOB_DONE && row->type == JOB_START && u->ops->type == UNIT_SERVICE && u->file->service &&
-	    u->file->service->type == SERVICE_ONESHOT)
+	if (row->result == JOB_DONE && row->type == JOB_START && u->ops->type == UNIT_SERVICE &&
+	    u->file->service && u->file->service->type == SERVICE_ONESHOT)
 		special = "Finished";
 	return special ? special : row->text;
 }
@@ -101,25 +102,31 @@ void report_job(struct core *c, const struct job *j, enum job_result result)
 
 	if (!u->file)
 		return;
-	if (j->type == JOB_START && result == JOB_DONE && !u->condition_result && stamp_is_set(&u->condition_stamp) &&
-	    !unit_is_active_or_activating(u)) {
-		log_unit(LOG_DEBUG, u->id, "%s - %s was skipped because of a condition that is not met", u->id, unit_description(u));
+	if (j->type == JOB_START && result == JOB_DONE && !u->condition_result &&
+	    stamp_is_set(&u->condition_stamp) && !unit_is_active_or_activating(u)) {
+		log_unit(LOG_DEBUG, u->id,
+		         "%s - %s was skipped because of a condition that is not met", u->id,
+		         unit_description(u));
 		return;
 	}
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		if (rows[i].type != j->type || rows[i].result != result)
 			continue;
-		log_unit(rows[i].level, u->id, "%s %s - %s", text_of(&rows[i], u), u->id, unit_description(u));
-		report_console(c, rows[i].tag, "%s %s - %s", text_of(&rows[i], u), u->id, unit_description(u));
+		log_unit(rows[i].level, u->id, "%s %s - %s", text_of(&rows[i], u), u->id,
+		         unit_description(u));
+		report_console(c, rows[i].tag, "%s %s - %s", text_of(&rows[i], u), u->id,
+		               unit_description(u));
 		return;
 	}
 }
 
-void report_unit(struct core *c, const struct unit *u, enum unit_active_state old, enum unit_active_state new)
+void report_unit(struct core *c, const struct unit *u, enum unit_active_state old,
+                 enum unit_active_state new)
 {
 	const char *result = u->ops->result ? u->ops->result(u) : NULL;
 
 	(void) c;
 	if (new == UNIT_FAILED && old != UNIT_FAILED)
-		log_unit(LOG_WARNING, u->id, "%s: Failed with result '%s'", u->id, result ? result : "failed");
+		log_unit(LOG_WARNING, u->id, "%s: Failed with result '%s'", u->id,
+		         result ? result : "failed");
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * self-check.c - run by init on a new binary before it replaces the running one: reads the real state with the code that will have to,
- * and sees that the programs which belong to this version lie beside it. Changes nothing: it works on a copy, since a store that
- * cannot be read is set aside by whoever opens it.
+ * self-check.c - run by init on a new binary before it replaces the running one: reads the real
+ * state with the code that will have to, and sees that the programs which belong to this version
+ * lie beside it. Changes nothing: it works on a copy, since a store that cannot be read is set
+ * aside by whoever opens it.
  */
 #include "core.h"
 
@@ -31,7 +32,8 @@ static int check_record(const char *key, const char *data, size_t size, void *us
 
 static int check_copy(const char *state_dir, const char *copy_dir, struct checked *c)
 {
-	auto_free char *from = path_join(state_dir, "data.mdb"), *to = path_join(copy_dir, "data.mdb");
+	auto_free char *from = path_join(state_dir, "data.mdb"),
+		       *to = path_join(copy_dir, "data.mdb");
 	struct store *s = NULL;
 	int r;
 
@@ -45,7 +47,7 @@ static int check_copy(const char *state_dir, const char *copy_dir, struct checke
 		store_free(s);
 		return r;
 	}
-	*c = (struct checked){ 0 };
+	*c = (struct checked){0};
 	r = store_foreach(s, "", check_record, c);
 	store_free(s);
 	return r < 0 ? r : 0;
@@ -54,7 +56,7 @@ static int check_copy(const char *state_dir, const char *copy_dir, struct checke
 static int check_state(const char *state_dir)
 {
 	char copy_dir[] = CORE_RUNTIME_DIR "/check.XXXXXX";
-	struct checked c = { 0 };
+	struct checked c = {0};
 	int r = -EBADMSG;
 
 	if (!mkdtemp(copy_dir)) {
@@ -69,13 +71,14 @@ static int check_state(const char *state_dir)
 	if (r < 0)
 		fprintf(stderr, "the state cannot be read: %s\n", strerror(-r));
 	else if (c.n_bad > 0)
-		fprintf(stderr, "%zu of %zu records cannot be decoded, the first is %s\n", c.n_bad, c.n_records, c.bad);
+		fprintf(stderr, "%zu of %zu records cannot be decoded, the first is %s\n", c.n_bad,
+		        c.n_records, c.bad);
 	return r < 0 ? r : c.n_bad > 0 ? -EBADMSG : 0;
 }
 
 static int check_programs(void)
 {
-	static const char *const needed[] = { "core-exec" };
+	static const char *const needed[] = {"core-exec"};
 	auto_free char *directory = NULL;
 	int r;
 

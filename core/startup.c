@@ -4,10 +4,11 @@
  *
  *	every core:  rooms up -> READY as soon as exits can be understood
  *	the first:   boot agent -> generators -> index -> enumerate -> default target
- *	later ones:  index -> enumerate -> records back (or adoption from cgroups) -> coldplug -> on with the jobs
+ *	later ones:  index -> enumerate -> records back (or adoption from cgroups) -> coldplug -> on
+ *with the jobs
  *
- * A core that died before the boot transaction was stored leaves no CORE_BOOTED; the next one takes over what there is and then boots
- * as the first would have.
+ * A core that died before the boot transaction was stored leaves no CORE_BOOTED; the next one takes
+ *over what there is and then boots as the first would have.
  */
 #include "core.h"
 
@@ -32,7 +33,8 @@ static void core_done(struct core *c)
 	}
 	if (c->state)
 		state_flush(c->state);
-	/* Units and their sources are the kernel's to clean up: nothing is stopped by the end of a core. */
+	/* Units and their sources are the kernel's to clean up: nothing is stopped by the end of a
+	 * core. */
 	store_free(c->store);
 	c->store = NULL;
 }
@@ -43,7 +45,8 @@ static int open_store(struct core *c)
 
 	r = store_open(CORE_STATE_DIR, &c->store);
 	if (r == -EBADMSG) {
-		log_error("The state cannot be read and was set aside; services are adopted from their cgroups");
+		log_error("The state cannot be read and was set aside; services are adopted from "
+		          "their cgroups");
 		c->adopting = true;
 		return 0;
 	}
@@ -94,22 +97,29 @@ static int step_notify(struct core *c)
 }
 static int step_api(struct core *c)
 {
-	static const char *const tainted[] = { NULL };
+	static const char *const tainted[] = {NULL};
 	struct api_context x = {
-		.manager = c->manager, .link = c->link, .store = c->store, .version = core_version, .directory = c->directory,
-		.core_start_usec = c->start_usec, .tainted = tainted, .reload = core_reload_api,
+		.manager = c->manager,
+		.link = c->link,
+		.store = c->store,
+		.version = core_version,
+		.directory = c->directory,
+		.core_start_usec = c->start_usec,
+		.tainted = tainted,
+		.reload = core_reload_api,
 	};
 
 	return api_setup(&x, NULL);
 }
 
-/* In this order; without the first three nothing can be managed, without the others only something is missing. */
+/* In this order; without the first three nothing can be managed, without the others only something
+ * is missing. */
 static const struct step steps[] = {
-	{ "the state", step_state },
-	{ "cgroups", step_cgroup },
-	{ "the starter of processes", step_exec },
-	{ "the notification socket", step_notify },
-	{ "the control socket", step_api },
+	{"the state", step_state},
+	{"cgroups", step_cgroup},
+	{"the starter of processes", step_exec},
+	{"the notification socket", step_notify},
+	{"the control socket", step_api},
 };
 
 static int open_rooms(struct core *c)
@@ -131,7 +141,8 @@ static int open_rooms(struct core *c)
 
 static int load_default(struct core *c, struct unit **ret)
 {
-	const char *const names[] = { c->target ? c->target : "default.target", "rescue.target", "emergency.target" };
+	const char *const names[] = {c->target ? c->target : "default.target", "rescue.target",
+	                             "emergency.target"};
 	auto_free struct diag *d = calloc(1, sizeof(*d));
 	char text[DIAG_TEXT_MAX + DIAG_FILE_MAX + 16];
 	struct unit *u;
@@ -144,7 +155,9 @@ static int load_default(struct core *c, struct unit **ret)
 			return 0;
 		}
 		log_error("Failed to load %s: %s", names[i],
-			  d && d->n_items ? diag_first(d, text, sizeof(text)) : r < 0 ? strerror(-r) : load_state_to_string(u->load_state));
+		          d && d->n_items ? diag_first(d, text, sizeof(text))
+		          : r < 0         ? strerror(-r)
+		                          : load_state_to_string(u->load_state));
 		r = r < 0 ? r : -ENOENT;
 	}
 	return r;
@@ -163,11 +176,12 @@ static void start_default(struct core *c)
 		r = manager_enqueue(c->manager, JOB_START, u, JOB_MODE_REPLACE, false, d, &j);
 	if (r < 0) {
 		log_error_errno(r, "Failed to start the default target: %s",
-				d && d->n_items ? diag_first(d, text, sizeof(text)) : strerror(-r));
+		                d && d->n_items ? diag_first(d, text, sizeof(text)) : strerror(-r));
 		return;
 	}
 	c->manager->boot_job_id = j ? j->id : 0;
-	log_info("Starting %s, %zu jobs of %zu units", u->id, map_size(c->manager->jobs), map_size(c->manager->units));
+	log_info("Starting %s, %zu jobs of %zu units", u->id, map_size(c->manager->jobs),
+	         map_size(c->manager->units));
 }
 
 static void boot_units(struct core *c)
@@ -245,7 +259,8 @@ static int take_over(struct core *c)
 	if (!c->adopting) {
 		n = state_restore(c->state, d);
 		if (n < 0) {
-			log_error_errno(n, "Failed to restore the state, adopting services from their cgroups: %m");
+			log_error_errno(n, "Failed to restore the state, adopting services from "
+			                   "their cgroups: %m");
 			c->adopting = true;
 		}
 	}
@@ -257,8 +272,10 @@ static int take_over(struct core *c)
 	if (d)
 		diag_log(d, "state");
 	r = look_around(m, manager_coldplug);
-	log_notice("Took over %d units in %llu ms (%s)", n,
-		   (unsigned long long) (usec_sub(now(CLOCK_BOOTTIME), c->start_usec) / USEC_PER_MSEC), link_welcome(c->link)->reason);
+	log_notice(
+		"Took over %d units in %llu ms (%s)", n,
+		(unsigned long long) (usec_sub(now(CLOCK_BOOTTIME), c->start_usec) / USEC_PER_MSEC),
+		link_welcome(c->link)->reason);
 	return r;
 }
 
@@ -280,8 +297,9 @@ static void read_welcome(struct core *c)
 		(void) unlink(CORE_BOOTED);
 	c->needs_boot = access(CORE_BOOTED, F_OK) < 0;
 	if (!c->first)
-		log_notice("Core was started again: %s%s%s", w->reason ? w->reason : "?", str_is_empty(w->died) ? "" : ", the one before ",
-			   str_is_empty(w->died) ? "" : w->died);
+		log_notice("Core was started again: %s%s%s", w->reason ? w->reason : "?",
+		           str_is_empty(w->died) ? "" : ", the one before ",
+		           str_is_empty(w->died) ? "" : w->died);
 }
 
 static int core_begin(struct core *c)
@@ -299,14 +317,17 @@ static int core_begin(struct core *c)
 		if (r < 0)
 			return r;
 	}
-	/* From here on init counts on us: it tells of exits, and no longer of a start that takes too long. */
+	/* From here on init counts on us: it tells of exits, and no longer of a start that takes
+	 * too long. */
 	r = link_ready(c->link);
 	if (r < 0)
 		return log_error_errno(r, "Failed to tell init that core is ready: %m");
 	if (c->needs_boot)
 		boot_begin(c);
 	else
-		api_manager_event(c->manager, streq_ptr(link_welcome(c->link)->reason, "upgrade") ? "upgraded" : "recovered");
+		api_manager_event(c->manager, streq_ptr(link_welcome(c->link)->reason, "upgrade")
+		                                      ? "upgraded"
+		                                      : "recovered");
 	return 0;
 }
 

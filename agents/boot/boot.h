@@ -31,9 +31,13 @@ bool hostname_is_valid(const char *s);
  */
 int boot_random_seed(const char *root);
 
-/* The boot or shutdown record of utmp(5) and, where that file exists, wtmp: what last(1) and
- * uptime(1) read. */
-int boot_utmp(bool shutdown);
+enum utmp_record { UTMP_BOOT, UTMP_SHUTDOWN, UTMP_RUNLEVEL };
+/*
+ * Writes a record of utmp(5) and, where that file exists, wtmp: what last(1), uptime(1) and
+ * runlevel(8) read. The runlevel is that of the active targets, which core is asked for: 5
+ * graphical, 3 multi-user, 1 rescue; -ENOENT if none of them is active.
+ */
+int boot_utmp(enum utmp_record what);
 
 /* Value of the last "key=" on a kernel command line, quotes removed; NULL if there is none. The
  * caller frees. */

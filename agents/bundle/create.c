@@ -65,6 +65,8 @@ static int walk(struct bundle_manifest *m, const char *root, const char *below, 
 			continue; /* of an unpacked bundle: it is made anew */
 		if (lstat(full, &st) < 0)
 			return diag_add(d, -errno, DIAG_ERROR, full, 0, "Cannot stat: %s", strerror(errno));
+		if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+			return diag_add(d, -EINVAL, DIAG_ERROR, full, 0, "A bundle holds plain files only");
 		r = S_ISDIR(st.st_mode) ? walk(m, root, relative, depth + 1, d) : add_file(m, full, relative, d);
 		if (r < 0)
 			return r;

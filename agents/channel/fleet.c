@@ -16,9 +16,11 @@ static int on_fleet(struct source *s, int fd, uint32_t revents, void *userdata)
 	 * later, as it does without a network. */
 	if (!c->mux || !mux_is_up(c->mux))
 		return 0;
-	r = mux_open(c->mux, "fleet", TAKE_FD(connection));
+	r = mux_open(c->mux, "fleet", connection);
 	if (r < 0)
 		log_warning_errno(r, "Failed to open a stream to the fleet's relay: %m");
+	else
+		TAKE_FD(connection);
 	return 0;
 }
 

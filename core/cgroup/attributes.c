@@ -20,7 +20,8 @@ static uint64_t read_number(const char *path)
 
 uint64_t cgroup_tasks_limit(void)
 {
-	uint64_t pids = read_number("/proc/sys/kernel/pid_max"), threads = read_number("/proc/sys/kernel/threads-max"), own;
+	uint64_t pids = read_number("/proc/sys/kernel/pid_max"),
+		 threads = read_number("/proc/sys/kernel/threads-max"), own;
 
 	pids = MIN(pids, threads);
 	/* In a container: what it was given. */
@@ -35,10 +36,10 @@ static uint64_t share_of(uint64_t whole, uint64_t permyriad)
 	return whole / 10000 * permyriad + whole % 10000 * permyriad / 10000;
 }
 
-static void add_value(struct cgroup_attribute_value *values, size_t *n, enum cgroup_controller c, const char *attribute,
-		      const char *format, ...) _printf_(5, 6);
-static void add_value(struct cgroup_attribute_value *values, size_t *n, enum cgroup_controller c, const char *attribute,
-		      const char *format, ...)
+static void add_value(struct cgroup_attribute_value *values, size_t *n, enum cgroup_controller c,
+                      const char *attribute, const char *format, ...) _printf_(5, 6);
+static void add_value(struct cgroup_attribute_value *values, size_t *n, enum cgroup_controller c,
+                      const char *attribute, const char *format, ...)
 {
 	struct cgroup_attribute_value *v = &values[*n];
 	va_list ap;
@@ -61,8 +62,8 @@ struct limit {
 	enum cgroup_controller controller;
 	const char *attribute;
 	size_t offset;
-	int percent_bit;       /* in memory_percent_mask; -1: none */
-	const char *unset;     /* the kernel's default */
+	int percent_bit;   /* in memory_percent_mask; -1: none */
+	const char *unset; /* the kernel's default */
 };
 
 /* clang-format off */
@@ -76,16 +77,19 @@ static const struct limit limits[] = {
 };
 /* clang-format on */
 
-static uint64_t limit_value(const struct cgroup_manager *cm, const struct cgroup_settings *s, const struct limit *l)
+static uint64_t limit_value(const struct cgroup_manager *cm, const struct cgroup_settings *s,
+                            const struct limit *l)
 {
 	uint64_t value = *(const uint64_t *) (const void *) ((const char *) s + l->offset);
 
-	if (value < CGROUP_LIMIT_INFINITY && l->percent_bit >= 0 && s->memory_percent_mask & 1U << l->percent_bit)
+	if (value < CGROUP_LIMIT_INFINITY && l->percent_bit >= 0 &&
+	    s->memory_percent_mask & 1U << l->percent_bit)
 		return share_of(cm->ram_bytes, value);
 	return value;
 }
 
-static void add_cpu_max(struct cgroup_attribute_value *values, size_t *n, const struct cgroup_settings *s, bool reset)
+static void add_cpu_max(struct cgroup_attribute_value *values, size_t *n,
+                        const struct cgroup_settings *s, bool reset)
 {
 	usec_t period = s->cpu_quota_period_usec, quota = s->cpu_quota_per_sec_usec;
 
@@ -100,11 +104,12 @@ static void add_cpu_max(struct cgroup_attribute_value *values, size_t *n, const 
 	while (quota * period / USEC_PER_SEC < CPU_QUOTA_MIN_USEC && period < CPU_PERIOD_MAX_USEC)
 		period = MIN(period * 2, CPU_PERIOD_MAX_USEC);
 	quota = MAX(quota * period / USEC_PER_SEC, CPU_QUOTA_MIN_USEC);
-	add_value(values, n, CGROUP_CPU, "cpu.max", "%llu %llu", (unsigned long long) quota, (unsigned long long) period);
+	add_value(values, n, CGROUP_CPU, "cpu.max", "%llu %llu", (unsigned long long) quota,
+	          (unsigned long long) period);
 }
 
-static void add_tasks_max(const struct cgroup_manager *cm, struct cgroup_attribute_value *values, size_t *n,
-			  const struct cgroup_settings *s, bool reset)
+static void add_tasks_max(const struct cgroup_manager *cm, struct cgroup_attribute_value *values,
+                          size_t *n, const struct cgroup_settings *s, bool reset)
 {
 	uint64_t max = s->tasks_max;
 
@@ -118,14 +123,16 @@ static void add_tasks_max(const struct cgroup_manager *cm, struct cgroup_attribu
 	add_value(values, n, CGROUP_PIDS, "pids.max", "%llu", (unsigned long long) max);
 }
 
-static void add_string(struct cgroup_attribute_value *values, size_t *n, const char *attribute, const char *value, bool reset)
+static void add_string(struct cgroup_attribute_value *values, size_t *n, const char *attribute,
+                       const char *value, bool reset)
 {
 	if (value || reset)
 		add_value(values, n, CGROUP_CPUSET, attribute, "%s", value ?: "");
 }
 
-size_t cgroup_attribute_values(const struct cgroup_manager *cm, const struct cgroup_settings *s, bool reset,
-			       struct cgroup_attribute_value values[static CGROUP_ATTRIBUTES_MAX])
+size_t cgroup_attribute_values(const struct cgroup_manager *cm, const struct cgroup_settings *s,
+                               bool reset,
+                               struct cgroup_attribute_value values[static CGROUP_ATTRIBUTES_MAX])
 {
 	size_t n = 0;
 
@@ -135,13 +142,16 @@ size_t cgroup_attribute_values(const struct cgroup_manager *cm, const struct cgr
 		if (value == CGROUP_LIMIT_INFINITY)
 			add_value(values, &n, limits[i].controller, limits[i].attribute, "max");
 		else if (value != UINT64_MAX)
-			add_value(values, &n, limits[i].controller, limits[i].attribute, "%llu", (unsigned long long) value);
+			add_value(values, &n, limits[i].controller, limits[i].attribute, "%llu",
+			          (unsigned long long) value);
 		else if (reset)
-			add_value(values, &n, limits[i].controller, limits[i].attribute, "%s", limits[i].unset);
+			add_value(values, &n, limits[i].controller, limits[i].attribute, "%s",
+			          limits[i].unset);
 	}
 	add_cpu_max(values, &n, s, reset);
 	if (s->io_weight != UINT64_MAX)
-		add_value(values, &n, CGROUP_IO, "io.weight", "default %llu", (unsigned long long) s->io_weight);
+		add_value(values, &n, CGROUP_IO, "io.weight", "default %llu",
+		          (unsigned long long) s->io_weight);
 	else if (reset)
 		add_value(values, &n, CGROUP_IO, "io.weight", "default 100");
 	add_tasks_max(cm, values, &n, s, reset);
@@ -186,8 +196,9 @@ static int io_device_write(const char *cgroup, const char *line)
 		if (r < 0)
 			return r;
 		text = streq(words[2], "infinity")
-			       ? str_printf("%u:%u %smax", major(dev), minor(dev), keys[i].name)
-			       : str_printf("%u:%u %s%llu", major(dev), minor(dev), keys[i].name, (unsigned long long) value);
+		               ? str_printf("%u:%u %smax", major(dev), minor(dev), keys[i].name)
+		               : str_printf("%u:%u %s%llu", major(dev), minor(dev), keys[i].name,
+		                            (unsigned long long) value);
 		return text ? cgroupfs_write(cgroup, keys[i].attribute, text) : -ENOMEM;
 	}
 	return -EINVAL;
@@ -204,15 +215,17 @@ int cgroup_attributes_write(struct unit *u, const struct cgroup_settings *s, boo
 		if (!(cm->supported & CGROUP_MASK(values[i].controller)))
 			continue;
 		r = cgroupfs_write(u->cgroup, values[i].attribute, values[i].value);
-		/* A reset of an attribute that is not there (its controller is off) has no effect anyway. */
+		/* A reset of an attribute that is not there (its controller is off) has no effect
+		 * anyway. */
 		if (r == -ENOENT && reset)
 			continue;
 		if (r < 0) {
-			log_unit_errno(LOG_WARNING, u->id, r, "Failed to set %s to \"%s\": %m", values[i].attribute, values[i].value);
+			log_unit_errno(LOG_WARNING, u->id, r, "Failed to set %s to \"%s\": %m",
+			               values[i].attribute, values[i].value);
 			first = first ?: r;
 		}
 	}
-	STRV_FOREACH(line, s->io_device) {
+	STRV_FOREACH (line, s->io_device) {
 		r = cm->supported & CGROUP_MASK(CGROUP_IO) ? io_device_write(u->cgroup, *line) : 0;
 		if (r < 0)
 			log_unit_errno(LOG_WARNING, u->id, r, "Failed to apply \"%s\": %m", *line);

@@ -22,7 +22,8 @@ static int find_root(char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* Processes in the root would forbid controllers below it (anywhere but in the real root), so init and core have a place of their own. */
+/* Processes in the root would forbid controllers below it (anywhere but in the real root), so init
+ * and core have a place of their own. */
 static int enter_init_scope(struct cgroup_manager *cm)
 {
 	auto_free char *scope = path_join(cm->root, "init.scope"), *of_init = NULL;
@@ -96,7 +97,7 @@ void cgroup_shutdown(struct manager *m)
 
 	if (!cm)
 		return;
-	MAP_FOREACH(u, m->units)
+	MAP_FOREACH (u, m->units)
 		cgroup_forget(u);
 	cgroup_events_shutdown(m);
 	map_free(cm->enabled);
@@ -202,7 +203,8 @@ int cgroup_realize(struct unit *u)
 	}
 	wanted = cgroup_mask_wanted(s);
 	delegated = cgroup_mask_delegated(s);
-	/* The controllers first: a cgroup that is born with them need not be changed. A parent that is no unit is made on the way. */
+	/* The controllers first: a cgroup that is born with them need not be changed. A parent that
+	 * is no unit is made on the way. */
 	r = cgroup_controllers_enable(u->manager, u->cgroup, wanted | delegated);
 	created = cgroupfs_create(u->cgroup);
 	if (created < 0)
@@ -234,7 +236,8 @@ int cgroup_adopt(struct unit *u)
 	cu = unit_data(u);
 	if (!cu)
 		return -ENOMEM;
-	/* Its limits are as they were; what is on in the parents is found out again when something else is wanted. */
+	/* Its limits are as they were; what is on in the parents is found out again when something
+	 * else is wanted. */
 	cu->delegated = s && s->delegate;
 	cu->realized = true;
 	r = cgroup_watch(u, true);
@@ -270,7 +273,8 @@ int cgroup_open(struct unit *u, bool control)
 	if (u->manager->no_cgroup || !u->cgroup)
 		return -ENODEV;
 	cu = u->cgroup_data;
-	/* A delegated cgroup may have controllers on by now, and then no process may live in it directly. */
+	/* A delegated cgroup may have controllers on by now, and then no process may live in it
+	 * directly. */
 	if (!control || !cu->delegated)
 		return cgroupfs_open_dir(u->cgroup);
 	child = path_join(u->cgroup, ".control");
@@ -313,7 +317,8 @@ void cgroup_release(struct unit *u)
 			return;
 		}
 		if (r < 0 && r != -ENOENT)
-			log_unit_errno(LOG_DEBUG, u->id, r, "Failed to remove cgroup \"%s\": %m", u->cgroup);
+			log_unit_errno(LOG_DEBUG, u->id, r, "Failed to remove cgroup \"%s\": %m",
+			               u->cgroup);
 		cgroup_controllers_forget(u->manager, u->cgroup);
 		(void) unit_set_cgroup(u, NULL);
 	}

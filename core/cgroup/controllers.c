@@ -2,7 +2,7 @@
 #include "cgroup/internal.h"
 
 const char *const cgroup_controller_names[CGROUP_CONTROLLER_MAX] = {
-	[CGROUP_CPU] = "cpu",	      [CGROUP_CPUSET] = "cpuset", [CGROUP_IO] = "io",
+	[CGROUP_CPU] = "cpu",       [CGROUP_CPUSET] = "cpuset", [CGROUP_IO] = "io",
 	[CGROUP_MEMORY] = "memory", [CGROUP_PIDS] = "pids",
 };
 
@@ -13,7 +13,7 @@ unsigned cgroup_mask_parse(const char *list)
 
 	if (strv_split(list, " \n", &words) < 0)
 		return 0;
-	STRV_FOREACH(word, words) {
+	STRV_FOREACH (word, words) {
 		int c = ENUM_FROM_STRING(cgroup_controller_names, *word);
 
 		if (c >= 0)
@@ -34,14 +34,16 @@ unsigned cgroup_mask_wanted(const struct cgroup_settings *s)
 	if (!s)
 		return 0;
 	/* CPUAccounting= needs no controller: cpu.stat is there without. */
-	if (is_set(s->cpu_weight) || is_set(s->startup_cpu_weight) || s->cpu_quota_per_sec_usec != USEC_INFINITY)
+	if (is_set(s->cpu_weight) || is_set(s->startup_cpu_weight) ||
+	    s->cpu_quota_per_sec_usec != USEC_INFINITY)
 		mask |= CGROUP_MASK(CGROUP_CPU);
 	if (s->allowed_cpus || s->allowed_memory_nodes)
 		mask |= CGROUP_MASK(CGROUP_CPUSET);
-	if (is_set(s->io_weight) || is_set(s->startup_io_weight) || strv_length(s->io_device) > 0 || s->io_accounting)
+	if (is_set(s->io_weight) || is_set(s->startup_io_weight) || strv_length(s->io_device) > 0 ||
+	    s->io_accounting)
 		mask |= CGROUP_MASK(CGROUP_IO);
-	if (is_set(s->memory_min) || is_set(s->memory_low) || is_set(s->memory_high) || is_set(s->memory_max) ||
-	    is_set(s->memory_swap_max) || s->memory_accounting)
+	if (is_set(s->memory_min) || is_set(s->memory_low) || is_set(s->memory_high) ||
+	    is_set(s->memory_max) || is_set(s->memory_swap_max) || s->memory_accounting)
 		mask |= CGROUP_MASK(CGROUP_MEMORY);
 	if ((is_set(s->tasks_max) && s->tasks_max != CGROUP_LIMIT_INFINITY) || s->tasks_accounting)
 		mask |= CGROUP_MASK(CGROUP_PIDS);
@@ -56,7 +58,7 @@ unsigned cgroup_mask_delegated(const struct cgroup_settings *s)
 		return 0;
 	if (strv_length(s->delegate_controllers) == 0)
 		return CGROUP_MASK_ALL;
-	STRV_FOREACH(word, s->delegate_controllers)
+	STRV_FOREACH (word, s->delegate_controllers)
 		mask |= cgroup_mask_parse(*word);
 	return mask;
 }
@@ -67,14 +69,16 @@ static void warn_missing(struct cgroup_manager *cm, unsigned missing)
 	cm->warned |= missing;
 	for (unsigned c = 0; c < CGROUP_CONTROLLER_MAX; c++)
 		if (missing & CGROUP_MASK(c))
-			log_notice("The \"%s\" cgroup controller is not there; its settings are ignored",
-				   cgroup_controller_names[c]);
+			log_notice("The \"%s\" cgroup controller is not there; its settings are "
+			           "ignored",
+			           cgroup_controller_names[c]);
 }
 
 /* One write for all: "+cpu +pids". */
 static int enable_in(struct cgroup_manager *cm, const char *cgroup, unsigned mask)
 {
-	unsigned known = (unsigned) (uintptr_t) map_get(cm->enabled, cgroup) & CGROUP_MASK_ALL, missing = mask & ~known;
+	unsigned known = (unsigned) (uintptr_t) map_get(cm->enabled, cgroup) & CGROUP_MASK_ALL,
+		 missing = mask & ~known;
 	char text[64] = "";
 	int r;
 
@@ -89,7 +93,8 @@ static int enable_in(struct cgroup_manager *cm, const char *cgroup, unsigned mas
 	if (r < 0)
 		return r;
 	/* The extra bit keeps the value from being NULL. */
-	return map_put(cm->enabled, cgroup, (void *) (uintptr_t) (known | missing | CGROUP_MASK(CGROUP_CONTROLLER_MAX)));
+	return map_put(cm->enabled, cgroup,
+	               (void *) (uintptr_t) (known | missing | CGROUP_MASK(CGROUP_CONTROLLER_MAX)));
 }
 
 int cgroup_controllers_enable(struct manager *m, const char *cgroup, unsigned mask)

@@ -43,7 +43,8 @@ static uint64_t without_infinity(uint64_t v)
 	return v == CGROUP_LIMIT_INFINITY ? UINT64_MAX : v;
 }
 
-static int describe_settings(const struct unit *u, const struct cgroup_settings *s, cJSON *properties)
+static int describe_settings(const struct unit *u, const struct cgroup_settings *s,
+                             cJSON *properties)
 {
 	const struct cgroup_manager *cm = cgroup_manager_of(u->manager);
 	const struct unit *slice = unit_slice(u);
@@ -51,14 +52,17 @@ static int describe_settings(const struct unit *u, const struct cgroup_settings 
 
 	r = json_add_string(properties, "Slice", slice ? slice->id : s->slice);
 	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(limits); i++) {
-		uint64_t v = without_infinity(*(const uint64_t *) (const void *) ((const char *) s + limits[i].offset));
+		uint64_t v = without_infinity(
+			*(const uint64_t *) (const void *) ((const char *) s + limits[i].offset));
 
-		if (streq(limits[i].property, "TasksMax") && s->tasks_max_is_percent && v != UINT64_MAX && cm)
+		if (streq(limits[i].property, "TasksMax") && s->tasks_max_is_percent &&
+		    v != UINT64_MAX && cm)
 			v = cm->tasks_limit / 10000 * v + cm->tasks_limit % 10000 * v / 10000;
 		r = json_add_u64(properties, limits[i].property, v);
 	}
 	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(flags); i++)
-		r = json_add_bool(properties, flags[i].property, *((const bool *) s + flags[i].offset));
+		r = json_add_bool(properties, flags[i].property,
+		                  *((const bool *) s + flags[i].offset));
 	return r;
 }
 
@@ -102,9 +106,12 @@ int cgroup_describe(const struct unit *u, cJSON *properties)
 		int e = -ENOENT;
 
 		if (u->cgroup && !u->manager->no_cgroup)
-			e = usage[i].key ? cgroupfs_read_key(u->cgroup, usage[i].attribute, usage[i].key, &v)
-					 : cgroupfs_read_u64(u->cgroup, usage[i].attribute, &v);
-		r = json_add_u64(properties, usage[i].property, e < 0 ? UINT64_MAX : v * usage[i].factor);
+			e = usage[i].key ? cgroupfs_read_key(u->cgroup, usage[i].attribute,
+			                                     usage[i].key, &v)
+			                 : cgroupfs_read_u64(u->cgroup, usage[i].attribute, &v);
+		r = json_add_u64(properties, usage[i].property,
+		                 e < 0 ? UINT64_MAX : v * usage[i].factor);
 	}
-	return r >= 0 && u->cgroup && !u->manager->no_cgroup ? describe_io(u->cgroup, properties) : r;
+	return r >= 0 && u->cgroup && !u->manager->no_cgroup ? describe_io(u->cgroup, properties)
+	                                                     : r;
 }

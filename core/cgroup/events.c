@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One inotify descriptor hears of cgroup.events and memory.events of all units. An event is a hint: what is believed is the file's content at
- * the time it is handled, and the handler runs after those of exits (lower priority), so a type knows its main process's fate first.
+ * One inotify descriptor hears of cgroup.events and memory.events of all units. An event is a hint:
+ * what is believed is the file's content at the time it is handled, and the handler runs after
+ * those of exits (lower priority), so a type knows its main process's fate first.
  */
 #include "cgroup/internal.h"
 
@@ -53,7 +54,8 @@ int cgroup_watch(struct unit *u, bool memory)
 		r = 0;
 	if (r >= 0 && memory && u->ops->on_oom && cu->memory_watch < 0) {
 		r = watch_add(cm, u, "memory.events", &cu->memory_watch);
-		if (r >= 0 && cgroupfs_read_key(u->cgroup, "memory.events", "oom_kill", &cu->oom_kills) < 0)
+		if (r >= 0 &&
+		    cgroupfs_read_key(u->cgroup, "memory.events", "oom_kill", &cu->oom_kills) < 0)
 			cu->oom_kills = 0;
 		/* Turned on by delegation or a sibling, or not at all: both are fine. */
 		if (r == -ENOENT)
@@ -77,7 +79,8 @@ static void check_oom(struct unit *u, struct cgroup_unit *cu)
 {
 	uint64_t kills;
 
-	if (cgroupfs_read_key(u->cgroup, "memory.events", "oom_kill", &kills) < 0 || kills <= cu->oom_kills)
+	if (cgroupfs_read_key(u->cgroup, "memory.events", "oom_kill", &kills) < 0 ||
+	    kills <= cu->oom_kills)
 		return;
 	cu->oom_kills = kills;
 	log_unit(LOG_NOTICE, u->id, "A process of \"%s\" was killed by the OOM killer", u->id);
@@ -102,7 +105,8 @@ static void handle_event(struct cgroup_manager *cm, const struct inotify_event *
 	}
 	if (e->wd == cu->memory_watch)
 		check_oom(u, cu);
-	else if (e->wd == cu->events_watch && u->ops->on_cgroup_empty && cgroupfs_is_populated(u->cgroup) == 0)
+	else if (e->wd == cu->events_watch && u->ops->on_cgroup_empty &&
+	         cgroupfs_is_populated(u->cgroup) == 0)
 		u->ops->on_cgroup_empty(u);
 }
 
@@ -111,7 +115,7 @@ static void check_all(struct cgroup_manager *cm)
 {
 	struct unit *u;
 
-	MAP_FOREACH(u, cm->watches) {
+	MAP_FOREACH (u, cm->watches) {
 		struct cgroup_unit *cu = u->cgroup_data;
 
 		if (!cu || !u->cgroup)
@@ -154,7 +158,8 @@ int cgroup_events_setup(struct manager *m)
 	cm->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (cm->inotify_fd < 0)
 		return -errno;
-	r = loop_add_io(m->loop, cm->inotify_fd, EPOLLIN, "cgroup events", on_inotify, cm, &cm->source);
+	r = loop_add_io(m->loop, cm->inotify_fd, EPOLLIN, "cgroup events", on_inotify, cm,
+	                &cm->source);
 	if (r >= 0)
 		source_set_priority(cm->source, EVENTS_PRIORITY);
 	return r;

@@ -14,7 +14,8 @@ struct signal_walk {
 	bool found;
 };
 
-/* Between reading the list and here the pid may have become someone else's: it must still be in the cgroup when its pidfd is open. */
+/* Between reading the list and here the pid may have become someone else's: it must still be in the
+ * cgroup when its pidfd is open. */
 static int signal_one(pid_t pid, void *userdata)
 {
 	struct signal_walk *w = userdata;
@@ -22,7 +23,8 @@ static int signal_one(pid_t pid, void *userdata)
 	auto_free char *cgroup = NULL;
 	int r;
 
-	if (pid == w->except[0] || pid == w->except[1] || pid == getpid() || map_has(w->seen, map_pid_key(pid)))
+	if (pid == w->except[0] || pid == w->except[1] || pid == getpid() ||
+	    map_has(w->seen, map_pid_key(pid)))
 		return 0;
 	r = pidref_open(pid, &p);
 	if (r >= 0)
@@ -42,7 +44,8 @@ static int signal_one(pid_t pid, void *userdata)
 
 int cgroup_signal(struct unit *u, int sig, pid_t except_a, pid_t except_b)
 {
-	struct signal_walk w = { .cgroup = u->cgroup, .sig = sig, .except = { except_a, except_b }, .found = true };
+	struct signal_walk w = {
+		.cgroup = u->cgroup, .sig = sig, .except = {except_a, except_b}, .found = true};
 	int r = 0;
 
 	if (!u->cgroup || u->manager->no_cgroup)
@@ -84,7 +87,7 @@ static int add_pid(pid_t pid, void *userdata)
 
 int cgroup_pids(const struct unit *u, pid_t *pids, size_t max)
 {
-	struct pid_list l = { .pids = pids, .max = max };
+	struct pid_list l = {.pids = pids, .max = max};
 	int r;
 
 	if (!u->cgroup || u->manager->no_cgroup)

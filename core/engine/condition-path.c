@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* condition-path.c - conditions that look at files. A path that cannot be looked at is one that is not there. */
+/* condition-path.c - conditions that look at files. A path that cannot be looked at is one that is
+ * not there. */
 #include "engine/private.h"
 #include "engine/host.h"
 
@@ -17,7 +18,7 @@ CONDITION_FN(condition_path_exists)
 
 CONDITION_FN(condition_path_exists_glob)
 {
-	glob_t g = { 0 };
+	glob_t g = {0};
 	int r;
 
 	(void) m;
@@ -103,7 +104,8 @@ CONDITION_FN(condition_directory_not_empty)
 
 static int device_is_encrypted(const char *sysfs, unsigned depth)
 {
-	auto_free char *uuid_path = path_join(sysfs, "dm/uuid"), *slaves = path_join(sysfs, "slaves"), *uuid = NULL;
+	auto_free char *uuid_path = path_join(sysfs, "dm/uuid"),
+		       *slaves = path_join(sysfs, "slaves"), *uuid = NULL;
 	auto_strv char **names = NULL;
 	int r, n = 0;
 
@@ -116,7 +118,7 @@ static int device_is_encrypted(const char *sysfs, unsigned depth)
 	r = dir_list(slaves, &names);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	STRV_FOREACH(name, names) {
+	STRV_FOREACH (name, names) {
 		auto_free char *below = path_join(slaves, *name);
 
 		if (!below)
@@ -166,7 +168,9 @@ static int usr_is_newer(const char *stamp)
 		const char *value = str_after(line, "TIMESTAMP_NSEC=");
 
 		if (value && str_to_u64(value, 10, &nsec) >= 0)
-			return (uint64_t) usr.st_mtim.tv_sec * 1000000000ULL + (uint64_t) usr.st_mtim.tv_nsec > nsec;
+			return (uint64_t) usr.st_mtim.tv_sec * 1000000000ULL +
+			               (uint64_t) usr.st_mtim.tv_nsec >
+			       nsec;
 	}
 	return 1;
 }
@@ -207,11 +211,13 @@ CONDITION_FN(condition_first_boot)
 
 CONDITION_FN(condition_credential)
 {
-	static const char *const dirs[] = { "/run/credentials/@system", "/run/credentials/@encrypted" };
+	static const char *const dirs[] = {"/run/credentials/@system",
+	                                   "/run/credentials/@encrypted"};
 
 	(void) m;
 	/* A name of a file, never a way out of the directory. */
-	if (!*parameter || strchr(parameter, '/') || streq(parameter, ".") || streq(parameter, ".."))
+	if (!*parameter || strchr(parameter, '/') || streq(parameter, ".") ||
+	    streq(parameter, ".."))
 		return -EINVAL;
 	for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
 		auto_free char *path = path_join(dirs[i], parameter);

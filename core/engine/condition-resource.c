@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* condition-resource.c - conditions on how much there is and how busy it is: memory, processors, power, controllers, pressure. */
+/* condition-resource.c - conditions on how much there is and how busy it is: memory, processors,
+ * power, controllers, pressure. */
 #include "engine/private.h"
 
 #include <ctype.h>
@@ -110,7 +111,8 @@ CONDITION_FN(condition_cpu_feature)
 	end = strchr(flags + 1, '\n');
 	if (end)
 		*end = 0;
-	for (char *w = strtok(strchr(flags, ':') ? strchr(flags, ':') + 1 : flags, " \t"); w; w = strtok(NULL, " \t"))
+	for (char *w = strtok(strchr(flags, ':') ? strchr(flags, ':') + 1 : flags, " \t"); w;
+	     w = strtok(NULL, " \t"))
 		if (strcasecmp(w, parameter) == 0)
 			return 1;
 	return 0;
@@ -137,16 +139,18 @@ CONDITION_FN(condition_ac_power)
 	r = dir_list("/sys/class/power_supply", &names);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	STRV_FOREACH(n, names) {
+	STRV_FOREACH (n, names) {
 		if (attribute_is(*n, "type", "Mains") || attribute_is(*n, "type", "USB")) {
 			any_mains = true;
 			online |= attribute_is(*n, "online", "1");
-		} else if (attribute_is(*n, "type", "Battery") && !attribute_is(*n, "scope", "Device")) {
+		} else if (attribute_is(*n, "type", "Battery") &&
+		           !attribute_is(*n, "scope", "Device")) {
 			discharging |= attribute_is(*n, "status", "Discharging");
 		}
 	}
 	/* A machine that shows neither has a wall socket. */
-	return (online || (!any_mains && !discharging) || (!online && any_mains && !discharging)) == want;
+	return (online || (!any_mains && !discharging) || (!online && any_mains && !discharging)) ==
+	       want;
 }
 
 /* ---- controllers ---- */
@@ -169,7 +173,7 @@ CONDITION_FN(condition_control_group_controller)
 		r = strv_split(available, " ", &have);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, wanted)
+	STRV_FOREACH (w, wanted)
 		if (!strv_contains(have, *w))
 			return 0;
 	return 1;
@@ -189,9 +193,11 @@ static int pressure_average(const char *text, const char *average, double *ret)
 
 static int parse_pressure(const char *value, double *ret_limit, const char **ret_average)
 {
-	static const struct { const char *text, *average; } intervals[] = {
-		{ "10sec", "avg10" }, { "10s", "avg10" }, { "10", "avg10" }, { "1min", "avg60" }, { "60", "avg60" },
-		{ "60s", "avg60" }, { "5min", "avg300" }, { "300s", "avg300" },
+	static const struct {
+		const char *text, *average;
+	} intervals[] = {
+		{"10sec", "avg10"}, {"10s", "avg10"}, {"10", "avg10"},    {"1min", "avg60"},
+		{"60", "avg60"},    {"60s", "avg60"}, {"5min", "avg300"}, {"300s", "avg300"},
 	};
 	const char *slash;
 	char *end;
@@ -227,7 +233,8 @@ static int parse_pressure(const char *value, double *ret_limit, const char **ret
 	return -EINVAL;
 }
 
-static int read_pressure(const struct manager *m, const char *slice, const char *resource, char **ret)
+static int read_pressure(const struct manager *m, const char *slice, const char *resource,
+                         char **ret)
 {
 	auto_free char *attribute = str_printf("%s.pressure", resource), *path = NULL;
 	struct unit *u;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* condition-system.c - conditions on what machine this is: hardware, hypervisor, kernel, names, security modules. */
+/* condition-system.c - conditions on what machine this is: hardware, hypervisor, kernel, names,
+ * security modules. */
 #include "engine/private.h"
 #include "engine/host.h"
 
@@ -154,7 +155,7 @@ CONDITION_FN(condition_kernel_command_line)
 	r = host_cmdline(&words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		const char *rest = str_after(*w, parameter);
 
 		if (rest && (*rest == 0 || (!exact && *rest == '=')))
@@ -189,7 +190,7 @@ CONDITION_FN(condition_kernel_version)
 	r = strv_split(parameter, " \t", &words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		/* "> 5.4": the operator may stand alone */
 		const char *p = *w, *op = compare_operator(&p);
 
@@ -213,7 +214,7 @@ CONDITION_FN(condition_environment)
 	const char *equals = strchr(parameter, '=');
 	char *const *env = m && m->environment ? m->environment : environ;
 
-	STRV_FOREACH(e, env) {
+	STRV_FOREACH (e, env) {
 		const char *rest = str_after(*e, parameter);
 
 		if (rest && (equals ? *rest == 0 : *rest == '='))
@@ -233,12 +234,14 @@ static int has_apparmor(void)
 {
 	auto_free char *line = NULL;
 
-	return file_read_line("/sys/module/apparmor/parameters/enabled", &line) >= 0 && streq(line, "Y");
+	return file_read_line("/sys/module/apparmor/parameters/enabled", &line) >= 0 &&
+	       streq(line, "Y");
 }
 
 static int has_audit(void)
 {
-	/* The netlink family is there with the kernel's support for it, in the first name space only. */
+	/* The netlink family is there with the kernel's support for it, in the first name space
+	 * only. */
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 9 /* NETLINK_AUDIT */);
 
 	if (fd < 0)
@@ -253,7 +256,8 @@ static int has_secure_boot(void)
 	size_t size;
 
 	/* Four bytes of attributes, then the value. */
-	if (file_read("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", &text, &size) < 0)
+	if (file_read("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+	              &text, &size) < 0)
 		return 0;
 	return size >= 5 && text[4] == 1;
 }
@@ -263,7 +267,8 @@ static int has_tpm2(void)
 	auto_free char *line = NULL;
 
 	return has_file("/dev/tpmrm0") ||
-	       (file_read_line("/sys/class/tpm/tpm0/tpm_version_major", &line) >= 0 && streq(line, "2"));
+	       (file_read_line("/sys/class/tpm/tpm0/tpm_version_major", &line) >= 0 &&
+	        streq(line, "2"));
 }
 
 CONDITION_FN(condition_security)
@@ -286,16 +291,53 @@ CONDITION_FN(condition_security)
 	if (streq(parameter, "tpm2"))
 		return has_tpm2();
 	if (streq(parameter, "cvm"))
-		return has_file("/sys/devices/platform/tsm") || has_file("/dev/sev-guest") || has_file("/dev/tdx_guest");
+		return has_file("/sys/devices/platform/tsm") || has_file("/dev/sev-guest") ||
+		       has_file("/dev/tdx_guest");
 	return 0;
 }
 
 static const char *const capabilities[] = {
-	"chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "linux_immutable",
-	"net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner", "sys_module", "sys_rawio", "sys_chroot",
-	"sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice", "sys_resource", "sys_time", "sys_tty_config", "mknod", "lease",
-	"audit_write", "audit_control", "setfcap", "mac_override", "mac_admin", "syslog", "wake_alarm", "block_suspend", "audit_read",
-	"perfmon", "bpf", "checkpoint_restore",
+	"chown",
+	"dac_override",
+	"dac_read_search",
+	"fowner",
+	"fsetid",
+	"kill",
+	"setgid",
+	"setuid",
+	"setpcap",
+	"linux_immutable",
+	"net_bind_service",
+	"net_broadcast",
+	"net_admin",
+	"net_raw",
+	"ipc_lock",
+	"ipc_owner",
+	"sys_module",
+	"sys_rawio",
+	"sys_chroot",
+	"sys_ptrace",
+	"sys_pacct",
+	"sys_admin",
+	"sys_boot",
+	"sys_nice",
+	"sys_resource",
+	"sys_time",
+	"sys_tty_config",
+	"mknod",
+	"lease",
+	"audit_write",
+	"audit_control",
+	"setfcap",
+	"mac_override",
+	"mac_admin",
+	"syslog",
+	"wake_alarm",
+	"block_suspend",
+	"audit_read",
+	"perfmon",
+	"bpf",
+	"checkpoint_restore",
 };
 
 CONDITION_FN(condition_capability)
@@ -353,7 +395,7 @@ CONDITION_FN(condition_group)
 
 static int os_release_value(const char *key, char **ret)
 {
-	static const char *const files[] = { "/etc/os-release", "/usr/lib/os-release" };
+	static const char *const files[] = {"/etc/os-release", "/usr/lib/os-release"};
 	auto_free char *text = NULL;
 	size_t n = strlen(key);
 	int r = -ENOENT;
@@ -370,7 +412,8 @@ static int os_release_value(const char *key, char **ret)
 			continue;
 		value = str_strip(line + n + 1);
 		size = strlen(value);
-		if (size >= 2 && (value[0] == '"' || value[0] == '\'') && value[size - 1] == value[0]) {
+		if (size >= 2 && (value[0] == '"' || value[0] == '\'') &&
+		    value[size - 1] == value[0]) {
 			value[size - 1] = 0;
 			value++;
 		}
@@ -418,7 +461,7 @@ CONDITION_FN(condition_os_release)
 	r = strv_split(parameter, " \t", &words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		r = os_release_matches(*w);
 		if (r <= 0)
 			return r;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * condition.c - Condition*= and Assert*=: the list logic, and helpers for comparisons. One function a kind, in condition-*.c; all of them
- * only look at the system.
+ * condition.c - Condition*= and Assert*=: the list logic, and helpers for comparisons. One function
+ * a kind, in condition-*.c; all of them only look at the system.
  */
 #include "engine/private.h"
 
@@ -57,7 +57,8 @@ int condition_test(const struct manager *m, const struct condition *c)
 	return (r > 0) != c->negate;
 }
 
-/* All that are not "|" must hold, and of those that are at least one, if there are any. What cannot be told does not hold. */
+/* All that are not "|" must hold, and of those that are at least one, if there are any. What cannot
+ * be told does not hold. */
 static bool list_holds(const struct unit *u, bool asserts)
 {
 	bool any = false, have_any = false;
@@ -69,8 +70,9 @@ static bool list_holds(const struct unit *u, bool asserts)
 			continue;
 		r = condition_test(u->manager, c);
 		if (r < 0)
-			log_debug_errno(r, "Cannot tell %s=%s of %s, taken as not met: %m", condition_types[c->type].name,
-					c->parameter ? c->parameter : "", u->id);
+			log_debug_errno(r, "Cannot tell %s=%s of %s, taken as not met: %m",
+			                condition_types[c->type].name,
+			                c->parameter ? c->parameter : "", u->id);
 		if (c->trigger) {
 			have_any = true;
 			any = r > 0;
@@ -100,7 +102,7 @@ int unit_test_asserts(struct unit *u)
 /* ---- comparisons ---- */
 
 /* The longer one first. "$=" forms compare as patterns. */
-static const char *const operators[] = { "!=$", "=$", "<=", ">=", "!=", "<", ">", "=" };
+static const char *const operators[] = {"!=$", "=$", "<=", ">=", "!=", "<", ">", "="};
 
 const char *compare_operator(const char **s)
 {
@@ -130,7 +132,8 @@ bool compare_apply(int order, const char *op)
 	return order >= 0;
 }
 
-/* Marks that sort before the end of the text, before everything else, or after it, as the version format specification ranks them. */
+/* Marks that sort before the end of the text, before everything else, or after it, as the version
+ * format specification ranks them. */
 static int rank_of(char c)
 {
 	return c == '~' ? 0 : c == 0 ? 1 : c == '-' ? 2 : c == '^' ? 3 : c == '.' ? 4 : 5;

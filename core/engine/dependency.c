@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * dependency.c - edges between units. Each is kept at both ends (a kind and its inverse), and beside it the pair
- * References/ReferencedBy says who asked for it: that alone keeps a unit in memory.
+ * dependency.c - edges between units. Each is kept at both ends (a kind and its inverse), and
+ * beside it the pair References/ReferencedBy says who asked for it: that alone keeps a unit in
+ * memory.
  *
- * Edges come from files and types while a unit is loaded ("building"); a reload drops and rebuilds those. An edge that is added at any
- * other time is dynamic: it is noted at its unit and put back after a reload.
+ * Edges come from files and types while a unit is loaded ("building"); a reload drops and rebuilds
+ * those. An edge that is added at any other time is dynamic: it is noted at its unit and put back
+ * after a reload.
  */
 #include "engine/private.h"
 
@@ -14,7 +16,8 @@ struct unit_dynamic {
 	struct unit *other;
 };
 
-/* systemd.unit(5): what each kind of dependency does. Kinds that are not here only order, trigger or describe. */
+/* systemd.unit(5): what each kind of dependency does. Kinds that are not here only order, trigger
+ * or describe. */
 /* clang-format off */
 const uint32_t dependency_effects[DEP_MAX] = {
 	[DEP_REQUIRES]          = EFFECT_PULL_START | EFFECT_RETRO_START | EFFECT_RECHECK,
@@ -79,13 +82,14 @@ static int note_dynamic(struct unit *u, enum unit_dependency d, struct unit *oth
 
 	if (!e)
 		return -ENOMEM;
-	*e = (struct unit_dynamic){ u->dynamic, d, other };
+	*e = (struct unit_dynamic){u->dynamic, d, other};
 	u->dynamic = e;
 	return 0;
 }
 
 /* Nothing can be ordered before a device: it appears when it likes. */
-static bool order_is_impossible(const struct unit *u, enum unit_dependency d, const struct unit *other)
+static bool order_is_impossible(const struct unit *u, enum unit_dependency d,
+                                const struct unit *other)
 {
 	return (d == DEP_BEFORE && other->ops->type == UNIT_DEVICE) ||
 	       (d == DEP_AFTER && u->ops->type == UNIT_DEVICE);
@@ -98,7 +102,8 @@ int unit_add_dependency(struct unit *u, enum unit_dependency d, struct unit *oth
 	u = unit_follow(u);
 	other = unit_follow(other);
 	if (u == other || order_is_impossible(u, d, other)) {
-		log_debug("Dependency %s=%s of %s is ignored", dependency_to_string(d), other->id, u->id);
+		log_debug("Dependency %s=%s of %s is ignored", dependency_to_string(d), other->id,
+		          u->id);
 		return 0;
 	}
 	r = add_pair(u, d, other);
@@ -121,7 +126,8 @@ int unit_add_dependency_by_name(struct unit *u, enum unit_dependency d, const ch
 	return unit_add_dependency(u, d, other);
 }
 
-int unit_add_two_dependencies_by_name(struct unit *u, enum unit_dependency d, enum unit_dependency e, const char *name)
+int unit_add_two_dependencies_by_name(struct unit *u, enum unit_dependency d,
+                                      enum unit_dependency e, const char *name)
 {
 	int r = unit_add_dependency_by_name(u, d, name);
 
@@ -155,7 +161,9 @@ int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit ***re
 	if (!v)
 		return -ENOMEM;
 	UNIT_FOREACH_EFFECT(other, u, effect)
+	{
 		v[n++] = other;
+	}
 	*ret = TAKE_PTR(v);
 	return (int) n;
 }
@@ -167,7 +175,7 @@ void unit_clear_dependencies(struct unit *u)
 	for (int d = 0; d < DEP_MAX; d++) {
 		enum unit_dependency inverse = dependency_inverse(d);
 
-		MAP_FOREACH(other, u->dependencies[d])
+		MAP_FOREACH (other, u->dependencies[d])
 			drop_edge(other, inverse, u);
 		u->dependencies[d] = map_free(u->dependencies[d]);
 	}
@@ -189,7 +197,7 @@ void unit_forget_dynamic_dependencies(struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH(other, u->dependencies[DEP_REFERENCED_BY])
+	MAP_FOREACH (other, u->dependencies[DEP_REFERENCED_BY])
 		purge_dynamic(other, u);
 	purge_dynamic(u, NULL);
 }
@@ -202,7 +210,7 @@ int unit_move_dependencies(struct unit *from, struct unit *to)
 	for (int d = 0; d < DEP_MAX; d++) {
 		enum unit_dependency inverse = dependency_inverse(d);
 
-		MAP_FOREACH(other, from->dependencies[d]) {
+		MAP_FOREACH (other, from->dependencies[d]) {
 			drop_edge(other, inverse, from);
 			if (other == to)
 				continue;
@@ -268,12 +276,13 @@ struct unit *unit_slice(const struct unit *u)
 {
 	struct unit *slice;
 
-	MAP_FOREACH(slice, u->dependencies[DEP_IN_SLICE])
+	MAP_FOREACH (slice, u->dependencies[DEP_IN_SLICE])
 		return slice;
 	return NULL;
 }
 
-/* systemd.special(7): instances of foo@ share system-foo.slice, the rest is in system.slice; a slice is in the one its name says. */
+/* systemd.special(7): instances of foo@ share system-foo.slice, the rest is in system.slice; a
+ * slice is in the one its name says. */
 static int default_slice_name(const struct unit *u, char **ret)
 {
 	auto_free char *prefix = NULL, *escaped = NULL;
@@ -308,7 +317,8 @@ int unit_default_slice(struct unit *u)
 	struct unit *slice;
 	int r;
 
-	if ((!u->file->cgroup && u->ops->type != UNIT_SLICE) || unit_slice(u) || u->ops->type == UNIT_DEVICE)
+	if ((!u->file->cgroup && u->ops->type != UNIT_SLICE) || unit_slice(u) ||
+	    u->ops->type == UNIT_DEVICE)
 		return 0;
 	r = default_slice_name(u, &name);
 	if (r < 0 || !name) /* -.slice is in none */
@@ -323,7 +333,8 @@ int unit_default_slice(struct unit *u)
 
 static int order_target(struct unit *target, struct unit *u)
 {
-	if (target->ops->type != UNIT_TARGET || target->load_state != LOAD_LOADED || u->load_state != LOAD_LOADED)
+	if (target->ops->type != UNIT_TARGET || target->load_state != LOAD_LOADED ||
+	    u->load_state != LOAD_LOADED)
 		return 0;
 	if (!target->file->unit.default_dependencies || !u->file->unit.default_dependencies)
 		return 0;
@@ -351,7 +362,7 @@ void target_order(struct unit *u)
 		struct unit *other;
 
 		/* Adds to DEP_AFTER and its like only, not to the map that is walked. */
-		MAP_FOREACH(other, u->dependencies[pulled[i]])
+		MAP_FOREACH (other, u->dependencies[pulled[i]])
 			if (order_target(u, other) < 0)
 				return;
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* describe.c - the properties of the D-Bus interface Unit, which all types share, by their names there. Times are usec. */
+/* describe.c - the properties of the D-Bus interface Unit, which all types share, by their names
+ * there. Times are usec. */
 #include "engine/private.h"
 
 #include <inttypes.h>
@@ -26,12 +27,12 @@ static int add_dependencies(const struct unit *u, cJSON *p)
 
 		if (d == DEP_REFERENCES || d == DEP_REFERENCED_BY || d == DEP_IN_SLICE)
 			continue;
-		MAP_FOREACH(other, u->dependencies[d]) {
+		MAP_FOREACH (other, u->dependencies[d]) {
 			r = strv_append(&names, other->id);
 			if (r < 0)
 				return r;
 		}
-		r = json_add_strv(p, dependency_to_string(d), names ? names : (char *[]){ NULL });
+		r = json_add_strv(p, dependency_to_string(d), names ? names : (char *[]){NULL});
 		if (r < 0)
 			return r;
 	}
@@ -53,11 +54,14 @@ static int add_stamp(cJSON *p, const char *name, const struct stamp *s)
 
 static int add_stamps(const struct unit *u, cJSON *p)
 {
-	const struct { const char *name; const struct stamp *stamp; } rows[] = {
-		{ "StateChange", &u->state_change },   { "InactiveExit", &u->inactive_exit },
-		{ "ActiveEnter", &u->active_enter },   { "ActiveExit", &u->active_exit },
-		{ "InactiveEnter", &u->inactive_enter }, { "Condition", &u->condition_stamp },
-		{ "Assert", &u->assert_stamp },
+	const struct {
+		const char *name;
+		const struct stamp *stamp;
+	} rows[] = {
+		{"StateChange", &u->state_change},     {"InactiveExit", &u->inactive_exit},
+		{"ActiveEnter", &u->active_enter},     {"ActiveExit", &u->active_exit},
+		{"InactiveEnter", &u->inactive_enter}, {"Condition", &u->condition_stamp},
+		{"Assert", &u->assert_stamp},
 	};
 	int r = 0;
 
@@ -71,27 +75,30 @@ static int add_strings(const struct unit *u, cJSON *p)
 	const struct unit_settings *s = &u->file->unit;
 	char id[ID128_TEXT_MAX] = "";
 	const struct unit *slice = unit_slice(u);
-	const struct { const char *key, *value; } rows[] = {
-		{ "Id", u->id },
-		{ "Description", unit_description(u) },
-		{ "LoadState", load_state_to_string(u->load_state) },
-		{ "ActiveState", unit_active_state_to_string(unit_active_state(u)) },
-		{ "SubState", unit_sub_state(u) },
-		{ "FreezerState", "running" },
-		{ "FragmentPath", u->file->fragment_path ? u->file->fragment_path : "" },
-		{ "SourcePath", s->source_path ? s->source_path : "" },
-		{ "LoadError", u->load_error ? u->load_error : "" },
-		{ "Following", "" },
-		{ "Slice", slice ? slice->id : NULL },
-		{ "OnSuccessJobMode", job_mode_to_string(s->on_success_job_mode) },
-		{ "OnFailureJobMode", job_mode_to_string(s->on_failure_job_mode) },
-		{ "JobTimeoutAction", emergency_action_to_string(s->job_timeout_action) },
-		{ "StartLimitAction", emergency_action_to_string(s->start_limit_action) },
-		{ "FailureAction", emergency_action_to_string(s->failure_action) },
-		{ "SuccessAction", emergency_action_to_string(s->success_action) },
-		{ "RebootArgument", s->reboot_argument ? s->reboot_argument : "" },
-		{ "CollectMode", s->collect_inactive_or_failed ? "inactive-or-failed" : "inactive" },
-		{ "InvocationID", id128_is_null(&u->invocation_id) ? "" : id128_format(&u->invocation_id, id) },
+	const struct {
+		const char *key, *value;
+	} rows[] = {
+		{"Id", u->id},
+		{"Description", unit_description(u)},
+		{"LoadState", load_state_to_string(u->load_state)},
+		{"ActiveState", unit_active_state_to_string(unit_active_state(u))},
+		{"SubState", unit_sub_state(u)},
+		{"FreezerState", "running"},
+		{"FragmentPath", u->file->fragment_path ? u->file->fragment_path : ""},
+		{"SourcePath", s->source_path ? s->source_path : ""},
+		{"LoadError", u->load_error ? u->load_error : ""},
+		{"Following", ""},
+		{"Slice", slice ? slice->id : NULL},
+		{"OnSuccessJobMode", job_mode_to_string(s->on_success_job_mode)},
+		{"OnFailureJobMode", job_mode_to_string(s->on_failure_job_mode)},
+		{"JobTimeoutAction", emergency_action_to_string(s->job_timeout_action)},
+		{"StartLimitAction", emergency_action_to_string(s->start_limit_action)},
+		{"FailureAction", emergency_action_to_string(s->failure_action)},
+		{"SuccessAction", emergency_action_to_string(s->success_action)},
+		{"RebootArgument", s->reboot_argument ? s->reboot_argument : ""},
+		{"CollectMode", s->collect_inactive_or_failed ? "inactive-or-failed" : "inactive"},
+		{"InvocationID",
+	         id128_is_null(&u->invocation_id) ? "" : id128_format(&u->invocation_id, id)},
 	};
 	int r = 0;
 
@@ -104,23 +111,26 @@ static int add_flags(const struct unit *u, cJSON *p)
 {
 	const struct unit_settings *s = &u->file->unit;
 	bool loaded = u->load_state == LOAD_LOADED;
-	const struct { const char *key; bool value; } rows[] = {
-		{ "CanStart", loaded && unit_can_start(u) },
-		{ "CanStop", loaded && unit_can_stop(u) },
-		{ "CanReload", loaded && unit_can_reload(u) },
-		{ "CanIsolate", loaded && s->allow_isolate },
-		{ "CanFreeze", false },
-		{ "StopWhenUnneeded", s->stop_when_unneeded },
-		{ "RefuseManualStart", s->refuse_manual_start },
-		{ "RefuseManualStop", s->refuse_manual_stop },
-		{ "AllowIsolate", s->allow_isolate },
-		{ "IgnoreOnIsolate", s->ignore_on_isolate },
-		{ "DefaultDependencies", s->default_dependencies },
-		{ "NeedDaemonReload", u->stale || unit_file_is_stale(u->file) > 0 },
-		{ "ConditionResult", u->condition_result },
-		{ "AssertResult", u->assert_result },
-		{ "Transient", u->transient },
-		{ "Perpetual", u->perpetual },
+	const struct {
+		const char *key;
+		bool value;
+	} rows[] = {
+		{"CanStart", loaded && unit_can_start(u)},
+		{"CanStop", loaded && unit_can_stop(u)},
+		{"CanReload", loaded && unit_can_reload(u)},
+		{"CanIsolate", loaded && s->allow_isolate},
+		{"CanFreeze", false},
+		{"StopWhenUnneeded", s->stop_when_unneeded},
+		{"RefuseManualStart", s->refuse_manual_start},
+		{"RefuseManualStop", s->refuse_manual_stop},
+		{"AllowIsolate", s->allow_isolate},
+		{"IgnoreOnIsolate", s->ignore_on_isolate},
+		{"DefaultDependencies", s->default_dependencies},
+		{"NeedDaemonReload", u->stale || unit_file_is_stale(u->file) > 0},
+		{"ConditionResult", u->condition_result},
+		{"AssertResult", u->assert_result},
+		{"Transient", u->transient},
+		{"Perpetual", u->perpetual},
 	};
 	int r = 0;
 
@@ -132,11 +142,14 @@ static int add_flags(const struct unit *u, cJSON *p)
 static int add_numbers(const struct unit *u, cJSON *p)
 {
 	const struct unit_settings *s = &u->file->unit;
-	const struct { const char *key; uint64_t value; } rows[] = {
-		{ "JobTimeoutUSec", s->job_timeout_usec },
-		{ "JobRunningTimeoutUSec", s->job_running_timeout_usec },
-		{ "StartLimitIntervalUSec", s->start_limit_interval_usec },
-		{ "StartLimitBurst", s->start_limit_burst },
+	const struct {
+		const char *key;
+		uint64_t value;
+	} rows[] = {
+		{"JobTimeoutUSec", s->job_timeout_usec},
+		{"JobRunningTimeoutUSec", s->job_running_timeout_usec},
+		{"StartLimitIntervalUSec", s->start_limit_interval_usec},
+		{"StartLimitBurst", s->start_limit_burst},
 	};
 	int r = 0;
 
@@ -162,7 +175,8 @@ static int add_job(const struct unit *u, cJSON *p)
 	return r >= 0 ? json_add_string(p, "JobState", job_state_to_string(j->state)) : r;
 }
 
-/* Each as [type, trigger, negate, parameter, result]; results are not kept one by one: 0 is "not looked at". */
+/* Each as [type, trigger, negate, parameter, result]; results are not kept one by one: 0 is "not
+ * looked at". */
 static int add_conditions(const struct unit *u, cJSON *p, const char *key, bool asserts)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -174,7 +188,8 @@ static int add_conditions(const struct unit *u, cJSON *p, const char *key, bool 
 
 		if (c->is_assert != asserts || (unsigned) c->type >= CONDITION_TYPE_MAX)
 			continue;
-		name = str_printf("%s%s", asserts ? "Assert" : "Condition", condition_types[c->type].name);
+		name = str_printf("%s%s", asserts ? "Assert" : "Condition",
+		                  condition_types[c->type].name);
 		row = cJSON_CreateArray();
 		if (!name || !row) {
 			cJSON_Delete(row);
@@ -184,7 +199,8 @@ static int add_conditions(const struct unit *u, cJSON *p, const char *key, bool 
 		if (!cJSON_AddItemToArray(row, cJSON_CreateString(name)) ||
 		    !cJSON_AddItemToArray(row, cJSON_CreateBool(c->trigger)) ||
 		    !cJSON_AddItemToArray(row, cJSON_CreateBool(c->negate)) ||
-		    !cJSON_AddItemToArray(row, cJSON_CreateString(c->parameter ? c->parameter : "")) ||
+		    !cJSON_AddItemToArray(row,
+		                          cJSON_CreateString(c->parameter ? c->parameter : "")) ||
 		    !cJSON_AddItemToArray(row, cJSON_CreateNumber(0)))
 			r = -ENOMEM;
 		if (r < 0)
@@ -210,9 +226,11 @@ static int add_file_state(const struct unit *u, cJSON *p)
 
 int unit_describe(struct unit *u, cJSON *properties)
 {
-	static const struct { int (*add)(const struct unit *u, cJSON *p); } parts[] = {
-		{ add_strings }, { add_names }, { add_flags }, { add_numbers }, { add_stamps }, { add_job },
-		{ add_dependencies }, { add_file_state },
+	static const struct {
+		int (*add)(const struct unit *u, cJSON *p);
+	} parts[] = {
+		{add_strings}, {add_names}, {add_flags},        {add_numbers},
+		{add_stamps},  {add_job},   {add_dependencies}, {add_file_state},
 	};
 	int r;
 

@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * engine - units, the graph between them, jobs and transactions. It decides what happens and when; how a unit starts is its
- * type's business (struct unit_ops, core/types), how a process starts is core/exec's, where state is kept is core/state's.
+ * engine - units, the graph between them, jobs and transactions. It decides what happens and when;
+ * how a unit starts is its type's business (struct unit_ops, core/types), how a process starts is
+ * core/exec's, where state is kept is core/state's.
  *
- * The objects. A struct manager owns all units and jobs. A struct unit is one node: its settings (struct unit_file), its
- * dependencies in both directions, at most one job, time stamps. A type embeds it as the first member of its own struct.
- * A struct job is "bring this unit to that state"; jobs are only made by a transaction, which is checked as a whole (closure
- * over dependencies, merging, cycles broken at the weakest edge, conflicts) before any of it is installed.
+ * The objects. A struct manager owns all units and jobs. A struct unit is one node: its settings
+ * (struct unit_file), its dependencies in both directions, at most one job, time stamps. A type
+ * embeds it as the first member of its own struct. A struct job is "bring this unit to that state";
+ * jobs are only made by a transaction, which is checked as a whole (closure over dependencies,
+ * merging, cycles broken at the weakest edge, conflicts) before any of it is installed.
  *
- * The flow, one way: name -> manager_load_unit (load queue until it is empty) -> manager_enqueue (transaction) -> run queue, when
- * ordering allows -> ops->start/stop/reload -> the type calls unit_notify(old, new) at each change of state -> the job finishes, its
- * dependents go on, hooks hear of it. Exits come in at manager_process_exited(), which finds the unit by pid, then by cgroup.
+ * The flow, one way: name -> manager_load_unit (load queue until it is empty) -> manager_enqueue
+ * (transaction) -> run queue, when ordering allows -> ops->start/stop/reload -> the type calls
+ * unit_notify(old, new) at each change of state -> the job finishes, its dependents go on, hooks
+ * hear of it. Exits come in at manager_process_exited(), which finds the unit by pid, then by
+ * cgroup.
  *
- * What must survive core's death is written by the hooks: unit_changed() is called after each change of state, and a type calls
- * unit_save() before a side effect that cannot be repeated (intent) and after it (outcome).
+ * What must survive core's death is written by the hooks: all that changed in a turn is one
+ * snapshot at its end, and a type calls unit_save() before a side effect that cannot be repeated
+ * (intent) and after it (outcome), which makes such a snapshot at once.
  *
- * It never blocks, never forks, opens no file but through unitfile, and never trusts a name from outside without checking it.
+ * It never blocks, never forks, opens no file but through unitfile, and never trusts a name from
+ * outside without checking it.
  */
 #pragma once
+
+/* clang-format off */
 
 #include "base/base.h"
 #include "engine/record.h"
@@ -177,8 +185,8 @@ struct job_waiter {
 
 /* What the rest of core wants to hear. All optional; @userdata is the manager's. */
 struct manager_hooks {
-	/* A unit's state, job or anything that is saved changed: called once a turn of the loop a unit (u->in_save_queue is true then), and at
-	 * once by unit_save() (it is false then). */
+	/* A unit's state, job or anything that is saved changed. Called for each of them, then turn_end() once: together they are one snapshot,
+	 * to be written as one. That is at the end of a turn of the loop, and in it whenever something calls unit_save(). */
 	void (*unit_save)(struct unit *u, void *userdata);
 	void (*unit_forget)(struct unit *u, void *userdata);
 	void (*unit_changed)(struct unit *u, enum unit_active_state old, enum unit_active_state new, void *userdata);
@@ -191,7 +199,6 @@ struct manager_hooks {
 	void (*emergency)(enum emergency_action a, int exit_status, const char *reboot_argument, const char *reason, void *userdata);
 	/* The transaction of the default target has finished (or failed). */
 	void (*boot_finished)(void *userdata);
-	/* manager_dispatch() is through, what was saved in this turn may go to the store. */
 	void (*turn_end)(void *userdata);
 };
 
@@ -277,7 +284,7 @@ bool unit_inactive_or_pending(const struct unit *u); /* for Restart= decisions *
 void unit_notify(struct unit *u, enum unit_active_state old, enum unit_active_state new, bool reload_success);
 /* For the state in which a type waits before an automatic restart: enqueues JOB_RESTART */
 int unit_enqueue_restart(struct unit *u);
-void unit_save(struct unit *u);	  /* savepoint now */
+void unit_save(struct unit *u);	  /* savepoint now, of it and of all that changed since the last one */
 void unit_save_soon(struct unit *u); /* at the end of this turn of the loop */
 int unit_watch_pid(struct unit *u, pid_t pid); /* exits are delivered to ops->on_exit; exclusive */
 void unit_unwatch_pid(struct unit *u, pid_t pid);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * gc.c - units that nobody needs any more are freed. A unit stays while it is up, has a job or processes, is looked at, or while a unit
- * that stays refers to it (DEP_REFERENCES, transitively; so two dead units cannot keep each other).
+ * gc.c - units that nobody needs any more are freed. A unit stays while it is up, has a job or
+ * processes, is looked at, or while a unit that stays refers to it (DEP_REFERENCES, transitively;
+ * so two dead units cannot keep each other).
  *
- * The common case is cheap: a unit that is up, or that a unit which is up refers to, is kept without a look at the graph. Only when
- * there is a candidate beyond that, one marking pass over all units decides for all candidates at once.
+ * The common case is cheap: a unit that is up, or that a unit which is up refers to, is kept
+ * without a look at the graph. Only when there is a candidate beyond that, one marking pass over
+ * all units decides for all candidates at once.
  */
 #include "engine/private.h"
 
@@ -25,8 +27,8 @@ static bool must_stay(const struct unit *u)
 
 	if (u->load_state == LOAD_MERGED)
 		return u->n_ref > 0;
-	if (u->job || u->nop_job || u->perpetual || u->n_ref > 0 || u->in_load_queue || u->n_pids > 0 || u->cgroup ||
-	    !list_is_empty(&u->load_link))
+	if (u->job || u->nop_job || u->perpetual || u->n_ref > 0 || u->in_load_queue ||
+	    u->n_pids > 0 || u->cgroup || !list_is_empty(&u->load_link))
 		return true;
 	s = unit_active_state(u);
 	if (s == UNIT_FAILED)
@@ -40,7 +42,7 @@ static bool is_kept_by_neighbour(const struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH(other, u->dependencies[DEP_REFERENCED_BY])
+	MAP_FOREACH (other, u->dependencies[DEP_REFERENCED_BY])
 		if (must_stay(other))
 			return true;
 	return false;
@@ -72,16 +74,16 @@ static int push(struct mark_stack *s, struct unit *u, uint32_t mark)
 /* Marks all that stays. */
 static int mark_all(struct manager *m, uint32_t mark)
 {
-	struct mark_stack s = { 0 };
+	struct mark_stack s = {0};
 	struct unit *u, *other;
 	int r = 0;
 
-	MAP_FOREACH(u, m->units)
+	MAP_FOREACH (u, m->units)
 		if (r >= 0 && must_stay(u))
 			r = push(&s, u, mark);
 	while (r >= 0 && s.n > 0) {
 		u = s.v[--s.n];
-		MAP_FOREACH(other, u->dependencies[DEP_REFERENCES])
+		MAP_FOREACH (other, u->dependencies[DEP_REFERENCES])
 			if (r >= 0)
 				r = push(&s, other, mark);
 	}
@@ -129,7 +131,7 @@ void manager_gc_queued(struct manager *m)
 		if (u->mark == m->mark)
 			continue;
 		/* What only it referred to is next. */
-		MAP_FOREACH(other, u->dependencies[DEP_REFERENCES])
+		MAP_FOREACH (other, u->dependencies[DEP_REFERENCES])
 			if (!list_is_linked(&other->gc_link))
 				unit_gc_soon(other);
 		forget(u);

@@ -13,7 +13,9 @@
 
 static const char *known_container(const char *s)
 {
-	static const char *const names[] = { "systemd-nspawn", "lxc", "lxc-libvirt", "docker", "podman", "rkt", "wsl", "proot", "pouch" };
+	static const char *const names[] = {"systemd-nspawn", "lxc", "lxc-libvirt", "docker",
+	                                    "podman",         "rkt", "wsl",         "proot",
+	                                    "pouch"};
 
 	for (size_t i = 0; i < ELEMENTSOF(names); i++)
 		if (streq(s, names[i]))
@@ -107,7 +109,8 @@ static const char *vm_of_cpu(void)
 
 static const char *vm_of_dmi(void)
 {
-	static const char *const files[] = { "product_name", "sys_vendor", "board_vendor", "bios_vendor", "product_version" };
+	static const char *const files[] = {"product_name", "sys_vendor", "board_vendor",
+	                                    "bios_vendor", "product_version"};
 
 	for (size_t i = 0; i < ELEMENTSOF(files); i++) {
 		auto_free char *path = str_printf("/sys/class/dmi/id/%s", files[i]), *line = NULL;
@@ -138,7 +141,8 @@ static const char *detect_vm(void)
 	const char *dmi = vm_of_dmi(), *cpu;
 
 	/* A hypervisor that hides behind another's interface says its name in DMI. */
-	if (dmi && (streq(dmi, "oracle") || streq(dmi, "xen") || streq(dmi, "amazon") || streq(dmi, "parallels")))
+	if (dmi && (streq(dmi, "oracle") || streq(dmi, "xen") || streq(dmi, "amazon") ||
+	            streq(dmi, "parallels")))
 		return dmi;
 	cpu = vm_of_cpu();
 	if (cpu && !streq(cpu, "vm-other"))
@@ -243,7 +247,7 @@ static int split_words(char *s, char ***ret)
 		if (r < 0)
 			return r;
 	}
-	STRV_FOREACH(w, v) {
+	STRV_FOREACH (w, v) {
 		char *to = *w;
 
 		for (const char *p = *w; *p; p++)
@@ -276,7 +280,8 @@ int host_cmdline(char ***ret)
 static const char *key_after(const char *word, const char *key)
 {
 	for (; *key; word++, key++)
-		if (*word != *key && !((*word == '-' || *word == '_') && (*key == '-' || *key == '_')))
+		if (*word != *key &&
+		    !((*word == '-' || *word == '_') && (*key == '-' || *key == '_')))
 			return NULL;
 	return word;
 }
@@ -289,7 +294,7 @@ int host_cmdline_get(const char *key, char **ret_value)
 	r = host_cmdline(&words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		const char *rest = key_after(*w, key);
 
 		if (!rest || (*rest && *rest != '='))

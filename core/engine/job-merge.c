@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * job-merge.c - two jobs for one unit, as one job: the table of types. What cannot be one job is a conflict, which the transaction
- * resolves or refuses. The "try" types never meet here: they are narrowed to one of the first five, or to nothing, before.
+ * job-merge.c - two jobs for one unit, as one job: the table of types. What cannot be one job is a
+ * conflict, which the transaction resolves or refuses. The "try" types never meet here: they are
+ * narrowed to one of the first five, or to nothing, before.
  */
 #include "engine/private.h"
 
@@ -33,7 +34,8 @@ enum job_type job_type_collapse(enum job_type t, const struct unit *u)
 
 	switch (t) {
 	case JOB_TRY_RESTART:
-		/* A unit that is coming up counts as up: it may have read its configuration already. */
+		/* A unit that is coming up counts as up: it may have read its configuration
+		 * already. */
 		return state_is_up_or_coming(s) ? JOB_RESTART : JOB_NOP;
 	case JOB_TRY_RELOAD:
 		return state_is_up(s) ? JOB_RELOAD : JOB_NOP;

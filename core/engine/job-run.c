@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * job-run.c - when a waiting job may run, what it does then, and what the unit's answer (at once by a return value, later by a change of
- * state) means for it. The two tables here are the state machine of jobs.
+ * job-run.c - when a waiting job may run, what it does then, and what the unit's answer (at once by
+ * a return value, later by a change of state) means for it. The two tables here are the state
+ * machine of jobs.
  */
 #include "engine/private.h"
 
@@ -9,11 +10,12 @@
 
 static bool must_wait_for(const struct job *j, const struct unit *other, enum unit_dependency d)
 {
-	struct job_order mine = { j->type, j->ignore_order };
+	struct job_order mine = {j->type, j->ignore_order};
 
 	if (!other->job)
 		return false;
-	return job_order_compare(mine, (struct job_order){ other->job->type, other->job->ignore_order }, d) > 0;
+	return job_order_compare(
+		       mine, (struct job_order){other->job->type, other->job->ignore_order}, d) > 0;
 }
 
 static bool is_runnable(const struct job *j)
@@ -22,10 +24,10 @@ static bool is_runnable(const struct job *j)
 
 	if (j->ignore_order || j->type == JOB_NOP)
 		return true;
-	MAP_FOREACH(other, u->dependencies[DEP_AFTER])
+	MAP_FOREACH (other, u->dependencies[DEP_AFTER])
 		if (must_wait_for(j, other, DEP_AFTER))
 			return false;
-	MAP_FOREACH(other, u->dependencies[DEP_BEFORE])
+	MAP_FOREACH (other, u->dependencies[DEP_BEFORE])
 		if (must_wait_for(j, other, DEP_BEFORE))
 			return false;
 	return true;
@@ -75,7 +77,8 @@ static int perform(struct job *j)
 	}
 }
 
-/* What a unit answers at once, as the result of the job. 0 is "under way", -EAGAIN "later"; an errno that is not here is "failed". */
+/* What a unit answers at once, as the result of the job. 0 is "under way", -EAGAIN "later"; an
+ * errno that is not here is "failed". */
 /* clang-format off */
 static const struct { int error; enum job_result result; } answers[] = {
 	{ -EALREADY,   JOB_DONE },
@@ -97,7 +100,8 @@ static enum job_result result_of(int error)
 	return JOB_FAILED;
 }
 
-/* The state of a unit that a job with this type is in the middle of; anything else means it was lost on the way. */
+/* The state of a unit that a job with this type is in the middle of; anything else means it was
+ * lost on the way. */
 static bool is_under_way(enum job_type t, enum unit_active_state s)
 {
 	switch (t) {
@@ -114,7 +118,8 @@ static bool is_under_way(enum job_type t, enum unit_active_state s)
 	}
 }
 
-/* A job of the core before this one: go on where it was, or run it again if its unit knows nothing of it. */
+/* A job of the core before this one: go on where it was, or run it again if its unit knows nothing
+ * of it. */
 static bool settle_restored(struct job *j)
 {
 	enum unit_active_state s = unit_active_state(j->unit);
@@ -160,7 +165,8 @@ void job_run(struct job *j)
 		j->state = JOB_WAITING;
 		return;
 	}
-	log_debug("Job %" PRIu32 " %s/%s: %s", id, u->id, job_type_to_string(j->type), strerror(r < 0 ? -r : r));
+	log_debug("Job %" PRIu32 " %s/%s: %s", id, u->id, job_type_to_string(j->type),
+	          strerror(r < 0 ? -r : r));
 	job_finish(j, r > 0 ? JOB_DONE : result_of(r), true);
 }
 

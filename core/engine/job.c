@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * job.c - the life of an installed job: install, merge into, time out, cancel, finish. A finished job fails or frees those that waited for
- * it. What a job does when it runs is in job-run.c; how it comes to be is in transaction.c.
+ * job.c - the life of an installed job: install, merge into, time out, cancel, finish. A finished
+ * job fails or frees those that waited for it. What a job does when it runs is in job-run.c; how it
+ * comes to be is in transaction.c.
  */
 #include "engine/private.h"
 
@@ -28,7 +29,8 @@ int job_new(struct unit *u, enum job_type type, uint32_t id, struct job **ret)
 	j = calloc(1, sizeof(*j));
 	if (!j)
 		return -ENOMEM;
-	*j = (struct job){ .manager = m, .unit = u, .id = id, .type = type, .deadline_usec = USEC_INFINITY };
+	*j = (struct job){
+		.manager = m, .unit = u, .id = id, .type = type, .deadline_usec = USEC_INFINITY};
 	list_init(&j->waiters);
 	r = map_add(m->jobs, id_key(id), j);
 	if (r < 0) {
@@ -57,7 +59,8 @@ void job_install(struct job *j)
 		m->hooks->job_added(j, m->userdata);
 }
 
-void job_merge_into(struct job *installed, enum job_type type, bool irreversible, bool ignore_order, bool by_user)
+void job_merge_into(struct job *installed, enum job_type type, bool irreversible, bool ignore_order,
+                    bool by_user)
 {
 	int t = job_type_merge(installed->type, type);
 
@@ -89,7 +92,8 @@ int job_order_compare(struct job_order a, struct job_order b, enum unit_dependen
 		return 0;
 	if (d == DEP_AFTER)
 		return -job_order_compare(b, a, DEP_BEFORE);
-	/* a's unit is before b's. What goes down goes in the other direction, and before anything comes up. */
+	/* a's unit is before b's. What goes down goes in the other direction, and before anything
+	 * comes up. */
 	return b.type == JOB_STOP || b.type == JOB_RESTART ? 1 : -1;
 }
 
@@ -120,8 +124,10 @@ void job_arm_timer(struct job *j)
 		return;
 	if (s->job_timeout_usec && s->job_timeout_usec != USEC_INFINITY)
 		deadline = usec_add(j->begin_usec, s->job_timeout_usec);
-	if (j->begin_running_usec && s->job_running_timeout_usec && s->job_running_timeout_usec != USEC_INFINITY)
-		deadline = MIN(deadline, usec_add(j->begin_running_usec, s->job_running_timeout_usec));
+	if (j->begin_running_usec && s->job_running_timeout_usec &&
+	    s->job_running_timeout_usec != USEC_INFINITY)
+		deadline =
+			MIN(deadline, usec_add(j->begin_running_usec, s->job_running_timeout_usec));
 	if (deadline == j->deadline_usec && j->timer)
 		return;
 	j->deadline_usec = deadline;
@@ -129,8 +135,8 @@ void job_arm_timer(struct job *j)
 		j->timer = source_free(j->timer);
 	} else if (j->timer) {
 		source_set_time(j->timer, deadline);
-	} else if (loop_add_time(j->manager->loop, CLOCK_BOOTTIME, deadline, TIMER_EXACT, "job-timeout",
-				 on_timeout, j, &j->timer) < 0) {
+	} else if (loop_add_time(j->manager->loop, CLOCK_BOOTTIME, deadline, TIMER_EXACT,
+	                         "job-timeout", on_timeout, j, &j->timer) < 0) {
 		log_debug("Out of memory for the time-out of job %" PRIu32, j->id);
 	}
 }
@@ -155,7 +161,7 @@ static void uninstall(struct job *j)
 void job_free(struct job *j)
 {
 	uninstall(j);
-	LIST_FOREACH(w, &j->waiters, struct job_waiter, link)
+	LIST_FOREACH (w, &j->waiters, struct job_waiter, link)
 		list_remove(&w->link);
 	free(j);
 }
@@ -170,14 +176,16 @@ static void wake_waiters(struct job *j, enum job_result result)
 	}
 }
 
-/* Nothing is ordered behind a device job any more: a start that nobody waits for would wait for ever. */
+/* Nothing is ordered behind a device job any more: a start that nobody waits for would wait for
+ * ever. */
 static void collect_device_job(struct unit *u)
 {
 	struct unit *other;
 
-	if (!u->job || u->ops->type != UNIT_DEVICE || u->job->by_user || !list_is_empty(&u->job->waiters))
+	if (!u->job || u->ops->type != UNIT_DEVICE || u->job->by_user ||
+	    !list_is_empty(&u->job->waiters))
 		return;
-	MAP_FOREACH(other, u->dependencies[DEP_BEFORE])
+	MAP_FOREACH (other, u->dependencies[DEP_BEFORE])
 		if (other->job && other->job->type != JOB_STOP)
 			return;
 	job_finish(u->job, JOB_COLLECTED, false);
@@ -187,12 +195,12 @@ static void release_ordered(struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH(other, u->dependencies[DEP_AFTER])
+	MAP_FOREACH (other, u->dependencies[DEP_AFTER])
 		if (other->job) {
 			job_queue_run(other->job);
 			collect_device_job(other);
 		}
-	MAP_FOREACH(other, u->dependencies[DEP_BEFORE])
+	MAP_FOREACH (other, u->dependencies[DEP_BEFORE])
 		if (other->job)
 			job_queue_run(other->job);
 }
@@ -218,7 +226,8 @@ static void propagate_result(struct unit *u, enum job_type type, enum job_result
 		else if (type == JOB_STOP)
 			fail_dependents(u, EFFECT_FAIL_STOP);
 	} else if (type == JOB_START && !state_is_up(unit_active_state(u))) {
-		/* It came and went, or its conditions failed: who has it as Requisite= cannot start. */
+		/* It came and went, or its conditions failed: who has it as Requisite= cannot
+		 * start. */
 		fail_dependents(u, EFFECT_FAIL_INACTIVE);
 	}
 }
@@ -245,7 +254,8 @@ void job_finish(struct job *j, enum job_result result, bool recursive)
 	}
 	uninstall(j);
 	unit_save_soon(u);
-	if (j->id == m->boot_job_id && result == JOB_DONE && !stamp_is_set(&m->default_target_reached))
+	if (j->id == m->boot_job_id && result == JOB_DONE &&
+	    !stamp_is_set(&m->default_target_reached))
 		m->default_target_reached = stamp_now();
 	if (m->hooks && m->hooks->job_removed)
 		m->hooks->job_removed(j, result, m->userdata);
@@ -253,7 +263,8 @@ void job_finish(struct job *j, enum job_result result, bool recursive)
 	free(j);
 	if (recursive)
 		propagate_result(u, type, result);
-	/* A start that never came to running its unit still has to be told to those who watch for failures. */
+	/* A start that never came to running its unit still has to be told to those who watch for
+	 * failures. */
 	if ((result == JOB_TIMEOUT || result == JOB_DEPENDENCY) && type == JOB_START)
 		unit_start_monitors(u, DEP_ON_FAILURE);
 	release_ordered(u);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * load.c - from a name to a loaded unit. A name that somebody mentions becomes a stub in the load queue; the queue is worked off
- * until it is empty, since each unit that is loaded mentions others. A file that turns out to be another unit's (an alias) merges the
- * stub into that unit; the stub stays as LOAD_MERGED until the garbage collector comes, since callers may still look at it.
+ * load.c - from a name to a loaded unit. A name that somebody mentions becomes a stub in the load
+ * queue; the queue is worked off until it is empty, since each unit that is loaded mentions others.
+ * A file that turns out to be another unit's (an alias) merges the stub into that unit; the stub
+ * stays as LOAD_MERGED until the garbage collector comes, since callers may still look at it.
  */
 #include "engine/private.h"
 
@@ -90,7 +91,7 @@ void unit_retire_file(struct unit *u, struct unit_file *replacement_take)
 		/* A type may be in the middle of a list of commands. */
 		e = malloc(sizeof(*e));
 		if (e) {
-			*e = (struct unit_retired){ u->retired, u->file };
+			*e = (struct unit_retired){u->retired, u->file};
 			u->retired = e;
 		} /* else it leaks: that is better than a pointer to nothing */
 	} else {
@@ -122,7 +123,8 @@ static int add_alias(struct unit *u, const char *name)
 	return map_add(u->manager->units, copy, u);
 }
 
-/* @from is no longer a unit of its own: its names and edges are @to's. Only for units that neither run nor have jobs. */
+/* @from is no longer a unit of its own: its names and edges are @to's. Only for units that neither
+ * run nor have jobs. */
 static int unit_merge(struct unit *from, struct unit *to)
 {
 	struct manager *m = to->manager;
@@ -133,7 +135,7 @@ static int unit_merge(struct unit *from, struct unit *to)
 		return -EBUSY;
 	map_remove(m->units, from->id);
 	r = add_alias(to, from->id);
-	STRV_FOREACH(a, from->aliases) {
+	STRV_FOREACH (a, from->aliases) {
 		map_remove(m->units, *a);
 		if (r >= 0)
 			r = add_alias(to, *a);
@@ -164,7 +166,8 @@ static int unit_rename(struct unit *u, const char *id)
 		return r;
 	}
 	u->id = copy;
-	return strv_append_consume(&u->aliases, old); /* the map's key for the old name lives on there */
+	return strv_append_consume(&u->aliases,
+	                           old); /* the map's key for the old name lives on there */
 }
 
 int unit_adopt_names(struct unit *u, struct unit_file *f, struct unit **ret_u)
@@ -186,13 +189,14 @@ int unit_adopt_names(struct unit *u, struct unit_file *f, struct unit **ret_u)
 				return r;
 		}
 	}
-	STRV_FOREACH(a, f->aliases) {
+	STRV_FOREACH (a, f->aliases) {
 		other = unit_follow(map_get(m->units, *a));
 		if (other == u || !unit_name_is_valid(*a, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE))
 			continue;
 		r = other ? unit_merge(other, u) : add_alias(u, *a);
 		if (r == -EBUSY)
-			log_debug("%s is an alias of %s now, but runs as a unit of its own", *a, u->id);
+			log_debug("%s is an alias of %s now, but runs as a unit of its own", *a,
+			          u->id);
 		else if (r < 0)
 			return r;
 	}
@@ -207,7 +211,8 @@ static bool file_is_optional(const struct unit *u)
 	return u->ops->type == UNIT_SLICE || u->ops->type == UNIT_DEVICE || u->perpetual;
 }
 
-static void set_load_error(struct unit *u, enum unit_load_state state, const struct diag *d, int error)
+static void set_load_error(struct unit *u, enum unit_load_state state, const struct diag *d,
+                           int error)
 {
 	char text[DIAG_TEXT_MAX + DIAG_FILE_MAX + 16] = "";
 
@@ -224,15 +229,15 @@ static int add_file_dependencies(struct unit *u)
 	int r;
 
 	for (int d = 0; d < DEP_MAX; d++)
-		STRV_FOREACH(name, s->dependencies[d]) {
+		STRV_FOREACH (name, s->dependencies[d]) {
 			r = unit_add_dependency_by_name(u, d, *name);
 			if (r == -ENOMEM || r == -E2BIG)
 				return r;
 			if (r < 0)
 				log_debug_errno(r, "Dependency %s=%s of %s is ignored: %m",
-						dependency_to_string(d), *name, u->id);
+				                dependency_to_string(d), *name, u->id);
 		}
-	STRV_FOREACH(path, s->requires_mounts_for) {
+	STRV_FOREACH (path, s->requires_mounts_for) {
 		r = unit_require_mounts_for(u, *path);
 		if (r < 0 && r != -EINVAL)
 			return r;
@@ -347,7 +352,8 @@ static void diag_copy(struct diag *to, const struct diag *from)
 	for (size_t i = 0; i < from->n_items; i++) {
 		const struct diag_item *it = &from->items[i];
 
-		diag_add(to, it->error, it->level, *it->file ? it->file : NULL, it->line, "%s", it->text);
+		diag_add(to, it->error, it->level, *it->file ? it->file : NULL, it->line, "%s",
+		         it->text);
 	}
 	to->n_dropped += from->n_dropped;
 }
@@ -384,7 +390,8 @@ static void load_queue_until_empty(struct manager *m, const struct unit *wanted,
 	m->load_depth--;
 }
 
-/* Targets are ordered after what they pull in once all of it is loaded: only then Before= is known on both sides. */
+/* Targets are ordered after what they pull in once all of it is loaded: only then Before= is known
+ * on both sides. */
 void manager_order_queued(struct manager *m)
 {
 	struct unit *u;
@@ -404,7 +411,8 @@ void manager_load_queued(struct manager *m)
 		load_queue_until_empty(m, NULL, NULL);
 }
 
-/* A file that was put there since the index was read: find it without a reload, as long as no unit is loaded from old text. */
+/* A file that was put there since the index was read: find it without a reload, as long as no unit
+ * is loaded from old text. */
 static int load_again_if_new(struct manager *m, struct unit *u, struct diag *d)
 {
 	struct unit_index *x = NULL;
@@ -432,10 +440,14 @@ int manager_load_unit(struct manager *m, const char *name, struct diag *d, struc
 	r = unit_get_or_stub(m, name, &u);
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, NULL, 0,
-				r == -EINVAL ? "\"%s\" is not a valid unit name" : "Cannot make unit \"%s\"", name);
+		                r == -EINVAL ? "\"%s\" is not a valid unit name"
+		                             : "Cannot make unit \"%s\"",
+		                name);
 	if (m->load_depth > 0) {
-		/* Asked by a type that is being loaded: it gets this unit now, the rest of the queue waits its turn. */
-		if (u->load_state == LOAD_STUB && u->in_load_queue && m->load_depth < ENGINE_LOAD_DEPTH_MAX) {
+		/* Asked by a type that is being loaded: it gets this unit now, the rest of the
+		 * queue waits its turn. */
+		if (u->load_state == LOAD_STUB && u->in_load_queue &&
+		    m->load_depth < ENGINE_LOAD_DEPTH_MAX) {
 			m->load_depth++;
 			u = load_with_findings(u, NULL);
 			m->load_depth--;
@@ -453,7 +465,8 @@ int manager_load_unit(struct manager *m, const char *name, struct diag *d, struc
 	return 0;
 }
 
-int manager_add_unit(struct manager *m, const char *name, struct unit_file *file_take, struct unit **ret)
+int manager_add_unit(struct manager *m, const char *name, struct unit_file *file_take,
+                     struct unit **ret)
 {
 	auto_cleanup(unit_file_free) struct unit_file *f = file_take;
 	struct unit *u = unit_follow(map_get(m->units, name));

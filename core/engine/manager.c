@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * manager.c - the owner of all units and jobs: its birth and end, the turn of the loop (manager_dispatch), who a process belongs to, and
- * the state of the system as a whole.
+ * manager.c - the owner of all units and jobs: its birth and end, the turn of the loop
+ * (manager_dispatch), who a process belongs to, and the state of the system as a whole.
  */
 #include "engine/private.h"
 
-/* Starts are cut into slices of this length, so that messages and pings get their turn in between. */
+/* Starts are cut into slices of this length, so that messages and pings get their turn in between.
+ */
 #define RUN_BUDGET_USEC (40 * USEC_PER_MSEC)
 
 static int on_dispatch(struct source *s _unused_, void *userdata)
@@ -16,15 +17,15 @@ static int on_dispatch(struct source *s _unused_, void *userdata)
 
 static void init_queues(struct manager *m)
 {
-	struct list *queues[] = { &m->load_queue, &m->run_queue, &m->gc_queue, &m->save_queue, &m->stop_unneeded_queue,
-				  &m->order_queue };
+	struct list *queues[] = {&m->load_queue, &m->run_queue,           &m->gc_queue,
+	                         &m->save_queue, &m->stop_unneeded_queue, &m->order_queue};
 
 	for (size_t i = 0; i < ELEMENTSOF(queues); i++)
 		list_init(queues[i]);
 }
 
-int manager_new(struct loop *l, const struct unit_ops *const ops[UNIT_TYPE_MAX], const struct manager_hooks *hooks, void *userdata,
-		struct manager **ret)
+int manager_new(struct loop *l, const struct unit_ops *const ops[UNIT_TYPE_MAX],
+                const struct manager_hooks *hooks, void *userdata, struct manager **ret)
 {
 	auto_cleanup(manager_free) struct manager *m = calloc(1, sizeof(*m));
 	int r;
@@ -98,8 +99,8 @@ struct manager *manager_free(struct manager *m)
 
 int manager_read_index(struct manager *m)
 {
-	struct unit_context context = { 0 };
-	struct unit_paths paths = { 0 };
+	struct unit_context context = {0};
+	struct unit_paths paths = {0};
 	struct unit_index *index = NULL;
 	int r;
 
@@ -123,10 +124,11 @@ int manager_read_index(struct manager *m)
 	return 0;
 }
 
-/* Units that are there as long as the system is. Their types make them active when they are coldplugged. */
+/* Units that are there as long as the system is. Their types make them active when they are
+ * coldplugged. */
 static int add_perpetual_units(struct manager *m)
 {
-	static const char *const names[] = { "-.slice", "system.slice", "init.scope", "-.mount" };
+	static const char *const names[] = {"-.slice", "system.slice", "init.scope", "-.mount"};
 	struct unit *u;
 	int r;
 
@@ -154,7 +156,8 @@ int manager_enumerate(struct manager *m)
 			continue;
 		r = m->ops[t]->enumerate(m);
 		if (r < 0)
-			log_warning_errno(r, "Failed to find out what %s units exist: %m", unit_type_to_string(t));
+			log_warning_errno(r, "Failed to find out what %s units exist: %m",
+			                  unit_type_to_string(t));
 	}
 	manager_load_queued(m);
 	m->units_loaded = stamp_now();
@@ -170,7 +173,8 @@ static int coldplug_unit(struct unit *u)
 	u->coldplugged = true;
 	r = u->ops->coldplug ? u->ops->coldplug(u) : 0;
 	if (r < 0)
-		log_unit_errno(LOG_WARNING, u->id, r, "Failed to take %s over as it was: %m", u->id);
+		log_unit_errno(LOG_WARNING, u->id, r, "Failed to take %s over as it was: %m",
+		               u->id);
 	return 1;
 }
 
@@ -284,16 +288,21 @@ void manager_kick(struct manager *m)
 		source_set_state(m->dispatch_source, SOURCE_ONESHOT);
 }
 
-static void save_queued(struct manager *m)
+void manager_save(struct manager *m)
 {
 	struct unit *u;
 
+	/* Records of the core before us are still to be read: nothing may be written over them. */
+	if (m->is_reloading)
+		return;
 	while ((u = LIST_FIRST(&m->save_queue, struct unit, save_link))) {
 		list_remove(&u->save_link);
 		if (m->hooks && m->hooks->unit_save)
 			m->hooks->unit_save(u, m->userdata);
 		u->in_save_queue = false;
 	}
+	if (m->hooks && m->hooks->turn_end)
+		m->hooks->turn_end(m->userdata);
 }
 
 void manager_dispatch(struct manager *m)
@@ -307,11 +316,10 @@ void manager_dispatch(struct manager *m)
 		manager_recheck_queued(m);
 		manager_gc_queued(m);
 	}
-	save_queued(m);
+	manager_save(m);
 	m->in_dispatch = false;
-	if (m->hooks && m->hooks->turn_end)
-		m->hooks->turn_end(m->userdata);
-	if (!list_is_empty(&m->load_queue) || !list_is_empty(&m->run_queue) || !list_is_empty(&m->gc_queue) ||
-	    !list_is_empty(&m->save_queue) || !list_is_empty(&m->stop_unneeded_queue))
+	if (!list_is_empty(&m->load_queue) || !list_is_empty(&m->run_queue) ||
+	    !list_is_empty(&m->gc_queue) || !list_is_empty(&m->save_queue) ||
+	    !list_is_empty(&m->stop_unneeded_queue))
 		manager_kick(m);
 }

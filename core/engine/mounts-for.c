@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mounts-for.c - RequiresMountsFor=: a unit that needs a path is after the mount units of all its prefixes, and requires those that
- * somebody wrote a file for. Mount units may appear later, so the table (prefix -> units that need it) is kept.
+ * mounts-for.c - RequiresMountsFor=: a unit that needs a path is after the mount units of all its
+ * prefixes, and requires those that somebody wrote a file for. Mount units may appear later, so the
+ * table (prefix -> units that need it) is kept.
  */
 #include "engine/private.h"
 
@@ -110,7 +111,7 @@ void mounts_for_unit_loaded(struct unit *mount)
 	e = map_get(mount->manager->mounts_for, path);
 	if (!e)
 		return;
-	MAP_FOREACH(u, e->units)
+	MAP_FOREACH (u, e->units)
 		if (tie(u, mount) < 0)
 			log_debug("Out of memory for dependencies of %s", u->id);
 }
@@ -132,7 +133,7 @@ static void forget_prefix(struct manager *m, const char *prefix, struct unit *u)
 
 void mounts_for_forget(struct unit *u)
 {
-	STRV_FOREACH(p, u->mounts_for) {
+	STRV_FOREACH (p, u->mounts_for) {
 		for (char *slash; **p && (slash = strrchr(*p, '/'));) {
 			forget_prefix(u->manager, *p, u);
 			*slash = 0;
@@ -146,7 +147,7 @@ void mounts_for_done(struct manager *m)
 {
 	struct mounts_for *e;
 
-	MAP_FOREACH(e, m->mounts_for) {
+	MAP_FOREACH (e, m->mounts_for) {
 		map_free(e->units);
 		free(e->path);
 		free(e);

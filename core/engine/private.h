@@ -2,15 +2,15 @@
 /*
  * private.h - what the files of the engine share and nobody else sees.
  *
- * Dependencies act through effects: one table (dependency.c) says for each kind what it does when a unit starts, stops, fails, ...
- * Code asks for an effect, never for a list of kinds.
+ * Dependencies act through effects: one table (dependency.c) says for each kind what it does when a
+ * unit starts, stops, fails, ... Code asks for an effect, never for a list of kinds.
  */
 #pragma once
 
 #include "engine/engine.h"
 
 #define ENGINE_UNITS_MAX       65536
-#define ENGINE_JOBS_MAX	       32768
+#define ENGINE_JOBS_MAX        32768
 #define ENGINE_LOAD_DEPTH_MAX  16
 #define ENGINE_SLICE_DEPTH_MAX 32
 
@@ -39,20 +39,22 @@ enum dependency_effect {
 /* clang-format on */
 extern const uint32_t dependency_effects[DEP_MAX];
 
-/* Runs the body for each unit that is tied to @u with @effect; a unit may come twice. @break only leaves one kind. */
+/* Runs the body for each unit that is tied to @u with @effect; a unit may come twice. @break only
+ * leaves one kind. */
 #define UNIT_FOREACH_EFFECT(other, u, effect)                                                      \
 	for (int effect_d = 0; effect_d < DEP_MAX; effect_d++)                                     \
 		if (!(dependency_effects[effect_d] & (effect)))                                    \
 			continue;                                                                  \
 		else                                                                               \
-			MAP_FOREACH(other, (u)->dependencies[effect_d])
+			MAP_FOREACH (other, (u)->dependencies[effect_d])
 
 /* The same units as a vector (free it), for bodies that may load units. Number, or -ENOMEM. */
 int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit ***ret);
 void unit_clear_dependencies(struct unit *u); /* both directions */
 int unit_move_dependencies(struct unit *from, struct unit *to);
 int unit_readd_dynamic_dependencies(struct unit *u);
-void unit_forget_dynamic_dependencies(struct unit *u); /* its own, and those of others that lead to it */
+void unit_forget_dynamic_dependencies(
+	struct unit *u); /* its own, and those of others that lead to it */
 
 /* ---- state predicates ---- */
 static inline bool state_is_up(enum unit_active_state s) /* active or reloading */
@@ -83,7 +85,8 @@ void unit_queue_load(struct unit *u);
 int unit_build(struct unit *u, struct diag *d); /* dependencies from file, type, slice, mounts */
 void manager_load_queued(struct manager *m);
 void manager_order_queued(struct manager *m);
-/* Gives @u the names of its file. *ret_u is the unit that has the file then, @u or the one it was merged into. */
+/* Gives @u the names of its file. *ret_u is the unit that has the file then, @u or the one it was
+ * merged into. */
 int unit_adopt_names(struct unit *u, struct unit_file *f, struct unit **ret_u);
 int unit_default_slice(struct unit *u);
 void target_order(struct unit *u);
@@ -111,11 +114,14 @@ struct job_order {
 	enum job_type type;
 	bool ignore_order;
 };
-/* a's unit stands in relation @d (DEP_BEFORE or DEP_AFTER) to b's: < 0: a runs first, > 0: b first, 0: no matter. */
+/* a's unit stands in relation @d (DEP_BEFORE or DEP_AFTER) to b's: < 0: a runs first, > 0: b first,
+ * 0: no matter. */
 int job_order_compare(struct job_order a, struct job_order b, enum unit_dependency d);
-int job_new(struct unit *u, enum job_type type, uint32_t id, struct job **ret); /* not yet installed */
+int job_new(struct unit *u, enum job_type type, uint32_t id,
+            struct job **ret); /* not yet installed */
 void job_install(struct job *j);
-void job_merge_into(struct job *installed, enum job_type type, bool irreversible, bool ignore_order, bool by_user);
+void job_merge_into(struct job *installed, enum job_type type, bool irreversible, bool ignore_order,
+                    bool by_user);
 void job_queue_run(struct job *j);
 void job_finish(struct job *j, enum job_result result, bool recursive);
 void job_free(struct job *j); /* no hooks, no dependents: for the end of the manager */
@@ -134,7 +140,8 @@ bool unit_can_stop(const struct unit *u);
 bool unit_can_reload(const struct unit *u);
 
 /* ---- propagate.c ---- */
-void unit_propagate(struct unit *u, enum unit_active_state old, enum unit_active_state new, bool unexpected);
+void unit_propagate(struct unit *u, enum unit_active_state old, enum unit_active_state new,
+                    bool unexpected);
 void unit_start_monitors(struct unit *u, enum unit_dependency d); /* OnFailure=, OnSuccess= */
 void unit_recheck_soon(struct unit *u);
 void manager_recheck_queued(struct manager *m);
@@ -149,7 +156,8 @@ extern const struct condition_type_info condition_types[CONDITION_TYPE_MAX];
 /* 1 met, 0 not, -errno: could not be told */
 int condition_test(const struct manager *m, const struct condition *c);
 bool compare_apply(int order, const char *op); /* order as of strcmp; op one of = != < <= > >= */
-const char *compare_operator(const char **s);  /* "", or the operator that *s begins with; advances *s */
+const char *
+compare_operator(const char **s); /* "", or the operator that *s begins with; advances *s */
 int version_compare(const char *a, const char *b);
 /* clang-format off */
 #define CONDITION_FN(name) int name(const struct manager *m, const char *parameter)
@@ -173,3 +181,8 @@ void manager_gc_queued(struct manager *m);
 /* ---- manager.c ---- */
 void manager_kick(struct manager *m); /* the dispatch source runs before the loop sleeps */
 void manager_check_finished(struct manager *m);
+/*
+ * Writes all that changed, as one snapshot: a job of a transaction is never in the store without the
+ * others, nor a process without the job that started it.
+ */
+void manager_save(struct manager *m);

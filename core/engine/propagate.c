@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * propagate.c - what a change of one unit's state means for others: those that it pulls along or pushes away when it changed by itself,
- * OnFailure= and OnSuccess=, triggers, and the steady rules (StopWhenUnneeded=, BindsTo=, Upholds=), which are looked at in a queue of
- * their own once the present turn has settled.
+ * propagate.c - what a change of one unit's state means for others: those that it pulls along or
+ * pushes away when it changed by itself, OnFailure= and OnSuccess=, triggers, and the steady rules
+ * (StopWhenUnneeded=, BindsTo=, Upholds=), which are looked at in a queue of their own once the
+ * present turn has settled.
  */
 #include "engine/private.h"
 
 #define AUTO_INTERVAL_USEC (10 * USEC_PER_SEC)
-#define AUTO_BURST	   16
+#define AUTO_BURST         16
 
 static void enqueue(struct unit *u, enum job_type type, enum job_mode mode, const char *why)
 {
@@ -20,7 +21,7 @@ static void enqueue(struct unit *u, enum job_type type, enum job_mode mode, cons
 	r = manager_enqueue(u->manager, type, u, mode, false, d, NULL);
 	if (r < 0)
 		log_debug_errno(r, "Cannot %s %s (%s): %s", job_type_to_string(type), u->id, why,
-				d && d->n_items ? diag_first(d, text, sizeof(text)) : strerror(-r));
+		                d && d->n_items ? diag_first(d, text, sizeof(text)) : strerror(-r));
 }
 
 /* ---- changes that nobody asked for ---- */
@@ -33,7 +34,8 @@ static void retro(struct unit *u, uint32_t effect, enum job_type type, enum job_
 	for (int i = 0; i < n; i++) {
 		enum unit_active_state s = unit_active_state(v[i]);
 
-		if (type == JOB_START && (state_is_up_or_coming(s) || unit_has_dependency(u, DEP_AFTER, v[i])))
+		if (type == JOB_START &&
+		    (state_is_up_or_coming(s) || unit_has_dependency(u, DEP_AFTER, v[i])))
 			continue;
 		if (type == JOB_STOP && state_is_down_or_going(s))
 			continue;
@@ -67,7 +69,7 @@ void unit_start_monitors(struct unit *u, enum unit_dependency d)
 	v = calloc(map_size(u->dependencies[d]), sizeof(*v));
 	if (!v)
 		return;
-	MAP_FOREACH(other, u->dependencies[d])
+	MAP_FOREACH (other, u->dependencies[d])
 		v[n++] = other;
 	for (size_t i = 0; i < n; i++)
 		enqueue(v[i], JOB_START, mode, d == DEP_ON_FAILURE ? "OnFailure=" : "OnSuccess=");
@@ -110,7 +112,7 @@ static void tell_triggers(struct unit *u)
 	v = calloc(map_size(u->dependencies[DEP_TRIGGERED_BY]), sizeof(*v));
 	if (!v)
 		return;
-	MAP_FOREACH(other, u->dependencies[DEP_TRIGGERED_BY])
+	MAP_FOREACH (other, u->dependencies[DEP_TRIGGERED_BY])
 		v[n++] = other;
 	for (size_t i = 0; i < n; i++)
 		if (v[i]->ops->on_trigger)
@@ -135,8 +137,10 @@ static bool is_unneeded(const struct unit *u)
 	if (!u->file->unit.stop_when_unneeded)
 		return false;
 	UNIT_FOREACH_EFFECT(other, u, EFFECT_PINS)
+	{
 		if (other->job || !state_is_down(unit_active_state(other)))
 			return false;
+	}
 	return true;
 }
 
@@ -144,7 +148,7 @@ static bool has_lost_what_it_is_bound_to(const struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH(other, u->dependencies[DEP_BINDS_TO])
+	MAP_FOREACH (other, u->dependencies[DEP_BINDS_TO])
 		if (!other->job && state_is_down(unit_active_state(other)))
 			return true;
 	return false;
@@ -154,13 +158,14 @@ static bool is_upheld(const struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH(other, u->dependencies[DEP_UPHELD_BY])
+	MAP_FOREACH (other, u->dependencies[DEP_UPHELD_BY])
 		if (!other->job && state_is_up(unit_active_state(other)))
 			return true;
 	return false;
 }
 
-/* Two rules can work against each other for ever; not more than a few rounds in 10 s, then only a person starts it again. */
+/* Two rules can work against each other for ever; not more than a few rounds in 10 s, then only a
+ * person starts it again. */
 static bool may_act(struct unit *u)
 {
 	usec_t t = now(CLOCK_BOOTTIME);
@@ -204,16 +209,19 @@ static void recheck_others(struct unit *u, enum unit_active_state new)
 	unit_recheck_soon(u);
 	if (state_is_down(new)) {
 		UNIT_FOREACH_EFFECT(other, u, EFFECT_RECHECK)
+		{
 			unit_recheck_soon(other);
-		MAP_FOREACH(other, u->dependencies[DEP_BOUND_BY])
+		}
+		MAP_FOREACH (other, u->dependencies[DEP_BOUND_BY])
 			unit_recheck_soon(other);
 	} else if (state_is_up(new)) {
-		MAP_FOREACH(other, u->dependencies[DEP_UPHOLDS])
+		MAP_FOREACH (other, u->dependencies[DEP_UPHOLDS])
 			unit_recheck_soon(other);
 	}
 }
 
-void unit_propagate(struct unit *u, enum unit_active_state old, enum unit_active_state new, bool unexpected)
+void unit_propagate(struct unit *u, enum unit_active_state old, enum unit_active_state new,
+                    bool unexpected)
 {
 	if (old != new) {
 		recheck_others(u, new);

@@ -67,7 +67,7 @@ void record_add_bool(struct strbuf *b, const char *key, bool value)
 
 void record_add_strv(struct strbuf *b, const char *key, char *const *v)
 {
-	STRV_FOREACH(s, v)
+	STRV_FOREACH (s, v)
 		record_add(b, key, *s);
 }
 
@@ -75,7 +75,7 @@ void record_add_stamp(struct strbuf *b, const char *key, const struct stamp *s)
 {
 	if (stamp_is_set(s))
 		strbuf_printf(b, "%s=%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", key, s->realtime,
-			      s->monotonic, s->boottime);
+		              s->monotonic, s->boottime);
 }
 
 void record_add_pid(struct strbuf *b, const char *key, const struct pidref *p)
@@ -84,7 +84,8 @@ void record_add_pid(struct strbuf *b, const char *key, const struct pidref *p)
 		strbuf_printf(b, "%s=%d %" PRIu64 "\n", key, (int) p->pid, p->start_time);
 }
 
-/* Undoes the escapes in place. An escape that is not ours stays as it is: it may be a newer version's. */
+/* Undoes the escapes in place. An escape that is not ours stays as it is: it may be a newer
+ * version's. */
 static void unescape(char *s)
 {
 	char *to = s;
@@ -111,7 +112,7 @@ static int add_entry(struct record *r, char *line)
 	*equals = 0;
 	unescape(equals + 1);
 	e = &r->entries[r->n_entries++];
-	*e = (struct record_entry){ .key = line, .value = equals + 1 };
+	*e = (struct record_entry){.key = line, .value = equals + 1};
 	return map_put(r->last, e->key, e);
 }
 
@@ -225,12 +226,14 @@ void record_get_stamp(const struct record *r, const char *key, struct stamp *ret
 	const char *s = record_get(r, key);
 	struct stamp t;
 
-	*ret = (struct stamp){ 0 };
-	if (s && sscanf(s, "%" SCNu64 " %" SCNu64 " %" SCNu64, &t.realtime, &t.monotonic, &t.boottime) == 3)
+	*ret = (struct stamp){0};
+	if (s && sscanf(s, "%" SCNu64 " %" SCNu64 " %" SCNu64, &t.realtime, &t.monotonic,
+	                &t.boottime) == 3)
 		*ret = t;
 }
 
-bool record_get_pid(const struct record *r, const char *key, pid_t *ret_pid, uint64_t *ret_start_time)
+bool record_get_pid(const struct record *r, const char *key, pid_t *ret_pid,
+                    uint64_t *ret_start_time)
 {
 	const char *s = record_get(r, key);
 	uint64_t start_time;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * record.h - a self-describing record: lines of "key=value", first "v=SCHEMA". Values have \, newline and NUL escaped as \\, \n, \0.
- * A reader ignores keys it does not know (and keeps them, see record_carry) and has a default for each that is missing, so that
- * version N reads N+1 and N-1. A key may repeat: that is a list.
+ * record.h - a self-describing record: lines of "key=value", first "v=SCHEMA". Values have \,
+ * newline and NUL escaped as \\, \n, \0. A reader ignores keys it does not know (and keeps them,
+ * see record_carry) and has a default for each that is missing, so that version N reads N+1 and
+ * N-1. A key may repeat: that is a list.
  */
 #pragma once
+
+/* clang-format off */
 
 #include "base/base.h"
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * reload.c - reading all unit files again, as a plan first. The plan compares what is on disk with what was loaded: the identity of each
- * file, which files there are, and what .wants folders say. Nothing is stopped or started by it.
+ * reload.c - reading all unit files again, as a plan first. The plan compares what is on disk with
+ * what was loaded: the identity of each file, which files there are, and what .wants folders say.
+ * Nothing is stopped or started by it.
  *
- * Then units that changed get their new settings; what runs keeps running, and the old settings stay until it ends, since a command list
- * may be in use. Edges of the graph are cheap and depend on each other, so they are all dropped and built again, whoever changed.
+ * Then units that changed get their new settings; what runs keeps running, and the old settings
+ * stay until it ends, since a command list may be in use. Edges of the graph are cheap and depend
+ * on each other, so they are all dropped and built again, whoever changed.
  */
 #include "engine/private.h"
 
@@ -46,8 +48,8 @@ static void reload_done(struct reload *r)
 
 static bool identity_equal(const struct file_identity *a, const struct file_identity *b)
 {
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
-	       a->mtime.tv_nsec == b->mtime.tv_nsec;
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	       a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
 static bool strv_equal(char *const *a, char *const *b)
@@ -80,7 +82,8 @@ static bool file_equal(const struct unit_file *a, const struct unit_file *b)
 /* Units whose settings are not from files, and stay as they are. */
 static bool is_from_memory(const struct unit *u, const struct unit_file *fresh)
 {
-	return fresh->load_state == LOAD_NOT_FOUND && !u->file->fragment_path && u->load_state == LOAD_LOADED;
+	return fresh->load_state == LOAD_NOT_FOUND && !u->file->fragment_path &&
+	       u->load_state == LOAD_LOADED;
 }
 
 static int read_unit(struct reload *r, struct unit *u, struct diag *d)
@@ -121,7 +124,8 @@ static int reload_read(struct reload *r, struct diag *d)
 		if (k == -ENOMEM)
 			return k;
 		if (k < 0)
-			diag_add(d, k, DIAG_WARNING, NULL, 0, "Cannot read the files of %s: %s", u->id, strerror(-k));
+			diag_add(d, k, DIAG_WARNING, NULL, 0, "Cannot read the files of %s: %s",
+			         u->id, strerror(-k));
 	}
 	return 0;
 }
@@ -135,12 +139,12 @@ static int names_missing(char *const *a, char *const *b, char ***ret)
 
 	if (!have)
 		return -ENOMEM;
-	STRV_FOREACH(s, b) {
+	STRV_FOREACH (s, b) {
 		r = map_put(have, *s, *s);
 		if (r < 0)
 			return r;
 	}
-	STRV_FOREACH(s, a) {
+	STRV_FOREACH (s, a) {
 		if (map_has(have, *s))
 			continue;
 		r = strv_append(&v, *s);
@@ -154,7 +158,7 @@ static int names_missing(char *const *a, char *const *b, char ***ret)
 static int make_plan(const struct reload *r, struct reload_plan *ret)
 {
 	auto_strv char **old = NULL, **new = NULL;
-	struct reload_plan p = { 0 };
+	struct reload_plan p = {0};
 	int k = 0;
 
 	if (r->manager->index)
@@ -168,7 +172,8 @@ static int make_plan(const struct reload *r, struct reload_plan *ret)
 	for (size_t i = 0; i < r->n_items && k >= 0; i++) {
 		const char *id = r->items[i].unit->id;
 
-		if (r->items[i].changed && !strv_contains(p.added, id) && !strv_contains(p.removed, id))
+		if (r->items[i].changed && !strv_contains(p.added, id) &&
+		    !strv_contains(p.removed, id))
 			k = strv_append(&p.changed, id);
 	}
 	if (k < 0) {
@@ -182,7 +187,7 @@ static int make_plan(const struct reload *r, struct reload_plan *ret)
 
 int manager_reload_plan(struct manager *m, struct reload_plan *ret, struct diag *d)
 {
-	struct reload r = { .manager = m };
+	struct reload r = {.manager = m};
 	int k;
 
 	k = reload_read(&r, d);
@@ -194,7 +199,8 @@ int manager_reload_plan(struct manager *m, struct reload_plan *ret, struct diag 
 
 /* ---- applying it ---- */
 
-/* Its name is another unit's now: a dead unit is loaded from scratch and merged, one that runs keeps what it has. */
+/* Its name is another unit's now: a dead unit is loaded from scratch and merged, one that runs
+ * keeps what it has. */
 static bool became_alias(struct fresh *f)
 {
 	struct unit *u = f->unit;
@@ -219,7 +225,8 @@ static void give_settings(struct fresh *f)
 	unit_retire_file(u, TAKE_PTR(f->file));
 	u->stale = false;
 	u->load_state = u->file->load_state;
-	if (u->load_state == LOAD_NOT_FOUND && (u->ops->type == UNIT_SLICE || u->ops->type == UNIT_DEVICE || u->perpetual))
+	if (u->load_state == LOAD_NOT_FOUND &&
+	    (u->ops->type == UNIT_SLICE || u->ops->type == UNIT_DEVICE || u->perpetual))
 		u->load_state = LOAD_LOADED;
 	free(u->load_error);
 	u->load_error = NULL;
@@ -234,7 +241,8 @@ static void rebuild(struct unit *u, struct diag *d)
 	k = unit_build(u, d);
 	if (k < 0) {
 		u->load_state = k == -ENOEXEC ? LOAD_BAD_SETTING : LOAD_ERROR;
-		diag_add(d, k, DIAG_WARNING, u->file->fragment_path, 0, "%s: %s", u->id, strerror(-k));
+		diag_add(d, k, DIAG_WARNING, u->file->fragment_path, 0, "%s: %s", u->id,
+		         strerror(-k));
 	}
 	list_remove(&u->load_link);
 	list_append(&u->manager->order_queue, &u->load_link);
@@ -265,7 +273,8 @@ static void reload_apply(struct reload *r, struct diag *d)
 	m->load_depth--;
 	for (size_t i = 0; i < r->n_items; i++)
 		if (unit_readd_dynamic_dependencies(r->items[i].unit) < 0)
-			diag_add(d, -ENOMEM, DIAG_WARNING, NULL, 0, "Out of memory for dependencies of %s", r->items[i].unit->id);
+			diag_add(d, -ENOMEM, DIAG_WARNING, NULL, 0,
+			         "Out of memory for dependencies of %s", r->items[i].unit->id);
 	manager_load_queued(m);
 	manager_order_queued(m);
 	for (size_t i = 0; i < r->n_items; i++) {
@@ -276,8 +285,8 @@ static void reload_apply(struct reload *r, struct diag *d)
 
 int manager_reload(struct manager *m, struct reload_plan *ret, struct diag *d)
 {
-	struct reload r = { .manager = m };
-	struct reload_plan p = { 0 };
+	struct reload r = {.manager = m};
+	struct reload_plan p = {0};
 	int k;
 
 	manager_load_queued(m);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * transaction-check.c - makes a collection of jobs consistent, in this order: mark what the anchor really needs; (mode fail) drop what
- * would disturb others without need; drop what is true already; break cycles of order; merge the jobs of each unit; and see that
- * nothing irreversible is undone. Whatever is dropped takes along what needs it and leaves behind what nobody pulls any more.
+ * transaction-check.c - makes a collection of jobs consistent, in this order: mark what the anchor
+ * really needs; (mode fail) drop what would disturb others without need; drop what is true already;
+ * break cycles of order; merge the jobs of each unit; and see that nothing irreversible is undone.
+ * Whatever is dropped takes along what needs it and leaves behind what nobody pulls any more.
  */
 #include "engine/transaction.h"
 
@@ -33,12 +34,14 @@ static void until_stable(struct transaction *t, bool (*pass)(struct transaction 
 
 static bool minimize_impact(struct transaction *t)
 {
-	LIST_FOREACH(j, &t->jobs, struct transaction_job, link) {
-		bool stops = j->type == JOB_STOP && state_is_up_or_coming(unit_active_state(j->unit));
+	LIST_FOREACH (j, &t->jobs, struct transaction_job, link) {
+		bool stops =
+			j->type == JOB_STOP && state_is_up_or_coming(unit_active_state(j->unit));
 
 		if (j->matters || !(stops || installed_conflicts(j->unit, j->type)))
 			continue;
-		log_debug("Leaving %s/%s out, it would disturb what runs", j->unit->id, job_type_to_string(j->type));
+		log_debug("Leaving %s/%s out, it would disturb what runs", j->unit->id,
+		          job_type_to_string(j->type));
 		transaction_delete_job(t, j, true);
 		return true;
 	}
@@ -50,7 +53,8 @@ static bool unit_is_redundant(const struct transaction *t, const struct unit *u)
 	enum unit_active_state s = unit_active_state(u);
 
 	for (struct transaction_job *j = u->transaction_job; j; j = j->next)
-		if (j == t->anchor || !job_type_is_redundant(j->type, s) || installed_conflicts(u, j->type))
+		if (j == t->anchor || !job_type_is_redundant(j->type, s) ||
+		    installed_conflicts(u, j->type))
 			return false;
 	return true;
 }
@@ -64,7 +68,8 @@ static void drop_redundant(struct transaction *t)
 		struct transaction_job *j = container_of(it, struct transaction_job, link);
 
 		next = it->next;
-		/* The first of a unit's jobs in the list decides for all; others of it are further down. */
+		/* The first of a unit's jobs in the list decides for all; others of it are further
+		 * down. */
 		if (unit_is_redundant(t, j->unit))
 			transaction_delete_job(t, j, false);
 	}
@@ -123,21 +128,24 @@ struct cycle {
 	size_t n;
 };
 
-static void name_cycle(struct transaction *t, const struct cycle *c, const struct transaction_job *victim)
+static void name_cycle(struct transaction *t, const struct cycle *c,
+                       const struct transaction_job *victim)
 {
-	auto_strbuf struct strbuf b = { .max = DIAG_TEXT_MAX - 96 };
+	auto_strbuf struct strbuf b = {.max = DIAG_TEXT_MAX - 96};
 
 	for (size_t i = c->n; i > 0; i--)
 		strbuf_printf(&b, "%s%s/%s", i == c->n ? "" : " -> ", c->jobs[i - 1]->unit->id,
-			      job_type_to_string(c->jobs[i - 1]->type));
+		              job_type_to_string(c->jobs[i - 1]->type));
 	if (victim) {
-		diag_add(t->diag, 0, DIAG_WARNING, NULL, 0, "Ordering cycle found: %s; job %s/%s is left out to break it",
-			 b.data ? b.data : "?", victim->unit->id, job_type_to_string(victim->type));
-		log_warning("Ordering cycle found: %s; job %s/%s is left out to break it", b.data ? b.data : "?",
-			    victim->unit->id, job_type_to_string(victim->type));
+		diag_add(t->diag, 0, DIAG_WARNING, NULL, 0,
+		         "Ordering cycle found: %s; job %s/%s is left out to break it",
+		         b.data ? b.data : "?", victim->unit->id, job_type_to_string(victim->type));
+		log_warning("Ordering cycle found: %s; job %s/%s is left out to break it",
+		            b.data ? b.data : "?", victim->unit->id,
+		            job_type_to_string(victim->type));
 	} else {
-		diag_add(t->diag, -EDEADLK, DIAG_ERROR, NULL, 0, "Ordering cycle of jobs that are all required: %s",
-			 b.data ? b.data : "?");
+		diag_add(t->diag, -EDEADLK, DIAG_ERROR, NULL, 0,
+		         "Ordering cycle of jobs that are all required: %s", b.data ? b.data : "?");
 	}
 }
 
@@ -167,15 +175,16 @@ static int break_cycle(struct transaction *t, const struct cycle *c)
 }
 
 /* The walk looks at one job a unit: the transaction's, or else the installed one. */
-static struct job_order order_of(const struct transaction_job *tj, const struct unit *u, bool *ret_any)
+static struct job_order order_of(const struct transaction_job *tj, const struct unit *u,
+                                 bool *ret_any)
 {
 	*ret_any = true;
 	if (tj)
-		return (struct job_order){ tj->type, tj->ignore_order };
+		return (struct job_order){tj->type, tj->ignore_order};
 	if (u->job)
-		return (struct job_order){ u->job->type, u->job->ignore_order };
+		return (struct job_order){u->job->type, u->job->ignore_order};
 	*ret_any = false;
-	return (struct job_order){ JOB_NOP, true };
+	return (struct job_order){JOB_NOP, true};
 }
 
 struct walk {
@@ -203,7 +212,7 @@ static int walk_push(struct walk *w, struct unit *u)
 /* The part of the stack from the unit that was met again. */
 static int cycle_found(struct walk *w, const struct unit *again)
 {
-	struct cycle c = { .n = 0 };
+	struct cycle c = {.n = 0};
 
 	for (size_t i = w->depth; i > 0 && c.n < CYCLE_MAX; i--) {
 		struct unit *u = w->stack[i - 1];
@@ -218,7 +227,7 @@ static int cycle_found(struct walk *w, const struct unit *again)
 
 static int walk_unit(struct walk *w, struct unit *u)
 {
-	static const enum unit_dependency directions[] = { DEP_AFTER, DEP_BEFORE };
+	static const enum unit_dependency directions[] = {DEP_AFTER, DEP_BEFORE};
 	struct job_order mine, theirs;
 	struct unit *other;
 	bool any;
@@ -236,7 +245,7 @@ static int walk_unit(struct walk *w, struct unit *u)
 		return r;
 	u->mark = w->open;
 	for (size_t i = 0; i < ELEMENTSOF(directions); i++)
-		MAP_FOREACH(other, u->dependencies[directions[i]]) {
+		MAP_FOREACH (other, u->dependencies[directions[i]]) {
 			theirs = order_of(other->transaction_job, other, &any);
 			/* Follow only what must run before us. */
 			if (!any || job_order_compare(mine, theirs, directions[i]) <= 0)
@@ -253,11 +262,11 @@ static int walk_unit(struct walk *w, struct unit *u)
 static int verify_order_once(struct transaction *t)
 {
 	struct manager *m = t->manager;
-	struct walk w = { .t = t, .open = m->mark + 1, .done = m->mark + 2 };
+	struct walk w = {.t = t, .open = m->mark + 1, .done = m->mark + 2};
 	int r = 0;
 
 	m->mark += 2;
-	LIST_FOREACH(j, &t->jobs, struct transaction_job, link) {
+	LIST_FOREACH (j, &t->jobs, struct transaction_job, link) {
 		r = walk_unit(&w, j->unit);
 		if (r < 0)
 			goto out;
@@ -292,8 +301,9 @@ static bool is_stop_of_conflict(const struct transaction_job *j)
 }
 
 /*
- * Which of two jobs that exclude each other goes, when neither is needed. Better to let something run than to stop it, unless it is
- * stopped because something else that is started here conflicts with it.
+ * Which of two jobs that exclude each other goes, when neither is needed. Better to let something
+ * run than to stop it, unless it is stopped because something else that is started here conflicts
+ * with it.
  */
 static struct transaction_job *weaker_of(struct transaction_job *a, struct transaction_job *b)
 {
@@ -313,10 +323,13 @@ static int drop_one_of_unmergeable(struct transaction *t, struct unit *u)
 			if (job_type_merge(a->type, b->type) >= 0)
 				continue;
 			if (a->matters && b->matters)
-				return diag_add(t->diag, -ENOEXEC, DIAG_ERROR, NULL, 0,
-						"Transaction contains conflicting jobs '%s' and '%s' for %s; probably "
-						"contradicting requirement dependencies are configured",
-						job_type_to_string(a->type), job_type_to_string(b->type), u->id);
+				return diag_add(
+					t->diag, -ENOEXEC, DIAG_ERROR, NULL, 0,
+					"Transaction contains conflicting jobs '%s' and '%s' for "
+					"%s; probably "
+					"contradicting requirement dependencies are configured",
+					job_type_to_string(a->type), job_type_to_string(b->type),
+					u->id);
 			transaction_delete_job(t, weaker_of(a, b), true);
 			return -EAGAIN;
 		}
@@ -379,7 +392,7 @@ static int merge_once(struct transaction *t)
 {
 	enum job_type type;
 
-	LIST_FOREACH(j, &t->jobs, struct transaction_job, link)
+	LIST_FOREACH (j, &t->jobs, struct transaction_job, link)
 		if (j->unit->transaction_job->next && merged_type(j->unit, &type) < 0)
 			return drop_one_of_unmergeable(t, j->unit);
 	for (struct list *it = t->jobs.next; it != &t->jobs; it = it->next) {
@@ -408,16 +421,18 @@ static int merge_jobs(struct transaction *t, bool collect)
 
 static int check_destructive(struct transaction *t, enum job_mode mode)
 {
-	LIST_FOREACH(j, &t->jobs, struct transaction_job, link) {
+	LIST_FOREACH (j, &t->jobs, struct transaction_job, link) {
 		struct job *installed = j->unit->job;
 
 		if (!installed || (mode != JOB_MODE_FAIL && !installed->irreversible))
 			continue;
 		if (job_type_is_conflicting(installed->type, j->type))
 			return diag_add(t->diag, -EEXIST, DIAG_ERROR, NULL, 0,
-					"Transaction for %s/%s is destructive (%s has '%s' job queued, but '%s' is included in transaction)",
-					t->anchor->unit->id, job_type_to_string(t->anchor->type), j->unit->id,
-					job_type_to_string(installed->type), job_type_to_string(j->type));
+			                "Transaction for %s/%s is destructive (%s has '%s' job "
+			                "queued, but '%s' is included in transaction)",
+			                t->anchor->unit->id, job_type_to_string(t->anchor->type),
+			                j->unit->id, job_type_to_string(installed->type),
+			                job_type_to_string(j->type));
 	}
 	return 0;
 }

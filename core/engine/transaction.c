@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * transaction.c - from a request to installed jobs: the closure over dependencies by one table of rules, then (after
- * transaction-check.c) the installation, which cannot fail half-way: all memory is there before the first job is touched.
+ * transaction.c - from a request to installed jobs: the closure over dependencies by one table of
+ * rules, then (after transaction-check.c) the installation, which cannot fail half-way: all memory
+ * is there before the first job is touched.
  */
 #include "engine/transaction.h"
 
@@ -40,7 +41,7 @@ void transaction_done(struct transaction *t)
 {
 	struct arena_chunk *c;
 
-	LIST_FOREACH(j, &t->jobs, struct transaction_job, link)
+	LIST_FOREACH (j, &t->jobs, struct transaction_job, link)
 		j->unit->transaction_job = NULL;
 	while ((c = t->chunks)) {
 		t->chunks = c->next;
@@ -50,7 +51,8 @@ void transaction_done(struct transaction *t)
 
 /* ---- jobs and links ---- */
 
-static int job_add(struct transaction *t, enum job_type type, struct unit *u, struct transaction_job **ret)
+static int job_add(struct transaction *t, enum job_type type, struct unit *u,
+                   struct transaction_job **ret)
 {
 	struct transaction_job *j;
 
@@ -60,7 +62,8 @@ static int job_add(struct transaction *t, enum job_type type, struct unit *u, st
 			return 0;
 		}
 	if (t->n_jobs >= ENGINE_JOBS_MAX)
-		return diag_add(t->diag, -E2BIG, DIAG_ERROR, NULL, 0, "Too many jobs in one transaction");
+		return diag_add(t->diag, -E2BIG, DIAG_ERROR, NULL, 0,
+		                "Too many jobs in one transaction");
 	j = arena_take(t, sizeof(*j));
 	if (!j)
 		return -ENOMEM;
@@ -76,8 +79,8 @@ static int job_add(struct transaction *t, enum job_type type, struct unit *u, st
 	return 1;
 }
 
-static int link_add(struct transaction *t, struct transaction_job *subject, struct transaction_job *object,
-		    bool matters, bool conflicts)
+static int link_add(struct transaction *t, struct transaction_job *subject,
+                    struct transaction_job *object, bool matters, bool conflicts)
 {
 	struct transaction_link *l = arena_take(t, sizeof(*l));
 
@@ -92,7 +95,8 @@ static int link_add(struct transaction *t, struct transaction_job *subject, stru
 	return 0;
 }
 
-void transaction_delete_job(struct transaction *t, struct transaction_job *j, bool with_those_that_need_it)
+void transaction_delete_job(struct transaction *t, struct transaction_job *j,
+                            bool with_those_that_need_it)
 {
 	struct transaction_job **p = &j->unit->transaction_job;
 	struct list *it;
@@ -173,19 +177,21 @@ static int check_load_state(struct transaction *t, const struct unit *u, enum jo
 			continue;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		diag_add(t->diag, load_errors[i].error, DIAG_ERROR, u->file ? u->file->fragment_path : NULL, 0,
-			 load_errors[i].text, u->id);
+		diag_add(t->diag, load_errors[i].error, DIAG_ERROR,
+		         u->file ? u->file->fragment_path : NULL, 0, load_errors[i].text, u->id);
 #pragma GCC diagnostic pop
 		if (u->load_error)
-			diag_add(t->diag, load_errors[i].error, DIAG_ERROR, NULL, 0, "%s", u->load_error);
+			diag_add(t->diag, load_errors[i].error, DIAG_ERROR, NULL, 0, "%s",
+			         u->load_error);
 		return load_errors[i].error;
 	}
 	return 0;
 }
 
 /* One job, not yet what it implies. 1: it is new, 0: it was there. */
-static int add_one(struct transaction *t, enum job_type type, struct unit *u, const struct transaction_link *by,
-		   bool ignore_order, struct transaction_job **ret)
+static int add_one(struct transaction *t, enum job_type type, struct unit *u,
+                   const struct transaction_link *by, bool ignore_order,
+                   struct transaction_job **ret)
 {
 	struct unit *loaded = u;
 	int r, is_new;
@@ -201,7 +207,8 @@ static int add_one(struct transaction *t, enum job_type type, struct unit *u, co
 		return r;
 	if (!job_type_applies(type, u))
 		return diag_add(t->diag, -EOPNOTSUPP, by ? DIAG_INFO : DIAG_ERROR, NULL, 0,
-				"Job type %s is not applicable for unit %s", job_type_to_string(type), u->id);
+		                "Job type %s is not applicable for unit %s",
+		                job_type_to_string(type), u->id);
 	is_new = job_add(t, type, u, ret);
 	if (is_new < 0)
 		return is_new;
@@ -213,10 +220,12 @@ static int add_one(struct transaction *t, enum job_type type, struct unit *u, co
 }
 
 /*
- * What pulls a unit in may be unable to have it. If it only wants it, it goes on without; if it needs it, it goes, too, and with it
- * all that need it. If that reaches the anchor the request fails.
+ * What pulls a unit in may be unable to have it. If it only wants it, it goes on without; if it
+ * needs it, it goes, too, and with it all that need it. If that reaches the anchor the request
+ * fails.
  */
-static int pull_failed(struct transaction *t, struct transaction_job *by, const struct unit *u, bool matters, int error)
+static int pull_failed(struct transaction *t, struct transaction_job *by, const struct unit *u,
+                       bool matters, int error)
 {
 	if (error == -ENOMEM || error == -E2BIG)
 		return error;
@@ -238,7 +247,8 @@ static int apply_rule(struct transaction *t, struct transaction_job *j, const st
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n && !j->deleted; i++) {
-		struct transaction_link by = { .subject = j, .matters = rule->matters, .conflicts = rule->conflicts };
+		struct transaction_link by = {
+			.subject = j, .matters = rule->matters, .conflicts = rule->conflicts};
 		enum job_type type = job_type_collapse(rule->pulls, v[i]);
 		size_t n_findings = t->diag ? t->diag->n_items : 0;
 		struct transaction_job *pulled;
@@ -257,10 +267,10 @@ static int apply_rule(struct transaction *t, struct transaction_job *j, const st
 	return 0;
 }
 
-int transaction_add(struct transaction *t, enum job_type type, struct unit *u, struct transaction_job *by,
-		    bool ignore_requirements, bool ignore_order)
+int transaction_add(struct transaction *t, enum job_type type, struct unit *u,
+                    struct transaction_job *by, bool ignore_requirements, bool ignore_order)
 {
-	struct transaction_link link = { .subject = by, .matters = true };
+	struct transaction_link link = {.subject = by, .matters = true};
 	struct transaction_job *j;
 	struct list *it;
 	int r;
@@ -272,8 +282,9 @@ int transaction_add(struct transaction *t, enum job_type type, struct unit *u, s
 		t->anchor = j;
 	if (ignore_requirements || r == 0)
 		return 0;
-	/* New jobs go to the end of the list, so one walk down it is the closure. Jobs may vanish from the list behind and ahead of us;
-	 * the walk then starts again and skips what was expanded. */
+	/* New jobs go to the end of the list, so one walk down it is the closure. Jobs may vanish
+	 * from the list behind and ahead of us; the walk then starts again and skips what was
+	 * expanded. */
 	for (it = &j->link; it != &t->jobs;) {
 		struct transaction_job *k = container_of(it, struct transaction_job, link);
 
@@ -304,11 +315,12 @@ static int add_isolate_jobs(struct transaction *t)
 		bool keep = false;
 		int r;
 
-		if (!streq(key, u->id) || u->file == NULL || u->file->unit.ignore_on_isolate || u->transaction_job)
+		if (!streq(key, u->id) || u->file == NULL || u->file->unit.ignore_on_isolate ||
+		    u->transaction_job)
 			continue;
 		if (state_is_down(unit_active_state(u)) && !u->job)
 			continue;
-		MAP_FOREACH(other, u->dependencies[DEP_TRIGGERED_BY])
+		MAP_FOREACH (other, u->dependencies[DEP_TRIGGERED_BY])
 			keep |= other->transaction_job != NULL;
 		if (keep || u->perpetual)
 			continue;
@@ -325,10 +337,11 @@ static int add_triggering_jobs(struct transaction *t, struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH(other, u->dependencies[DEP_TRIGGERED_BY]) {
+	MAP_FOREACH (other, u->dependencies[DEP_TRIGGERED_BY]) {
 		int r;
 
-		if (other->transaction_job || (state_is_down(unit_active_state(other)) && !other->job))
+		if (other->transaction_job ||
+		    (state_is_down(unit_active_state(other)) && !other->job))
 			continue;
 		r = transaction_add(t, JOB_STOP, other, t->anchor, false, false);
 		if (r < 0)
@@ -348,8 +361,9 @@ static int cancel_others(struct transaction *t, enum job_mode mode)
 
 	if (!ids)
 		return -ENOMEM;
-	MAP_FOREACH(j, m->jobs)
-		if (!j->unit->transaction_job && (mode != JOB_MODE_ISOLATE || !j->unit->file->unit.ignore_on_isolate))
+	MAP_FOREACH (j, m->jobs)
+		if (!j->unit->transaction_job &&
+		    (mode != JOB_MODE_ISOLATE || !j->unit->file->unit.ignore_on_isolate))
 			ids[n++] = j->id;
 	/* Not recursive: their dependents are canceled as well, and nothing has failed. */
 	for (size_t i = 0; i < n; i++) {
@@ -360,7 +374,8 @@ static int cancel_others(struct transaction *t, enum job_mode mode)
 	return 0;
 }
 
-static struct job *install_one(const struct transaction_job *tj, struct job *fresh, bool irreversible, bool by_user)
+static struct job *install_one(const struct transaction_job *tj, struct job *fresh,
+                               bool irreversible, bool by_user)
 {
 	struct job *old = tj->type == JOB_NOP ? tj->unit->nop_job : tj->unit->job;
 	bool conflicting = old && job_type_is_conflicting(old->type, tj->type);
@@ -374,15 +389,18 @@ static struct job *install_one(const struct transaction_job *tj, struct job *fre
 		job_install(fresh);
 		return fresh;
 	}
-	/* A job that runs and does all of it already goes on; but a reload under way may have read the old configuration. */
-	if (old->state == JOB_RUNNING && (tj->type == JOB_RELOAD || !job_type_is_superset(old->type, tj->type)))
+	/* A job that runs and does all of it already goes on; but a reload under way may have read
+	 * the old configuration. */
+	if (old->state == JOB_RUNNING &&
+	    (tj->type == JOB_RELOAD || !job_type_is_superset(old->type, tj->type)))
 		old->state = JOB_WAITING;
 	job_merge_into(old, tj->type, irreversible, tj->ignore_order, by_user);
 	job_free(fresh);
 	return old;
 }
 
-static int transaction_apply(struct transaction *t, enum job_mode mode, bool by_user, struct job **ret)
+static int transaction_apply(struct transaction *t, enum job_mode mode, bool by_user,
+                             struct job **ret)
 {
 	auto_free struct job **fresh = calloc(t->n_jobs, sizeof(*fresh));
 	struct manager *m = t->manager;
@@ -392,7 +410,7 @@ static int transaction_apply(struct transaction *t, enum job_mode mode, bool by_
 
 	if (!fresh)
 		return -ENOMEM;
-	LIST_FOREACH(tj, &t->jobs, struct transaction_job, link) {
+	LIST_FOREACH (tj, &t->jobs, struct transaction_job, link) {
 		do
 			id++;
 		while (id == 0 || manager_get_job(m, id));
@@ -406,9 +424,10 @@ static int transaction_apply(struct transaction *t, enum job_mode mode, bool by_
 		r = cancel_others(t, mode);
 	if (r < 0)
 		goto fail;
-	LIST_FOREACH(tj, &t->jobs, struct transaction_job, link) {
+	LIST_FOREACH (tj, &t->jobs, struct transaction_job, link) {
 		bool is_anchor = tj == t->anchor;
-		struct job *j = install_one(tj, fresh[i++], mode == JOB_MODE_REPLACE_IRREVERSIBLY, by_user && is_anchor);
+		struct job *j = install_one(tj, fresh[i++], mode == JOB_MODE_REPLACE_IRREVERSIBLY,
+		                            by_user && is_anchor);
 
 		if (is_anchor)
 			*ret = j;
@@ -422,7 +441,8 @@ fail:
 
 /* ---- the request ---- */
 
-static int check_request(struct manager *m, enum job_type type, struct unit *u, enum job_mode mode, bool by_user, struct diag *d)
+static int check_request(struct manager *m, enum job_type type, struct unit *u, enum job_mode mode,
+                         bool by_user, struct diag *d)
 {
 	const struct unit_settings *s = &u->file->unit;
 	bool starts = type == JOB_START || type == JOB_RESTART || type == JOB_RELOAD_OR_START;
@@ -432,20 +452,24 @@ static int check_request(struct manager *m, enum job_type type, struct unit *u, 
 		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "Isolate is only valid for start");
 	if (mode == JOB_MODE_ISOLATE && u->load_state == LOAD_LOADED && !s->allow_isolate)
 		return diag_add(d, -EPERM, DIAG_ERROR, u->file->fragment_path, 0,
-				"Operation refused, unit %s may not be isolated", u->id);
+		                "Operation refused, unit %s may not be isolated", u->id);
 	if (mode == JOB_MODE_TRIGGERING && type != JOB_STOP)
-		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "--job-mode=triggering is only valid for stop");
-	if (by_user && ((starts && s->refuse_manual_start) || (stops && (s->refuse_manual_stop || u->perpetual))))
+		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0,
+		                "--job-mode=triggering is only valid for stop");
+	if (by_user && ((starts && s->refuse_manual_start) ||
+	                (stops && (s->refuse_manual_stop || u->perpetual))))
 		return diag_add(d, -EPERM, DIAG_ERROR, u->file->fragment_path, 0,
-				"Operation refused, unit %s may be requested by dependency only", u->id);
+		                "Operation refused, unit %s may be requested by dependency only",
+		                u->id);
 	if (m->is_stopping && by_user && starts && mode == JOB_MODE_FAIL)
 		return diag_add(d, -ESHUTDOWN, DIAG_ERROR, NULL, 0, "The system is going down");
 	return 0;
 }
 
-int manager_enqueue(struct manager *m, enum job_type type, struct unit *u, enum job_mode mode, bool by_user, struct diag *d, struct job **ret)
+int manager_enqueue(struct manager *m, enum job_type type, struct unit *u, enum job_mode mode,
+                    bool by_user, struct diag *d, struct job **ret)
 {
-	struct transaction t = { .manager = m, .diag = d, .generation = 1 };
+	struct transaction t = {.manager = m, .diag = d, .generation = 1};
 	bool alone = mode == JOB_MODE_IGNORE_DEPENDENCIES || mode == JOB_MODE_IGNORE_REQUIREMENTS;
 	struct job *j = NULL;
 	int r;
@@ -480,12 +504,16 @@ int manager_enqueue(struct manager *m, enum job_type type, struct unit *u, enum 
 		r = transaction_apply(&t, mode, by_user, &j);
 	transaction_done(&t);
 	m->in_transaction = false;
+	/* Whoever is told that the job is queued can rely on it. */
+	if (r >= 0 && by_user)
+		manager_save(m);
 	if (r >= 0 && ret)
 		*ret = j;
 	return r;
 }
 
-int manager_enqueue_by_name(struct manager *m, enum job_type type, const char *name, enum job_mode mode, struct diag *d, struct job **ret)
+int manager_enqueue_by_name(struct manager *m, enum job_type type, const char *name,
+                            enum job_mode mode, struct diag *d, struct job **ret)
 {
 	struct unit *u;
 	int r;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * unit-record.c - a unit as a record and back: what all types share, its job, then the type's own part. Keys of the common part begin
- * with "u.", those of the job with "j."; a type's keys have no dot.
+ * unit-record.c - a unit as a record and back: what all types share, its job, then the type's own
+ * part. Keys of the common part begin with "u.", those of the job with "j."; a type's keys have no
+ * dot.
  */
 #include "engine/private.h"
 
@@ -93,7 +94,7 @@ static void restore_counters(struct unit *u, const struct record *r)
 	const char *id = record_get(r, "u.invocation");
 
 	if (id && id128_parse(id, &u->invocation_id) < 0)
-		u->invocation_id = (struct id128){ 0 };
+		u->invocation_id = (struct id128){0};
 	u->condition_result = record_get_bool(r, "u.condition-result", false);
 	u->assert_result = record_get_bool(r, "u.assert-result", false);
 	u->transient |= record_get_bool(r, "u.transient", false);
@@ -129,7 +130,7 @@ static void set_last_active(struct unit *u, const char *name)
 
 static int keep_unknown(struct unit *u, const struct record *r)
 {
-	auto_strbuf struct strbuf b = { .max = RECORD_SIZE_MAX / 2 };
+	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX / 2};
 	char *text;
 	int k;
 

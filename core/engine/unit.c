@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * unit.c - one unit: what start, stop and reload check before its type gets to work, and what happens at each change of its state.
+ * unit.c - one unit: what start, stop and reload check before its type gets to work, and what
+ * happens at each change of its state.
  */
 #include "engine/private.h"
 
@@ -20,7 +21,8 @@ const char *unit_sub_state(const struct unit *u)
 
 const char *unit_description(const struct unit *u)
 {
-	return u->file && !str_is_empty(u->file->unit.description) ? u->file->unit.description : u->id;
+	return u->file && !str_is_empty(u->file->unit.description) ? u->file->unit.description
+	                                                           : u->id;
 }
 
 bool unit_is_active_or_activating(const struct unit *u)
@@ -64,8 +66,9 @@ static bool bound_units_are_up(const struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH(other, u->dependencies[DEP_BINDS_TO])
-		if (unit_has_dependency(u, DEP_AFTER, other) && !state_is_up(unit_active_state(other))) {
+	MAP_FOREACH (other, u->dependencies[DEP_BINDS_TO])
+		if (unit_has_dependency(u, DEP_AFTER, other) &&
+		    !state_is_up(unit_active_state(other))) {
 			log_debug("%s is bound to %s, which is not active", u->id, other->id);
 			return false;
 		}
@@ -82,7 +85,8 @@ int unit_start(struct unit *u)
 		return -EAGAIN;
 	if (u->load_state != LOAD_LOADED)
 		return -EINVAL;
-	/* While it is coming up the call may still hasten it; its conditions have been looked at. */
+	/* While it is coming up the call may still hasten it; its conditions have been looked at.
+	 */
 	if (s != UNIT_ACTIVATING && !unit_test_conditions(u))
 		return -ECOMM;
 	if (s != UNIT_ACTIVATING && !unit_test_asserts(u))
@@ -164,14 +168,16 @@ static void release_if_down(struct unit *u, enum unit_active_state new)
 		m->hooks->unit_release(u, m->userdata);
 }
 
-void unit_notify(struct unit *u, enum unit_active_state old, enum unit_active_state new, bool reload_success)
+void unit_notify(struct unit *u, enum unit_active_state old, enum unit_active_state new,
+                 bool reload_success)
 {
 	struct manager *m = u->manager;
 	bool unexpected;
 
 	count_failed(u, new);
 	if (m->is_reloading) {
-		/* A new core finds out how things are: that is not news, and what it meant has happened already. */
+		/* A new core finds out how things are: that is not news, and what it meant has
+		 * happened already. */
 		if (old != new && !stamp_is_set(&u->state_change))
 			set_stamps(u, old, new);
 		unit_save_soon(u);
@@ -200,13 +206,8 @@ int unit_enqueue_restart(struct unit *u)
 
 void unit_save(struct unit *u)
 {
-	struct manager *m = u->manager;
-
-	if (u->in_save_queue)
-		list_remove(&u->save_link);
-	u->in_save_queue = false;
-	if (m->hooks && m->hooks->unit_save)
-		m->hooks->unit_save(u, m->userdata);
+	unit_save_soon(u);
+	manager_save(u->manager);
 }
 
 void unit_save_soon(struct unit *u)
@@ -332,7 +333,7 @@ void unit_free(struct unit *u)
 	unit_clear_dependencies(u);
 	if (map_get(m->units, u->id) == u)
 		map_remove(m->units, u->id);
-	STRV_FOREACH(a, u->aliases)
+	STRV_FOREACH (a, u->aliases)
 		if (map_get(m->units, *a) == u)
 			map_remove(m->units, *a);
 	if (u->last_active == UNIT_FAILED && m->n_failed > 0)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The child runs in core's memory, on a stack of its own, while core waits for its execve: no page is copied, however large core is. It may
- * therefore only make system calls: no allocation, no lock, no writing to anything but the request's error.
+ * The child runs in core's memory, on a stack of its own, while core waits for its execve: no page
+ * is copied, however large core is. It may therefore only make system calls: no allocation, no
+ * lock, no writing to anything but the request's error.
  */
 #include "exec/clone.h"
 
@@ -24,7 +25,7 @@ struct child_start {
 /* All handlers to default: until execve a signal would run core's handler in core's memory. */
 static void reset_signals(void)
 {
-	struct sigaction sa = { .sa_handler = SIG_DFL };
+	struct sigaction sa = {.sa_handler = SIG_DFL};
 	sigset_t none;
 
 	for (int i = 1; i < NSIG; i++)
@@ -38,7 +39,8 @@ static int child_stdio(const int *stdio)
 {
 	int copies[3];
 
-	/* First out of the way of 0 to 2, so that none of them is overwritten before it was used. */
+	/* First out of the way of 0 to 2, so that none of them is overwritten before it was used.
+	 */
 	for (int i = 0; i < 3; i++) {
 		copies[i] = fcntl(stdio[i], F_DUPFD_CLOEXEC, 3);
 		if (copies[i] < 0)
@@ -68,7 +70,8 @@ __attribute__((noinline, no_sanitize("address", "undefined"))) static int child_
 			r = -errno;
 	if (r >= 0) {
 		if (q->program_fd >= 0)
-			(void) syscall(SYS_execveat, q->program_fd, "", q->argv, q->environment, AT_EMPTY_PATH);
+			(void) syscall(SYS_execveat, q->program_fd, "", q->argv, q->environment,
+			               AT_EMPTY_PATH);
 		else
 			(void) execve(q->path, q->argv, q->environment);
 		r = -errno;
@@ -78,31 +81,34 @@ __attribute__((noinline, no_sanitize("address", "undefined"))) static int child_
 }
 
 /*
- * The system call returns twice on different stacks, so what follows it in the child must not touch this frame: straight into
- * child_main(), which never returns.
+ * The system call returns twice on different stacks, so what follows it in the child must not touch
+ * this frame: straight into child_main(), which never returns.
  */
 #if defined(__x86_64__)
 #define HAVE_CLONE3_CALL 1
-__attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn)(void *), void *arg)
+__attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn)(void *),
+                                                  void *arg)
 {
 	long ret;
 
 	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "xor %%ebp, %%ebp\n\t"
-			 "mov %[arg], %%rdi\n\t"
-			 "call *%[fn]\n\t"
-			 "hlt\n"
-			 "1:"
-			 : "=a"(ret)
-			 : "0"((long) SYS_clone3), "D"(a), "S"(sizeof(*a)), [fn] "r"(fn), [arg] "r"(arg)
-			 : "rcx", "r11", "memory", "cc");
+	                 "test %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "xor %%ebp, %%ebp\n\t"
+	                 "mov %[arg], %%rdi\n\t"
+	                 "call *%[fn]\n\t"
+	                 "hlt\n"
+	                 "1:"
+	                 : "=a"(ret)
+	                 : "0"((long) SYS_clone3), "D"(a),
+	                   "S"(sizeof(*a)), [fn] "r"(fn), [arg] "r"(arg)
+	                 : "rcx", "r11", "memory", "cc");
 	return ret;
 }
 #elif defined(__aarch64__)
 #define HAVE_CLONE3_CALL 1
-__attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn)(void *), void *arg)
+__attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn)(void *),
+                                                  void *arg)
 {
 	register long x8 __asm__("x8") = SYS_clone3;
 	register long x0 __asm__("x0") = (long) a;
@@ -111,15 +117,15 @@ __attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn
 	register long x10 __asm__("x10") = (long) arg;
 
 	__asm__ volatile("svc 0\n\t"
-			 "cbnz x0, 1f\n\t"
-			 "mov x29, xzr\n\t"
-			 "mov x0, x10\n\t"
-			 "blr x9\n\t"
-			 "brk 1\n"
-			 "1:"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x9), "r"(x10)
-			 : "memory", "cc", "x30");
+	                 "cbnz x0, 1f\n\t"
+	                 "mov x29, xzr\n\t"
+	                 "mov x0, x10\n\t"
+	                 "blr x9\n\t"
+	                 "brk 1\n"
+	                 "1:"
+	                 : "+r"(x0)
+	                 : "r"(x8), "r"(x1), "r"(x9), "r"(x10)
+	                 : "memory", "cc", "x30");
 	return x0;
 }
 #endif
@@ -127,7 +133,8 @@ __attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn
 static pid_t clone_call(struct child_start *s, char *stack, int *ret_pidfd, bool *ret_attached)
 {
 	const struct spawn_request *q = s->q;
-	unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | (q->flags & SPAWN_SIBLING ? CLONE_PARENT : 0);
+	unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD |
+	                 (q->flags & SPAWN_SIBLING ? CLONE_PARENT : 0);
 	int pidfd = -EBADF;
 	long pid;
 
@@ -135,7 +142,8 @@ static pid_t clone_call(struct child_start *s, char *stack, int *ret_pidfd, bool
 	struct clone_args a = {
 		.flags = flags | (q->cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t) (uintptr_t) &pidfd,
-		/* A sibling's end is reported by the signal that ours is; the kernel wants zero then. */
+		/* A sibling's end is reported by the signal that ours is; the kernel wants zero
+	           then. */
 		.exit_signal = q->flags & SPAWN_SIBLING ? 0 : SIGCHLD,
 		.stack = (uint64_t) (uintptr_t) stack,
 		.stack_size = CHILD_STACK_SIZE,
@@ -144,7 +152,8 @@ static pid_t clone_call(struct child_start *s, char *stack, int *ret_pidfd, bool
 
 	pid = clone3_call(&a, child_main, s);
 	*ret_attached = true;
-	/* ENOSYS: also what container seccomp policies answer. EINVAL: no CLONE_INTO_CGROUP (before 5.7). */
+	/* ENOSYS: also what container seccomp policies answer. EINVAL: no CLONE_INTO_CGROUP
+	 * (before 5.7). */
 	if (pid != -ENOSYS && pid != -EINVAL && !(pid == -EPERM && q->cgroup_fd >= 0)) {
 		if (pid > 0)
 			*ret_pidfd = pidfd;
@@ -152,7 +161,8 @@ static pid_t clone_call(struct child_start *s, char *stack, int *ret_pidfd, bool
 	}
 #endif
 	*ret_attached = q->cgroup_fd < 0;
-	pid = clone(child_main, stack + CHILD_STACK_SIZE, (int) flags | (q->flags & SPAWN_SIBLING ? 0 : SIGCHLD), s, &pidfd);
+	pid = clone(child_main, stack + CHILD_STACK_SIZE,
+	            (int) flags | (q->flags & SPAWN_SIBLING ? 0 : SIGCHLD), s, &pidfd);
 	if (pid < 0)
 		return -errno;
 	*ret_pidfd = pidfd;
@@ -162,7 +172,7 @@ static pid_t clone_call(struct child_start *s, char *stack, int *ret_pidfd, bool
 pid_t spawn(const struct spawn_request *q, int *ret_pidfd, bool *ret_attached)
 {
 	static char stack[CHILD_STACK_SIZE] __attribute__((aligned(64)));
-	struct child_start s = { .q = q };
+	struct child_start s = {.q = q};
 	bool attached = true;
 	sigset_t all, old;
 	int pidfd = -EBADF;

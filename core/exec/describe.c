@@ -150,7 +150,8 @@ static int add_octal(cJSON *properties, const char *name, mode_t mode)
 
 static int describe_directories(const struct exec_settings *s, cJSON *properties)
 {
-	int r = json_add_string(properties, "RuntimeDirectoryPreserve", preserve_names[s->runtime_directory_preserve]);
+	int r = json_add_string(properties, "RuntimeDirectoryPreserve",
+	                        preserve_names[s->runtime_directory_preserve]);
 
 	for (size_t i = 0; r >= 0 && i < EXEC_DIRECTORY_MAX; i++) {
 		char name[48];
@@ -168,7 +169,7 @@ static int describe_limits(const struct exec_settings *s, cJSON *properties)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < EXEC_RLIMITS_MAX; i++) {
-		struct rlimit own = { RLIM_INFINITY, RLIM_INFINITY };
+		struct rlimit own = {RLIM_INFINITY, RLIM_INFINITY};
 		char hard[32], soft[36];
 
 		/* What is not set is what core has. */
@@ -187,14 +188,19 @@ static int describe_limits(const struct exec_settings *s, cJSON *properties)
 
 static int describe_stdio(const struct exec_settings *s, cJSON *properties)
 {
-	static const char *const names[] = { "StandardInput", "StandardOutput", "StandardError" };
-	static const char *const fd_names[] = { "StandardInputFileDescriptorName", "StandardOutputFileDescriptorName", "StandardErrorFileDescriptorName" };
-	const char *values[] = { ENUM_TO_STRING(input_names, (int) s->std_input), ENUM_TO_STRING(output_names, (int) s->std_output),
-				 ENUM_TO_STRING(output_names, (int) s->std_error) };
+	static const char *const names[] = {"StandardInput", "StandardOutput", "StandardError"};
+	static const char *const fd_names[] = {"StandardInputFileDescriptorName",
+	                                       "StandardOutputFileDescriptorName",
+	                                       "StandardErrorFileDescriptorName"};
+	const char *values[] = {ENUM_TO_STRING(input_names, (int) s->std_input),
+	                        ENUM_TO_STRING(output_names, (int) s->std_output),
+	                        ENUM_TO_STRING(output_names, (int) s->std_error)};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++) {
-		auto_free char *text = s->stdio_file[i] && strchr("fat", values[i][0]) ? str_printf("%s:%s", values[i], s->stdio_file[i]) : strdup(values[i]);
+		auto_free char *text = s->stdio_file[i] && strchr("fat", values[i][0])
+		                               ? str_printf("%s:%s", values[i], s->stdio_file[i])
+		                               : strdup(values[i]);
 
 		r = text ? json_add_string(properties, names[i], text) : -ENOMEM;
 		if (r >= 0)
@@ -210,19 +216,23 @@ static int describe_scheduling(const struct exec_settings *s, cJSON *properties)
 
 	r = json_add_i64(properties, "Nice", s->nice == INT_MIN ? 0 : s->nice);
 	if (r >= 0)
-		r = json_add_i64(properties, "OOMScoreAdjust", s->oom_score_adjust == INT_MIN ? 0 : s->oom_score_adjust);
+		r = json_add_i64(properties, "OOMScoreAdjust",
+		                 s->oom_score_adjust == INT_MIN ? 0 : s->oom_score_adjust);
 	if (r >= 0)
-		r = json_add_i64(properties, "IOSchedulingClass", s->io_class < 0 ? 2 : s->io_class);
+		r = json_add_i64(properties, "IOSchedulingClass",
+		                 s->io_class < 0 ? 2 : s->io_class);
 	if (r >= 0)
-		r = json_add_i64(properties, "IOSchedulingPriority", s->io_priority < 0 ? 4 : s->io_priority);
+		r = json_add_i64(properties, "IOSchedulingPriority",
+		                 s->io_priority < 0 ? 4 : s->io_priority);
 	if (r >= 0)
-		r = json_add_u64(properties, "TimerSlackNSec", s->timer_slack_nsec < 0 ? 50000 : (uint64_t) s->timer_slack_nsec);
+		r = json_add_u64(properties, "TimerSlackNSec",
+		                 s->timer_slack_nsec < 0 ? 50000 : (uint64_t) s->timer_slack_nsec);
 	return r;
 }
 
 static int describe_cpus(const struct exec_settings *s, cJSON *properties)
 {
-	auto_strbuf struct strbuf b = { 0 };
+	auto_strbuf struct strbuf b = {0};
 
 	for (int i = 0; s->cpu_affinity && i < CPU_SETSIZE; i++) {
 		int last = i;
@@ -258,7 +268,9 @@ int exec_describe(const struct exec_settings *s, cJSON *properties)
 		r = json_add_string(properties, "ProtectSystem", system_names[s->protect_system]);
 	if (r >= 0)
 		r = json_add_string(properties, "ProtectProc", proc_names[s->protect_proc]);
-	return r < 0 ? r : json_add_string(properties, "ProcSubset", s->proc_subset_pid ? "pid" : "all");
+	return r < 0 ? r
+	             : json_add_string(properties, "ProcSubset",
+	                               s->proc_subset_pid ? "pid" : "all");
 }
 
 int exec_command_describe(const struct exec_command *c, const char *key, cJSON *properties)
@@ -295,14 +307,15 @@ int exec_command_describe(const struct exec_command *c, const char *key, cJSON *
 
 int kill_describe(const struct kill_settings *k, cJSON *properties)
 {
-	static const char *const modes[] = { "control-group", "process", "mixed", "none" };
+	static const char *const modes[] = {"control-group", "process", "mixed", "none"};
 	int r;
 
 	r = json_add_string(properties, "KillMode", modes[k->mode]);
 	if (r >= 0)
 		r = json_add_i64(properties, "KillSignal", k->kill_signal);
 	if (r >= 0)
-		r = json_add_i64(properties, "RestartKillSignal", k->restart_kill_signal ?: k->kill_signal);
+		r = json_add_i64(properties, "RestartKillSignal",
+		                 k->restart_kill_signal ?: k->kill_signal);
 	if (r >= 0)
 		r = json_add_i64(properties, "FinalKillSignal", k->final_kill_signal);
 	if (r >= 0)

@@ -12,8 +12,8 @@
 #define TRASH_DIR "trash"
 
 /*
- * Trees can be large, and core does not wait: a tree is renamed, so that its name is free at once, and a core-exec of init's removes it. An empty
- * directory, the usual case, goes without.
+ * Trees can be large, and core does not wait: a tree is renamed, so that its name is free at once,
+ * and a core-exec of init's removes it. An empty directory, the usual case, goes without.
  */
 static int tree_remove(struct manager *m, const char *path, bool in_place)
 {
@@ -21,7 +21,7 @@ static int tree_remove(struct manager *m, const char *path, bool in_place)
 	static unsigned serial;
 	auto_free char *trash = NULL, *trash_dir = NULL;
 	const char *victim = path;
-	char *environment[] = { NULL };
+	char *environment[] = {NULL};
 	int pidfd = -EBADF;
 	pid_t pid;
 
@@ -31,7 +31,8 @@ static int tree_remove(struct manager *m, const char *path, bool in_place)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	if (!in_place) {
 		trash_dir = path_join(m->runtime_dir ?: "/run/sysmaster", TRASH_DIR);
-		trash = trash_dir ? str_printf("%s/%d-%u", trash_dir, (int) getpid(), ++serial) : NULL;
+		trash = trash_dir ? str_printf("%s/%d-%u", trash_dir, (int) getpid(), ++serial)
+		                  : NULL;
 		if (!trash)
 			return -ENOMEM;
 		if (mkdir_p(trash_dir, 0700) < 0 || rename(path, trash) < 0)
@@ -39,9 +40,12 @@ static int tree_remove(struct manager *m, const char *path, bool in_place)
 		victim = trash;
 	}
 	if (x) {
-		char *argv[] = { (char *) EXEC_PROGRAM, (char *) "--remove", (char *) victim, NULL };
-		struct spawn_request q = { .program_fd = x->program_fd, .argv = argv, .environment = environment, .cgroup_fd = -EBADF,
-					   .flags = SPAWN_SIBLING };
+		char *argv[] = {(char *) EXEC_PROGRAM, (char *) "--remove", (char *) victim, NULL};
+		struct spawn_request q = {.program_fd = x->program_fd,
+		                          .argv = argv,
+		                          .environment = environment,
+		                          .cgroup_fd = -EBADF,
+		                          .flags = SPAWN_SIBLING};
 
 		pid = spawn(&q, &pidfd, NULL);
 		if (pid > 0) {
@@ -54,7 +58,7 @@ static int tree_remove(struct manager *m, const char *path, bool in_place)
 
 static void remove_runtime(struct unit *u, const struct exec_settings *s)
 {
-	STRV_FOREACH(entry, s->directories[EXEC_DIRECTORY_RUNTIME].paths) {
+	STRV_FOREACH (entry, s->directories[EXEC_DIRECTORY_RUNTIME].paths) {
 		auto_free char *name = strdup(*entry), *path = NULL;
 		char *rest = NULL, *links;
 		int r;
@@ -67,8 +71,10 @@ static void remove_runtime(struct unit *u, const struct exec_settings *s)
 		path = path_join("/run", name);
 		r = path ? tree_remove(u->manager, path, false) : -ENOMEM;
 		if (r < 0)
-			log_unit_errno(LOG_WARNING, u->id, r, "Failed to remove \"%s\": %m", path ?: name);
-		for (char *l = links ? strtok_r(links, ":", &rest) : NULL; l; l = strtok_r(NULL, ":", &rest)) {
+			log_unit_errno(LOG_WARNING, u->id, r, "Failed to remove \"%s\": %m",
+			               path ?: name);
+		for (char *l = links ? strtok_r(links, ":", &rest) : NULL; l;
+		     l = strtok_r(NULL, ":", &rest)) {
 			auto_free char *symlink_path = path_join("/run", l);
 
 			if (symlink_path)
@@ -79,13 +85,14 @@ static void remove_runtime(struct unit *u, const struct exec_settings *s)
 
 static void remove_private_tmp(struct unit *u)
 {
-	static const char *const places[] = { "/tmp", "/var/tmp" };
+	static const char *const places[] = {"/tmp", "/var/tmp"};
 	const struct exec_manager *x = u->manager->exec_data;
 	char invocation[ID128_TEXT_MAX];
 	auto_free char *name = NULL;
 
 	if (!x || id128_is_null(&u->invocation_id) ||
-	    exec_private_tmp_name(x->boot_id, u->id, id128_format(&u->invocation_id, invocation), &name) < 0)
+	    exec_private_tmp_name(x->boot_id, u->id, id128_format(&u->invocation_id, invocation),
+	                          &name) < 0)
 		return;
 	/* The name is used once, so that nothing has to make room for it. */
 	for (size_t i = 0; i < ELEMENTSOF(places); i++) {
@@ -109,7 +116,8 @@ static void remove_credentials(struct unit *u)
 /* The number is free again, if it was this name's. */
 static void release_dynamic_user(const struct exec_settings *s)
 {
-	auto_free char *direct = str_printf("/run/systemd/dynamic-uid/direct:%s", s->user), *path = NULL;
+	auto_free char *direct = str_printf("/run/systemd/dynamic-uid/direct:%s", s->user),
+		       *path = NULL;
 	char number[16];
 	ssize_t n;
 
@@ -123,16 +131,12 @@ static void release_dynamic_user(const struct exec_settings *s)
 	(void) unlink(direct);
 }
 
-static void unexport_unit(const struct unit *u)
+static void unexport_log_level(const struct unit *u)
 {
-	static const char *const kinds[] = { "invocation", "log-level-max" };
+	auto_free char *path = str_printf(EXEC_UNITS_DIR "/log-level-max:%s", u->id);
 
-	for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
-		auto_free char *path = str_printf(EXEC_UNITS_DIR "/%s:%s", kinds[i], u->id);
-
-		if (path)
-			(void) unlink(path);
-	}
+	if (path)
+		(void) unlink(path);
 }
 
 int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool restarting)
@@ -145,8 +149,8 @@ int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool 
 		remove_private_tmp(u);
 	if (strv_length(s->load_credentials) > 0 || strv_length(s->set_credentials) > 0)
 		remove_credentials(u);
-	if (!restarting)
-		unexport_unit(u);
+	if (s->log_level_max >= 0 && !restarting)
+		unexport_log_level(u);
 	if (s->dynamic_user && s->user && !restarting)
 		release_dynamic_user(s);
 	return 0;

@@ -8,10 +8,11 @@ static const char *const locale_names[] = {
 };
 /* clang-format on */
 
-/* locale.conf(5); Debian keeps it elsewhere. Read once: a change takes a re-exec, as it does with systemd. */
+/* locale.conf(5); Debian keeps it elsewhere. Read once: a change takes a re-exec, as it does with
+ * systemd. */
 int exec_locale_read(char ***ret)
 {
-	static const char *const files[] = { "/etc/locale.conf", "/etc/default/locale" };
+	static const char *const files[] = {"/etc/locale.conf", "/etc/default/locale"};
 	auto_strv char **locale = NULL;
 
 	for (size_t i = 0; i < ELEMENTSOF(files) && !locale; i++) {
@@ -19,13 +20,15 @@ int exec_locale_read(char ***ret)
 		auto_free char *text = NULL;
 		size_t size;
 
-		if (file_read(files[i], &text, &size) < 0 || env_file_parse(text, size, files[i], NULL, &assignments) < 0)
+		if (file_read(files[i], &text, &size) < 0 ||
+		    env_file_parse(text, size, files[i], NULL, &assignments) < 0)
 			continue;
 		for (size_t n = 0; n < ELEMENTSOF(locale_names); n++) {
 			const char *value = env_get(assignments, locale_names[n]);
 
 			if (!str_is_empty(value) &&
-			    strv_append_consume(&locale, str_printf("%s=%s", locale_names[n], value)) < 0)
+			    strv_append_consume(&locale,
+			                        str_printf("%s=%s", locale_names[n], value)) < 0)
 				return -ENOMEM;
 		}
 	}
@@ -35,7 +38,7 @@ int exec_locale_read(char ***ret)
 
 static int env_merge(char ***env, char *const *more)
 {
-	STRV_FOREACH(assignment, more) {
+	STRV_FOREACH (assignment, more) {
 		int r = env_set(env, *assignment);
 
 		if (r < 0)
@@ -75,7 +78,7 @@ int exec_pass_environment(char *const *names, char ***ret)
 {
 	auto_strv char **env = NULL;
 
-	STRV_FOREACH(name, names) {
+	STRV_FOREACH (name, names) {
 		const char *value = getenv(*name);
 
 		if (value && strv_append_consume(&env, str_printf("%s=%s", *name, value)) < 0)

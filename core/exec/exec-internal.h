@@ -5,22 +5,25 @@
 #include "exec/exec.h"
 
 #define EXEC_PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define EXEC_UNITS_DIR	  "/run/systemd/units"
-#define EXEC_PROGRAM	  "core-exec"
+#define EXEC_UNITS_DIR    "/run/systemd/units"
+#define EXEC_PROGRAM      "core-exec"
 #define EXEC_PROGRAM_NSS  "core-exec-nss"
 
 /* m->exec_data */
 struct exec_manager {
 	int program_fd, nss_fd; /* O_PATH; nss_fd may be missing */
-	char **locale;		/* LANG= and LC_*= of the system */
-	int own_oom_score;	/* children inherit it: without a setting it is put back to 0 */
+	char **locale;          /* LANG= and LC_*= of the system */
+	int own_oom_score;      /* children inherit it: without a setting it is put back to 0 */
 	char boot_id[ID128_TEXT_MAX];
 };
 
 /* The manager's part of a unit's environment: PATH, locale, set-environment, @extra. */
-int exec_environment(const struct manager *m, const struct unit *u, char *const *extra, char ***ret);
+int exec_environment(const struct manager *m, const struct unit *u, char *const *extra,
+                     char ***ret);
 int exec_locale_read(char ***ret);
 /* Assignments of the names in @names that core itself has. */
 int exec_pass_environment(char *const *names, char ***ret);
-/* What both core and core-exec must find: /tmp's and /var/tmp's private directory of one activation of a unit. */
-int exec_private_tmp_name(const char *boot_id, const char *unit, const char *invocation_id, char **ret);
+/* What both core and core-exec must find: /tmp's and /var/tmp's private directory of one activation
+ * of a unit. */
+int exec_private_tmp_name(const char *boot_id, const char *unit, const char *invocation_id,
+                          char **ret);

@@ -55,9 +55,6 @@ int exec_setup(struct manager *m, const char *directory)
 		id128_format(&boot, x->boot_id);
 	if (file_read_line("/proc/self/oom_score_adj", &score) >= 0)
 		(void) str_to_i32(score, &x->own_oom_score);
-	/* journald asks here for what its clients cannot be trusted to say. */
-	if (mkdir_p(EXEC_UNITS_DIR, 0755) < 0)
-		log_debug("No %s", EXEC_UNITS_DIR);
 	r = exec_locale_read(&x->locale);
 	if (r == -ENOMEM) {
 		exec_shutdown(m);
@@ -104,7 +101,8 @@ static void launch_done(struct launch *l)
 
 static bool needs_users(const struct exec_settings *s)
 {
-	return s->user || s->group || s->dynamic_user || strv_length(s->supplementary_groups) > 0 || s->pam_name;
+	return s->user || s->group || s->dynamic_user || strv_length(s->supplementary_groups) > 0 ||
+	       s->pam_name;
 }
 
 static void add_keep(struct launch *l, int fd)
@@ -127,7 +125,8 @@ static void share_network(struct launch *l, const struct unit *u, const struct e
 	l->spec.netns_of = l->netns_of;
 }
 
-static void fill_settings(struct launch *l, const struct exec_manager *x, const struct exec_settings *s)
+static void fill_settings(struct launch *l, const struct exec_manager *x,
+                          const struct exec_settings *s)
 {
 	struct exec_spec *p = &l->spec;
 
@@ -138,7 +137,7 @@ static void fill_settings(struct launch *l, const struct exec_manager *x, const 
 	if (!p->s.limits[RLIMIT_NOFILE]) {
 		struct rlimit own;
 
-		l->nofile = (struct rlimit) { .rlim_cur = NOFILE_SOFT, .rlim_max = NOFILE_HARD };
+		l->nofile = (struct rlimit){.rlim_cur = NOFILE_SOFT, .rlim_max = NOFILE_HARD};
 		if (getrlimit(RLIMIT_NOFILE, &own) >= 0)
 			l->nofile.rlim_max = MIN(own.rlim_max, (rlim_t) NOFILE_HARD);
 		p->s.limits[RLIMIT_NOFILE] = &l->nofile;
@@ -189,7 +188,8 @@ static int fill_cgroup(struct launch *l, const struct exec_request *q)
 	return 0;
 }
 
-static int launch_prepare(struct launch *l, const struct exec_request *q, const struct exec_manager *x)
+static int launch_prepare(struct launch *l, const struct exec_request *q,
+                          const struct exec_manager *x)
 {
 	struct exec_spec *p = &l->spec;
 	int r;
@@ -223,10 +223,11 @@ static int launch_prepare(struct launch *l, const struct exec_request *q, const 
 	return 0;
 }
 
-/* The memfd is written by the size that it has: one write, no seek; core-exec reads from offset 0. */
+/* The memfd is written by the size that it has: one write, no seek; core-exec reads from offset 0.
+ */
 static int launch_write(struct launch *l)
 {
-	auto_strbuf struct strbuf b = { .max = EXEC_SPEC_SIZE_MAX };
+	auto_strbuf struct strbuf b = {.max = EXEC_SPEC_SIZE_MAX};
 	int r;
 
 	r = exec_spec_write(&l->spec, &b);
@@ -242,11 +243,16 @@ static int launch_write(struct launch *l)
 	return 0;
 }
 
-static pid_t launch_start(struct launch *l, const struct exec_manager *x, int *ret_pidfd, bool *ret_attached)
+static pid_t launch_start(struct launch *l, const struct exec_manager *x, int *ret_pidfd,
+                          bool *ret_attached)
 {
-	char number[16], *argv[] = { (char *) EXEC_PROGRAM, number, NULL }, *environment[] = { NULL };
+	char number[16], *argv[] = {(char *) EXEC_PROGRAM, number, NULL}, *environment[] = {NULL};
 	struct spawn_request q = {
-		.program_fd = x->program_fd, .argv = argv, .environment = environment, .cgroup_fd = l->cgroup_fd, .keep = l->keep,
+		.program_fd = x->program_fd,
+		.argv = argv,
+		.environment = environment,
+		.cgroup_fd = l->cgroup_fd,
+		.keep = l->keep,
 		.flags = SPAWN_SIBLING,
 	};
 	pid_t pid;
@@ -256,14 +262,16 @@ static pid_t launch_start(struct launch *l, const struct exec_manager *x, int *r
 	q.n_keep = l->n_keep;
 	pid = spawn(&q, ret_pidfd, ret_attached);
 	if (pid == -EINVAL) {
-		/* CLONE_PARENT is refused to the first process of a PID name space: then there is no init beside us. */
+		/* CLONE_PARENT is refused to the first process of a PID name space: then there is
+		 * no init beside us. */
 		q.flags = 0;
 		pid = spawn(&q, ret_pidfd, ret_attached);
 	}
 	return pid;
 }
 
-/* Old kernels cannot start a process in a cgroup: then core-exec moves itself, as its first step. */
+/* Old kernels cannot start a process in a cgroup: then core-exec moves itself, as its first step.
+ */
 static int attach_itself(struct launch *l, const struct unit *u)
 {
 	if (l->cgroup_fd < 0 || !u->cgroup)
@@ -277,25 +285,23 @@ static int attach_itself(struct launch *l, const struct unit *u)
 	return 0;
 }
 
-/* For the journal: which activation of the unit its messages belong to, and up to which level they are kept. */
-static void export_unit(const struct launch *l, const struct unit *u)
+/* LogLevelMax= is the journal's to apply, and it asks here. */
+static void export_log_level(const struct launch *l, const struct unit *u)
 {
-	auto_free char *invocation = str_printf(EXEC_UNITS_DIR "/invocation:%s", u->id), *level = NULL;
+	auto_free char *path = NULL;
 	char number[16];
 
-	if (invocation && l->spec.invocation_id)
-		(void) symlink_atomic(l->spec.invocation_id, invocation);
 	if (l->spec.s.log_level_max < 0)
 		return;
-	level = str_printf(EXEC_UNITS_DIR "/log-level-max:%s", u->id);
+	path = str_printf(EXEC_UNITS_DIR "/log-level-max:%s", u->id);
 	(void) snprintf(number, sizeof(number), "%d", l->spec.s.log_level_max);
-	if (level)
-		(void) symlink_atomic(number, level);
+	if (path && mkdir_p(EXEC_UNITS_DIR, 0755) >= 0)
+		(void) symlink_atomic(number, path);
 }
 
 int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, struct pidref *ret)
 {
-	auto_launch struct launch l = { .cgroup_fd = -EBADF, .memfd = -EBADF };
+	auto_launch struct launch l = {.cgroup_fd = -EBADF, .memfd = -EBADF};
 	struct exec_manager *x = exec_data(m);
 	static bool kernel_attaches = true;
 	int r, pidfd = -EBADF;
@@ -304,16 +310,18 @@ int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, 
 	pid_t pid;
 
 	if (!x)
-		return diag_add(d, -ENOENT, DIAG_ERROR, q->command->path, 0, "No %s to start it with", EXEC_PROGRAM);
+		return diag_add(d, -ENOENT, DIAG_ERROR, q->command->path, 0,
+		                "No %s to start it with", EXEC_PROGRAM);
 	r = launch_prepare(&l, q, x);
 	if (r >= 0 && !kernel_attaches)
 		r = attach_itself(&l, q->unit);
 	if (r >= 0)
 		r = launch_write(&l);
 	if (r < 0)
-		return diag_add(d, r, DIAG_ERROR, q->command->path, 0, "Cannot prepare the process: %s", strerror(-r));
+		return diag_add(d, r, DIAG_ERROR, q->command->path, 0,
+		                "Cannot prepare the process: %s", strerror(-r));
 	if (q->flags & EXEC_NEW_DIRECTORIES)
-		export_unit(&l, q->unit);
+		export_log_level(&l, q->unit);
 	pid = launch_start(&l, x, &pidfd, &attached);
 	if (pid > 0 && !attached) {
 		/* The first time we learn it too late; core-exec is at most setting itself up. */
@@ -321,18 +329,25 @@ int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, 
 		(void) cgroupfs_attach(q->unit->cgroup, pid);
 	}
 	if (pid < 0)
-		return diag_add(d, pid, DIAG_ERROR, q->command->path, 0, "Cannot start a process: %s", strerror(-pid));
-	/* If it is gone already its start time is in init's report, and 0 here: the pidfd still names it. */
+		return diag_add(d, pid, DIAG_ERROR, q->command->path, 0,
+		                "Cannot start a process: %s", strerror(-pid));
+	/* If it is gone already its start time is in init's report, and 0 here: the pidfd still
+	 * names it. */
 	(void) pid_start_time(pid, &start);
-	*ret = (struct pidref) { .pid = pid, .pidfd = pidfd, .start_time = start };
+	*ret = (struct pidref){.pid = pid, .pidfd = pidfd, .start_time = start};
 	return 0;
 }
 
-int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environment, int stdout_fd, struct pidref *ret)
+int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environment, int stdout_fd,
+                     struct pidref *ret)
 {
 	auto_strv char **standard = NULL;
 	auto_fd int null = -EBADF;
-	struct spawn_request q = { .program_fd = -EBADF, .path = argv[0], .argv = argv, .cgroup_fd = -EBADF, .clean = true };
+	struct spawn_request q = {.program_fd = -EBADF,
+	                          .path = argv[0],
+	                          .argv = argv,
+	                          .cgroup_fd = -EBADF,
+	                          .clean = true};
 	int stdio[3], r, pidfd = -EBADF;
 	uint64_t start = 0;
 	pid_t pid;
@@ -354,6 +369,6 @@ int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environm
 	if (pid < 0)
 		return pid;
 	(void) pid_start_time(pid, &start);
-	*ret = (struct pidref) { .pid = pid, .pidfd = pidfd, .start_time = start };
+	*ret = (struct pidref){.pid = pid, .pidfd = pidfd, .start_time = start};
 	return 0;
 }

@@ -9,5 +9,7 @@ const char *exec_status_to_string(int status)
 #undef X
 	};
 
-	return status >= EXIT_CHDIR && status < EXIT_CHDIR + (int) ELEMENTSOF(names) ? names[status - EXIT_CHDIR] : NULL;
+	return status >= EXIT_CHDIR && status < EXIT_CHDIR + (int) ELEMENTSOF(names)
+	               ? names[status - EXIT_CHDIR]
+	               : NULL;
 }

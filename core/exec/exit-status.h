@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* exit-status.h - the numbers with which core-exec says which step failed; as in systemd.exec(5), "Process exit codes". */
+/* exit-status.h - the numbers with which core-exec says which step failed; as in systemd.exec(5),
+ * "Process exit codes". */
 #pragma once
 
 #include "exec/exec.h"

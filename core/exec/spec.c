@@ -6,9 +6,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum spec_kind { SPEC_STR, SPEC_STRV, SPEC_FLAG, SPEC_INT, SPEC_U64, SPEC_DATA, SPEC_RLIMIT, SPEC_CPUS, SPEC_FDS };
+enum spec_kind {
+	SPEC_STR,
+	SPEC_STRV,
+	SPEC_FLAG,
+	SPEC_INT,
+	SPEC_U64,
+	SPEC_DATA,
+	SPEC_RLIMIT,
+	SPEC_CPUS,
+	SPEC_FDS
+};
 
-/* The one table: kind, name in the memfd, field. The last row of a kind of array names its first element. */
+/* The one table: kind, name in the memfd, field. The last row of a kind of array names its first
+ * element. */
 /* clang-format off */
 #define SPEC_FIELDS(X) \
 	X(STR, unit) X(STR, path) X(STR, invocation_id) X(STR, cgroup) X(STR, netns_of) X(STRV, argv) X(STRV, env) X(STRV, pass_env) \
@@ -47,17 +58,18 @@ enum spec_kind { SPEC_STR, SPEC_STRV, SPEC_FLAG, SPEC_INT, SPEC_U64, SPEC_DATA, 
 	X(FLAG, s.restrict_address_families_set) X(STRV, s.load_credentials) X(STRV, s.set_credentials) X(STR, s.keyring_mode)
 /* clang-format on */
 
-#define SPEC_SIZE_STR	 sizeof(char *)
-#define SPEC_SIZE_STRV	 sizeof(char **)
-#define SPEC_SIZE_FLAG	 sizeof(bool)
-#define SPEC_SIZE_INT	 sizeof(int)
-#define SPEC_SIZE_U64	 sizeof(uint64_t)
-#define SPEC_SIZE_DATA	 sizeof(char *)
+#define SPEC_SIZE_STR    sizeof(char *)
+#define SPEC_SIZE_STRV   sizeof(char **)
+#define SPEC_SIZE_FLAG   sizeof(bool)
+#define SPEC_SIZE_INT    sizeof(int)
+#define SPEC_SIZE_U64    sizeof(uint64_t)
+#define SPEC_SIZE_DATA   sizeof(char *)
 #define SPEC_SIZE_RLIMIT sizeof(struct rlimit *)
-#define SPEC_SIZE_CPUS	 sizeof(cpu_set_t *)
-#define SPEC_SIZE_FDS	 sizeof(int *)
+#define SPEC_SIZE_CPUS   sizeof(cpu_set_t *)
+#define SPEC_SIZE_FDS    sizeof(int *)
 
-#define X(kind, field) static_assert(sizeof(((struct exec_spec *) NULL)->field) == SPEC_SIZE_##kind, #field);
+#define X(kind, field)                                                                             \
+	static_assert(sizeof(((struct exec_spec *) NULL)->field) == SPEC_SIZE_##kind, #field);
 SPEC_FIELDS(X)
 #undef X
 static_assert(EXEC_RLIMITS_MAX == 16 && EXEC_DIRECTORY_MAX == 5, "rows of the table");
@@ -67,21 +79,35 @@ static const struct spec_field {
 	enum spec_kind kind;
 	unsigned short offset, name_size;
 } spec_fields[] = {
-#define X(kind, field) { #field, SPEC_##kind, offsetof(struct exec_spec, field), sizeof(#field) - 1 },
+#define X(kind, field) {#field, SPEC_##kind, offsetof(struct exec_spec, field), sizeof(#field) - 1},
 	SPEC_FIELDS(X)
 #undef X
 };
 
 /* What is not zero when it is not set. */
 static const struct exec_spec spec_default = {
-	.stdio_socket = -EBADF, .exec_fd = -EBADF, .nss_fd = -EBADF,
-	.s = {
-		.capability_bounding_set = UINT64_MAX, .umask = 0022, .syslog_facility = LOG_DAEMON, .syslog_level = LOG_INFO,
-		.log_level_max = -1, .syslog_level_prefix = true, .ignore_sigpipe = true, .nice = INT_MIN, .io_class = -1,
-		.io_priority = -1, .oom_score_adjust = INT_MIN, .timer_slack_nsec = -1,
-		.personality = ULONG_MAX, .restrict_namespaces = UINT64_MAX, .std_output = EXEC_OUTPUT_JOURNAL,
-		.directories = { [0 ... EXEC_DIRECTORY_MAX - 1] = { .mode = 0755 } },
-	},
+	.stdio_socket = -EBADF,
+	.exec_fd = -EBADF,
+	.nss_fd = -EBADF,
+	.s =
+		{
+			.capability_bounding_set = UINT64_MAX,
+			.umask = 0022,
+			.syslog_facility = LOG_DAEMON,
+			.syslog_level = LOG_INFO,
+			.log_level_max = -1,
+			.syslog_level_prefix = true,
+			.ignore_sigpipe = true,
+			.nice = INT_MIN,
+			.io_class = -1,
+			.io_priority = -1,
+			.oom_score_adjust = INT_MIN,
+			.timer_slack_nsec = -1,
+			.personality = ULONG_MAX,
+			.restrict_namespaces = UINT64_MAX,
+			.std_output = EXEC_OUTPUT_JOURNAL,
+			.directories = {[0 ... EXEC_DIRECTORY_MAX - 1] = {.mode = 0755}},
+		},
 };
 
 void exec_spec_init(struct exec_spec *p)
@@ -106,7 +132,8 @@ static void record_put(struct strbuf *b, const struct spec_field *f, const void 
 	strbuf_add(b, "", 1);
 }
 
-static void number_put(struct strbuf *b, const struct spec_field *f, const char *format, ...) _printf_(3, 4);
+static void number_put(struct strbuf *b, const struct spec_field *f, const char *format, ...)
+	_printf_(3, 4);
 static void number_put(struct strbuf *b, const struct spec_field *f, const char *format, ...)
 {
 	char text[64];
@@ -121,7 +148,8 @@ static void number_put(struct strbuf *b, const struct spec_field *f, const char 
 
 static void field_write(struct strbuf *b, const struct exec_spec *p, const struct spec_field *f)
 {
-	const void *value = (const char *) p + f->offset, *standard = (const char *) &spec_default + f->offset;
+	const void *value = (const char *) p + f->offset,
+		   *standard = (const char *) &spec_default + f->offset;
 
 	switch (f->kind) {
 	case SPEC_STR:
@@ -129,7 +157,7 @@ static void field_write(struct strbuf *b, const struct exec_spec *p, const struc
 			record_put(b, f, *(char *const *) value, strlen(*(char *const *) value));
 		break;
 	case SPEC_STRV:
-		STRV_FOREACH(s, *(char **const *) value)
+		STRV_FOREACH (s, *(char **const *) value)
 			record_put(b, f, *s, strlen(*s));
 		break;
 	case SPEC_FLAG:
@@ -152,7 +180,8 @@ static void field_write(struct strbuf *b, const struct exec_spec *p, const struc
 		const struct rlimit *l = *(struct rlimit *const *) value;
 
 		if (l)
-			number_put(b, f, "%llu %llu", (unsigned long long) l->rlim_cur, (unsigned long long) l->rlim_max);
+			number_put(b, f, "%llu %llu", (unsigned long long) l->rlim_cur,
+			           (unsigned long long) l->rlim_max);
 		break;
 	}
 	case SPEC_CPUS:
@@ -208,7 +237,7 @@ static int limit_read(char *value, struct rlimit **ret)
 		*ret = malloc(sizeof(**ret));
 	if (!*ret)
 		return -ENOMEM;
-	**ret = (struct rlimit) { .rlim_cur = cur, .rlim_max = max };
+	**ret = (struct rlimit){.rlim_cur = cur, .rlim_max = max};
 	return 0;
 }
 
@@ -288,9 +317,11 @@ int exec_spec_read(char *data, size_t size, struct exec_spec *p)
 			return -EBADMSG;
 		/* Records come in the order of the table, so the search goes on where it was. */
 		for (size_t i = 0; i < ELEMENTSOF(spec_fields); i++) {
-			const struct spec_field *g = &spec_fields[(next + i) % ELEMENTSOF(spec_fields)];
+			const struct spec_field *g =
+				&spec_fields[(next + i) % ELEMENTSOF(spec_fields)];
 
-			if (g->name_size == (size_t) (equals - name) && memcmp(g->name, name, g->name_size) == 0) {
+			if (g->name_size == (size_t) (equals - name) &&
+			    memcmp(g->name, name, g->name_size) == 0) {
 				f = g;
 				next = (size_t) (g - spec_fields);
 				break;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Adoption without a record: the tree of cgroups says what runs. A populated cgroup with the name of a service, scope, mount, swap or
- * socket becomes that unit; what the type has to believe is put into a record as it would have written it:
- *	adopted=1  u.cgroup=PATH  u.active=active  main-pid=PID START (the oldest process whose parent is init, else the oldest of all)
+ * Adoption without a record: the tree of cgroups says what runs. A populated cgroup with the name
+ *of a service, scope, mount, swap or socket becomes that unit; what the type has to believe is put
+ *into a record as it would have written it: adopted=1  u.cgroup=PATH  u.active=active  main-pid=PID
+ *START (the oldest process whose parent is init, else the oldest of all)
  */
 #include "state/state-internal.h"
 
@@ -11,11 +12,12 @@
 #include <stdio.h>
 
 #define ADOPT_DEPTH_MAX 16
-#define ADOPT_PIDS_MAX	256
+#define ADOPT_PIDS_MAX  256
 
 static bool type_has_processes(int type)
 {
-	return type == UNIT_SERVICE || type == UNIT_SCOPE || type == UNIT_SOCKET || type == UNIT_MOUNT || type == UNIT_SWAP;
+	return type == UNIT_SERVICE || type == UNIT_SCOPE || type == UNIT_SOCKET ||
+	       type == UNIT_MOUNT || type == UNIT_SWAP;
 }
 
 /* Parent of @pid, 0 if unknown. */
@@ -56,7 +58,7 @@ static void find_main(const struct unit *u, struct pidref *ret)
 
 static int adopt_unit(struct state *t, const char *name, const char *cgroup, struct diag *d)
 {
-	auto_strbuf struct strbuf b = { .max = RECORD_SIZE_MAX };
+	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX};
 	struct record *record = NULL;
 	struct pidref main;
 	struct unit *u;
@@ -101,9 +103,11 @@ static int adopt_tree(struct state *t, const char *cgroup, unsigned depth, struc
 	r = dir_list(path, &names);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	STRV_FOREACH(name, names) {
+	STRV_FOREACH (name, names) {
 		auto_free char *child = path_join(cgroup, *name);
-		int type = unit_name_is_valid(*name, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ? unit_name_type(*name) : -EINVAL;
+		int type = unit_name_is_valid(*name, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE)
+		                   ? unit_name_type(*name)
+		                   : -EINVAL;
 
 		if (!child)
 			return -ENOMEM;
@@ -114,13 +118,15 @@ static int adopt_tree(struct state *t, const char *cgroup, unsigned depth, struc
 			n += r;
 			continue;
 		}
-		if (!type_has_processes(type) || streq(*name, "init.scope") || cgroupfs_is_populated(child) <= 0)
+		if (!type_has_processes(type) || streq(*name, "init.scope") ||
+		    cgroupfs_is_populated(child) <= 0)
 			continue;
 		r = adopt_unit(t, *name, child, d);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0)
-			diag_add(d, r, DIAG_WARNING, *name, 0, "Cannot be adopted: %s", strerror(-r));
+			diag_add(d, r, DIAG_WARNING, *name, 0, "Cannot be adopted: %s",
+			         strerror(-r));
 		else
 			n += r;
 	}

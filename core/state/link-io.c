@@ -13,7 +13,7 @@ static void packet_free(struct link_packet *p)
 
 void link_queue_clear(struct link *k)
 {
-	LIST_FOREACH(p, &k->queue, struct link_packet, link)
+	LIST_FOREACH (p, &k->queue, struct link_packet, link)
 		packet_free(p);
 	k->n_queued = 0;
 }
@@ -24,12 +24,12 @@ static int packet_send(int sock, const struct wire_message *m, const char *text,
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
+	} control = {0};
 	struct iovec iov[] = {
-		{ .iov_base = (void *) m, .iov_len = sizeof(*m) },
-		{ .iov_base = (void *) text, .iov_len = m->text_size },
+		{.iov_base = (void *) m, .iov_len = sizeof(*m)},
+		{.iov_base = (void *) text, .iov_len = m->text_size},
 	};
-	struct msghdr h = { .msg_iov = iov, .msg_iovlen = m->text_size > 0 ? 2 : 1 };
+	struct msghdr h = {.msg_iov = iov, .msg_iovlen = m->text_size > 0 ? 2 : 1};
 	ssize_t n;
 
 	if (fd >= 0) {
@@ -61,7 +61,7 @@ static int packet_queue(struct link *k, const struct wire_message *m, const char
 	p = malloc(sizeof(*p) + m->text_size);
 	if (!p)
 		return -ENOMEM;
-	p->link = (struct list) { 0 };
+	p->link = (struct list){0};
 	p->m = *m;
 	if (m->text_size > 0)
 		memcpy(p->text, text, m->text_size);
@@ -96,10 +96,12 @@ int link_send(struct link *k, const struct wire_message *m, const char *text, in
 	return r;
 }
 
-/* Acknowledgements are one number, so they are never queued: the newest goes out when there is room. */
+/* Acknowledgements are one number, so they are never queued: the newest goes out when there is
+ * room. */
 static int ack_send(struct link *k)
 {
-	struct wire_message m = { .version = WIRE_VERSION, .type = WIRE_EXIT_ACK, .value = (int64_t) k->ack_wanted };
+	struct wire_message m = {
+		.version = WIRE_VERSION, .type = WIRE_EXIT_ACK, .value = (int64_t) k->ack_wanted};
 	int r;
 
 	if (k->ack_wanted <= k->ack_sent)
@@ -116,7 +118,7 @@ int link_flush(struct link *k)
 
 	if (k->lost)
 		return -ENOTCONN;
-	LIST_FOREACH(p, &k->queue, struct link_packet, link) {
+	LIST_FOREACH (p, &k->queue, struct link_packet, link) {
 		r = packet_send(k->fd, &p->m, p->text, p->fd);
 		if (r < 0)
 			break;
@@ -127,10 +129,12 @@ int link_flush(struct link *k)
 		r = ack_send(k);
 	if (r < 0 && r != -EAGAIN)
 		return r;
-	return k->source ? source_set_events(k->source, r == -EAGAIN ? EPOLLIN | EPOLLOUT : EPOLLIN) : 0;
+	return k->source ? source_set_events(k->source, r == -EAGAIN ? EPOLLIN | EPOLLOUT : EPOLLIN)
+	                 : 0;
 }
 
-int link_receive(struct link *k, struct wire_message *ret_m, char text[static WIRE_TEXT_MAX + 1], int *ret_fd)
+int link_receive(struct link *k, struct wire_message *ret_m, char text[static WIRE_TEXT_MAX + 1],
+                 int *ret_fd)
 {
 	char buffer[sizeof(*ret_m) + WIRE_TEXT_MAX];
 	int fds[WIRE_FDS_MAX];
@@ -138,7 +142,8 @@ int link_receive(struct link *k, struct wire_message *ret_m, char text[static WI
 	size_t n_fds = 0;
 	ssize_t n;
 
-	/* base's receiver refuses (and closes) more fds than there is room for. A packet too long is cut off and fails below. */
+	/* base's receiver refuses (and closes) more fds than there is room for. A packet too long
+	 * is cut off and fails below. */
 	n = fd_recv_fds(k->fd, buffer, sizeof(buffer), fds, ELEMENTSOF(fds), &n_fds);
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;

@@ -41,7 +41,7 @@ void link_vault_done(struct link *k)
 {
 	struct link_item *i;
 
-	MAP_FOREACH(i, k->vault)
+	MAP_FOREACH (i, k->vault)
 		item_free(i);
 	k->vault = map_free(k->vault);
 }
@@ -64,7 +64,7 @@ int link_vault_names(const struct link *k, const char *prefix, char ***ret)
 	const struct link_item *i;
 	int r;
 
-	MAP_FOREACH(i, k->vault) {
+	MAP_FOREACH (i, k->vault) {
 		if (!str_after(i->name, prefix))
 			continue;
 		r = strv_append(&names, i->name);
@@ -79,7 +79,7 @@ int link_vault_names(const struct link *k, const char *prefix, char ***ret)
 
 static int vault_send(struct link *k, enum wire_type type, const char *name, int fd)
 {
-	struct wire_message m = { .version = WIRE_VERSION, .type = (uint16_t) type };
+	struct wire_message m = {.version = WIRE_VERSION, .type = (uint16_t) type};
 	size_t n = name ? strlen(name) : 0;
 
 	if (n == 0 || n > WIRE_VAULT_NAME_MAX)
@@ -149,7 +149,7 @@ int welcome_parse(const char *text, struct welcome *ret)
 	r = strv_split(text, "\n", &lines);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(line, lines)
+	STRV_FOREACH (line, lines)
 		for (size_t i = 0; i < ELEMENTSOF(welcome_keys); i++) {
 			const char *value = str_after(*line, welcome_keys[i].key);
 
@@ -170,5 +170,5 @@ void welcome_done(struct welcome *w)
 	free(w->died);
 	free(w->mode);
 	free(w->last_upgrade);
-	*w = (struct welcome) { 0 };
+	*w = (struct welcome){0};
 }

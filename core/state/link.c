@@ -19,16 +19,19 @@ static void link_lose(struct link *k, int error)
 
 /* ---- what each packet means ---- */
 
-static int on_ping(struct link *k, const struct wire_message *m, const char *text _unused_, int fd _unused_)
+static int on_ping(struct link *k, const struct wire_message *m, const char *text _unused_,
+                   int fd _unused_)
 {
-	struct wire_message pong = { .version = WIRE_VERSION, .type = WIRE_PONG, .serial = m->serial, .value = m->value };
+	struct wire_message pong = {
+		.version = WIRE_VERSION, .type = WIRE_PONG, .serial = m->serial, .value = m->value};
 	int r = link_send(k, &pong, NULL, -EBADF);
 
 	/* With a full queue init does not read; then an unanswered ping is the truth. */
 	return r == -ENOBUFS ? 0 : r;
 }
 
-static int on_welcome(struct link *k, const struct wire_message *m _unused_, const char *text, int fd _unused_)
+static int on_welcome(struct link *k, const struct wire_message *m _unused_, const char *text,
+                      int fd _unused_)
 {
 	if (k->welcomed)
 		return -EPROTO;
@@ -36,29 +39,36 @@ static int on_welcome(struct link *k, const struct wire_message *m _unused_, con
 	return welcome_parse(text, &k->welcome);
 }
 
-static int on_vault_item(struct link *k, const struct wire_message *m _unused_, const char *text, int fd)
+static int on_vault_item(struct link *k, const struct wire_message *m _unused_, const char *text,
+                         int fd)
 {
 	int copy;
 
 	if (k->vault_complete)
 		return -EPROTO;
-	/* The dispatcher closes its fd, so this one is a duplicate: starts are rare, and ownership stays simple. */
+	/* The dispatcher closes its fd, so this one is a duplicate: starts are rare, and ownership
+	 * stays simple. */
 	copy = fd < 0 ? -EBADF : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (fd >= 0 && copy < 0)
 		return -errno;
 	return link_vault_received(k, text, copy);
 }
 
-static int on_vault_end(struct link *k, const struct wire_message *m _unused_, const char *text _unused_, int fd _unused_)
+static int on_vault_end(struct link *k, const struct wire_message *m _unused_,
+                        const char *text _unused_, int fd _unused_)
 {
 	k->vault_complete = true;
 	return 0;
 }
 
-static int on_exit_report(struct link *k, const struct wire_message *m, const char *text, int fd _unused_)
+static int on_exit_report(struct link *k, const struct wire_message *m, const char *text,
+                          int fd _unused_)
 {
-	struct process_exit e = { .pid = m->pid, .start_time = m->start_time, .code = m->code, .status = m->status,
-				  .cgroup = *text == '/' ? text : NULL };
+	struct process_exit e = {.pid = m->pid,
+	                         .start_time = m->start_time,
+	                         .code = m->code,
+	                         .status = m->status,
+	                         .cgroup = *text == '/' ? text : NULL};
 
 	if (!k->ready || m->number == 0 || m->pid <= 0)
 		return -EPROTO;
@@ -66,7 +76,8 @@ static int on_exit_report(struct link *k, const struct wire_message *m, const ch
 	return 0;
 }
 
-static int on_signal(struct link *k, const struct wire_message *m, const char *text _unused_, int fd _unused_)
+static int on_signal(struct link *k, const struct wire_message *m, const char *text _unused_,
+                     int fd _unused_)
 {
 	/* Up to SIGRTMAX, which is 64. */
 	if (m->value < 1 || m->value > 64)
@@ -135,7 +146,7 @@ static int link_on_io(struct source *s _unused_, int fd _unused_, uint32_t reven
 
 static int send_plain(struct link *k, enum wire_type type, const char *text)
 {
-	struct wire_message m = { .version = WIRE_VERSION, .type = (uint16_t) type };
+	struct wire_message m = {.version = WIRE_VERSION, .type = (uint16_t) type};
 
 	m.text_size = text ? (uint32_t) MIN(strlen(text), (size_t) WIRE_TEXT_MAX) : 0;
 	return link_send(k, &m, text, -EBADF);
@@ -149,7 +160,7 @@ static int wait_until(struct link *k, const bool *done, usec_t deadline)
 	int r, fd;
 
 	while (!*done) {
-		struct pollfd p = { .fd = k->fd, .events = POLLIN | (k->n_queued > 0 ? POLLOUT : 0) };
+		struct pollfd p = {.fd = k->fd, .events = POLLIN | (k->n_queued > 0 ? POLLOUT : 0)};
 		usec_t t = now(CLOCK_BOOTTIME);
 
 		if (t >= deadline)
@@ -178,7 +189,8 @@ static void page_map(struct link *k, int fd)
 	struct stat st;
 	void *p;
 
-	/* Without the page init cannot see a hang, but all else works. Its size is checked: touching a page that is not there is SIGBUS. */
+	/* Without the page init cannot see a hang, but all else works. Its size is checked:
+	 * touching a page that is not there is SIGBUS. */
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < (off_t) sizeof(struct wire_page))
 		return;
 	p = mmap(NULL, sizeof(struct wire_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -201,8 +213,8 @@ static int greet(struct link *k, const char *version)
 	return r;
 }
 
-int link_open_fd(struct loop *l, int fd, int page_fd, const char *version, const struct link_handlers *h, void *userdata,
-		 struct link **ret)
+int link_open_fd(struct loop *l, int fd, int page_fd, const char *version,
+                 const struct link_handlers *h, void *userdata, struct link **ret)
 {
 	struct link *k = calloc(1, sizeof(*k));
 	int r;
@@ -225,7 +237,8 @@ int link_open_fd(struct loop *l, int fd, int page_fd, const char *version, const
 		r = greet(k, version);
 	}
 	if (r >= 0)
-		r = loop_add_io(l, fd, EPOLLIN | (k->n_queued > 0 ? EPOLLOUT : 0), "init link", link_on_io, k, &k->source);
+		r = loop_add_io(l, fd, EPOLLIN | (k->n_queued > 0 ? EPOLLOUT : 0), "init link",
+		                link_on_io, k, &k->source);
 	if (r < 0) {
 		link_free(k);
 		return r;
@@ -234,7 +247,8 @@ int link_open_fd(struct loop *l, int fd, int page_fd, const char *version, const
 	return 0;
 }
 
-int link_open(struct loop *l, const char *version, const struct link_handlers *h, void *userdata, struct link **ret)
+int link_open(struct loop *l, const char *version, const struct link_handlers *h, void *userdata,
+              struct link **ret)
 {
 	int r = link_open_fd(l, WIRE_FD, WIRE_PAGE_FD, version, h, userdata, ret);
 
@@ -292,7 +306,7 @@ void link_ack(struct link *k, uint64_t number)
 
 int link_request(struct link *k, enum wire_type type, int64_t value, int fd, const char *text)
 {
-	struct wire_message m = { .version = WIRE_VERSION, .type = (uint16_t) type, .value = value };
+	struct wire_message m = {.version = WIRE_VERSION, .type = (uint16_t) type, .value = value};
 	size_t n = text ? strlen(text) : 0;
 	int r;
 
@@ -308,7 +322,8 @@ int link_request(struct link *k, enum wire_type type, int64_t value, int fd, con
 
 int link_shutdown(struct link *k, enum wire_shutdown how, int status, const char *text)
 {
-	struct wire_message m = { .version = WIRE_VERSION, .type = WIRE_SHUTDOWN, .value = how, .status = status };
+	struct wire_message m = {
+		.version = WIRE_VERSION, .type = WIRE_SHUTDOWN, .value = how, .status = status};
 	size_t n = text ? strlen(text) : 0;
 
 	if (n > WIRE_TEXT_MAX)
@@ -322,5 +337,6 @@ void link_busy_hook(bool busy, void *link)
 	struct link *k = link;
 
 	if (k->page)
-		atomic_store_explicit(&k->page->busy_since_usec, busy ? now(CLOCK_BOOTTIME) : 0, memory_order_relaxed);
+		atomic_store_explicit(&k->page->busy_since_usec, busy ? now(CLOCK_BOOTTIME) : 0,
+		                      memory_order_relaxed);
 }

@@ -124,7 +124,8 @@ static int restore_one(struct state *t, struct saved *s, struct diag *d)
 		return r;
 	if (u->deserialized)
 		return -EEXIST; /* two names of one unit: the first record counts */
-	/* A part that could not be read is no reason to forget the rest: the type compares with the kernel next. */
+	/* A part that could not be read is no reason to forget the rest: the type compares with the
+	 * kernel next. */
 	r = unit_restore(u, s->record);
 	/* The watch on its cgroup died with the core before us. */
 	if (u->cgroup)
@@ -134,7 +135,7 @@ static int restore_one(struct state *t, struct saved *s, struct diag *d)
 
 int state_restore(struct state *t, struct diag *d)
 {
-	struct collected c = { .last = &c.first };
+	struct collected c = {.last = &c.first};
 	int r, n = 0;
 
 	if (is_first_core(t)) {
@@ -152,7 +153,8 @@ int state_restore(struct state *t, struct diag *d)
 		if (e == -ENOMEM)
 			r = e;
 		else if (e < 0)
-			diag_add(d, e, DIAG_WARNING, s->name, 0, "State not restored: %s", strerror(-e));
+			diag_add(d, e, DIAG_WARNING, s->name, 0, "State not restored: %s",
+			         strerror(-e));
 		else
 			n++;
 	}

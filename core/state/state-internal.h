@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * state-internal.h - units and their records. Keys of the store: "unit/NAME", "manager", "exits" (the number of the last exit
- * whose consequences are stored; written in the transaction that stores them, so that an exit which init tells of twice counts once).
+ * state-internal.h - units and their records. Keys of the store: "unit/NAME", "manager", "exits"
+ * (the number of the last exit whose consequences are stored; written in the transaction that
+ * stores them, so that an exit which init tells of twice counts once).
  */
 #pragma once
 
@@ -9,8 +10,9 @@
 
 #define STATE_UNIT_PREFIX "unit/"
 #define STATE_MANAGER_KEY "manager"
-#define STATE_EXITS_KEY	  "exits"
-/* While the store is full, try again so often; nothing is lost meanwhile, since init keeps the exits. */
+#define STATE_EXITS_KEY   "exits"
+/* While the store is full, try again so often; nothing is lost meanwhile, since init keeps the
+ * exits. */
 #define STATE_RETRY_USEC (1 * USEC_PER_SEC)
 
 struct state {

@@ -20,9 +20,9 @@ int state_new(struct manager *m, struct store *s, struct link *k, struct state *
 	t->store = s;
 	t->link = k;
 	t->dirty = map_new(MAP_POINTER);
-	r = t->dirty ? loop_add_time(m->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT, "state retry", on_retry, t,
-				     &t->retry)
-		     : -ENOMEM;
+	r = t->dirty ? loop_add_time(m->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT,
+	                             "state retry", on_retry, t, &t->retry)
+	             : -ENOMEM;
 	if (r < 0) {
 		state_free(t);
 		return r;
@@ -47,7 +47,7 @@ struct state *state_free(struct state *t)
 /* 0, or why this unit's record could not be queued. */
 static int unit_queue(struct state *t, const struct unit *u)
 {
-	auto_strbuf struct strbuf b = { .max = RECORD_SIZE_MAX };
+	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX};
 	auto_free char *key = str_printf(STATE_UNIT_PREFIX "%s", u->id);
 	int r;
 
@@ -63,11 +63,13 @@ static int unit_queue(struct state *t, const struct unit *u)
 static void state_report(struct state *t, int error)
 {
 	if (error < 0 && !t->failing)
-		log_error_errno(error, "Failed to store the state of units, keeping it in memory: %m");
+		log_error_errno(error,
+		                "Failed to store the state of units, keeping it in memory: %m");
 	else if (error >= 0 && t->failing)
 		log_notice("The state of units can be stored again");
 	t->failing = error < 0;
-	(void) source_set_time(t->retry, error < 0 ? usec_add(now(CLOCK_BOOTTIME), STATE_RETRY_USEC) : USEC_INFINITY);
+	(void) source_set_time(t->retry, error < 0 ? usec_add(now(CLOCK_BOOTTIME), STATE_RETRY_USEC)
+	                                           : USEC_INFINITY);
 }
 
 void state_unit_save(struct state *t, struct unit *u, bool now)
@@ -105,7 +107,7 @@ void state_unit_forget(struct state *t, struct unit *u)
 
 void state_manager_save(struct state *t)
 {
-	auto_strbuf struct strbuf b = { .max = RECORD_SIZE_MAX };
+	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX};
 	const struct manager *m = t->manager;
 
 	record_begin(&b);
@@ -139,7 +141,7 @@ void state_flush(struct state *t)
 	struct unit *u;
 	int r = 0, queued;
 
-	MAP_FOREACH(u, t->dirty) {
+	MAP_FOREACH (u, t->dirty) {
 		queued = unit_queue(t, u);
 		if (queued < 0)
 			r = queued;

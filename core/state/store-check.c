@@ -58,8 +58,8 @@ bool store_value_valid(const MDB_val *key, const MDB_val *value)
 		return false;
 	memcpy(&sum, value->mv_data, sizeof(sum));
 	return sum == store_checksum(key->mv_data, key->mv_size,
-				     (const char *) value->mv_data + sizeof(sum),
-				     value->mv_size - sizeof(sum));
+	                             (const char *) value->mv_data + sizeof(sum),
+	                             value->mv_size - sizeof(sum));
 }
 
 static int keep_record(const MDB_val *key, const MDB_val *value)
@@ -90,7 +90,8 @@ static int walk(MDB_dbi dbi)
 
 	if (mdb_cursor_open(guard.txn, dbi, &guard.cursor) != 0)
 		return -EBADMSG;
-	while ((r = mdb_cursor_get(guard.cursor, &key, &value, MDB_NEXT)) == 0 && ++n <= STORE_RECORD_MAX) {
+	while ((r = mdb_cursor_get(guard.cursor, &key, &value, MDB_NEXT)) == 0 &&
+	       ++n <= STORE_RECORD_MAX) {
 		if (!store_value_valid(&key, &value))
 			damaged = -EBADMSG;
 		else if (keep_record(&key, &value) < 0)
@@ -123,7 +124,8 @@ static int open_and_walk(const char *path)
 	if (r != 0)
 		return r == EMFILE || r == ENFILE || r == EACCES ? -r : -EBADMSG;
 	guard.opened = true;
-	if (mdb_txn_begin(guard.env, NULL, MDB_RDONLY, &guard.txn) != 0 || mdb_dbi_open(guard.txn, NULL, 0, &dbi) != 0)
+	if (mdb_txn_begin(guard.env, NULL, MDB_RDONLY, &guard.txn) != 0 ||
+	    mdb_dbi_open(guard.txn, NULL, 0, &dbi) != 0)
 		return -EBADMSG;
 	return walk(dbi);
 }
@@ -137,7 +139,8 @@ static void guard_close(void)
 		mdb_cursor_close(guard.cursor);
 	if (guard.txn)
 		mdb_txn_abort(guard.txn);
-	/* A fault while opening leaves the file open, which an environment that is not open does not know. */
+	/* A fault while opening leaves the file open, which an environment that is not open does
+	 * not know. */
 	if (!guard.opened && mdb_env_get_fd(guard.env, &fd) == 0)
 		fd_close(fd);
 	mdb_env_close(guard.env);
@@ -148,8 +151,8 @@ static void guard_close(void)
 
 int store_read(const char *path, struct store_record **ret)
 {
-	static const int signals[] = { SIGBUS, SIGSEGV, SIGFPE };
-	struct sigaction old[ELEMENTSOF(signals)], sa = { .sa_handler = guard_fault };
+	static const int signals[] = {SIGBUS, SIGSEGV, SIGFPE};
+	struct sigaction old[ELEMENTSOF(signals)], sa = {.sa_handler = guard_fault};
 	int r;
 
 	guard.readable = NULL;

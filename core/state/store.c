@@ -50,7 +50,7 @@ static void queue_clear(struct store *s)
 {
 	struct pending *p;
 
-	MAP_FOREACH(p, s->queue)
+	MAP_FOREACH (p, s->queue)
 		pending_free(p);
 	map_clear(s->queue);
 }
@@ -85,7 +85,8 @@ static int env_open(const char *path, MDB_env **ret_env, MDB_dbi *ret_dbi)
 }
 
 /* A new file with the old records takes the old one's name only when it is complete. */
-static int rebuild(struct store *s, const char *path, const char *fresh, const struct store_record *records)
+static int rebuild(struct store *s, const char *path, const char *fresh,
+                   const struct store_record *records)
 {
 	int r;
 
@@ -135,7 +136,8 @@ static int open_in(struct store *s, const char *path, const char *fresh, const c
 
 int store_open(const char *dir, struct store **ret)
 {
-	auto_free char *path = path_join(dir, STORE_FILE), *fresh = path_join(dir, STORE_NEW), *aside = path_join(dir, STORE_ASIDE);
+	auto_free char *path = path_join(dir, STORE_FILE), *fresh = path_join(dir, STORE_NEW),
+		       *aside = path_join(dir, STORE_ASIDE);
 	struct store *s;
 	int r;
 
@@ -218,7 +220,7 @@ int store_delete(struct store *s, const char *key)
 
 static int pending_write(struct store *s, MDB_txn *txn, const struct pending *p)
 {
-	MDB_val key = { .mv_data = p->key, .mv_size = strlen(p->key) }, value;
+	MDB_val key = {.mv_data = p->key, .mv_size = strlen(p->key)}, value;
 	uint32_t sum;
 	int r;
 
@@ -250,7 +252,7 @@ int store_flush(struct store *s)
 	r = mdb_txn_begin(s->env, NULL, 0, &txn);
 	if (r != 0)
 		return store_error(r);
-	MAP_FOREACH(p, s->queue) {
+	MAP_FOREACH (p, s->queue) {
 		r = pending_write(s, txn, p);
 		if (r != 0) {
 			mdb_txn_abort(txn);
@@ -268,10 +270,11 @@ int store_flush(struct store *s)
 }
 
 int store_foreach(struct store *s, const char *prefix,
-		  int (*fn)(const char *key, const char *data, size_t size, void *userdata), void *userdata)
+                  int (*fn)(const char *key, const char *data, size_t size, void *userdata),
+                  void *userdata)
 {
 	size_t prefix_size = strlen(prefix);
-	MDB_val key = { .mv_data = (void *) prefix, .mv_size = prefix_size }, value;
+	MDB_val key = {.mv_data = (void *) prefix, .mv_size = prefix_size}, value;
 	MDB_cursor *cursor;
 	MDB_txn *txn;
 	int r;
@@ -288,7 +291,8 @@ int store_foreach(struct store *s, const char *prefix,
 	}
 	s->iterating = true;
 	r = mdb_cursor_get(cursor, &key, &value, prefix_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
-	while (r == 0 && key.mv_size >= prefix_size && memcmp(key.mv_data, prefix, prefix_size) == 0) {
+	while (r == 0 && key.mv_size >= prefix_size &&
+	       memcmp(key.mv_data, prefix, prefix_size) == 0) {
 		char name[STORE_KEY_MAX + 1];
 
 		if (store_value_valid(&key, &value)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The kernel's autofs, protocol version 5, direct mounts: Documentation/filesystems/autofs.rst and linux/auto_dev-ioctl.h. */
+/* The kernel's autofs, protocol version 5, direct mounts: Documentation/filesystems/autofs.rst and
+ * linux/auto_dev-ioctl.h. */
 #include "types/automount.h"
 
 #include <fcntl.h>
@@ -55,7 +56,7 @@ static int call(int device_fd, int mount_fd, unsigned long request, struct autof
 
 static int check_protocol(int device_fd, int mount_fd)
 {
-	struct autofs_dev_ioctl p = { 0 };
+	struct autofs_dev_ioctl p = {0};
 	int r;
 
 	r = call(device_fd, mount_fd, AUTOFS_DEV_IOCTL_PROTOVER, &p);
@@ -66,7 +67,8 @@ static int check_protocol(int device_fd, int mount_fd)
 
 int autofs_mount(const char *where, const char *extra, int *ret_pipe, dev_t *ret_device)
 {
-	auto_fd int device_fd = open_device(), mount_fd = -EBADF, read_fd = -EBADF, write_fd = -EBADF;
+	auto_fd int device_fd = open_device(), mount_fd = -EBADF, read_fd = -EBADF,
+		    write_fd = -EBADF;
 	auto_free char *options = NULL;
 	struct stat st;
 	int pair[2], r;
@@ -80,8 +82,8 @@ int autofs_mount(const char *where, const char *extra, int *ret_pipe, dev_t *ret
 	r = fd_set_nonblock(read_fd, true);
 	if (r < 0)
 		return r;
-	options = str_printf("fd=%d,pgrp=%d,minproto=5,maxproto=5,direct%s%s", write_fd, getpgrp(), str_is_empty(extra) ? "" : ",",
-			     extra ? extra : "");
+	options = str_printf("fd=%d,pgrp=%d,minproto=5,maxproto=5,direct%s%s", write_fd, getpgrp(),
+	                     str_is_empty(extra) ? "" : ",", extra ? extra : "");
 	if (!options)
 		return -ENOMEM;
 	if (mount("systemd-1", where, "autofs", 0, options) < 0)
@@ -103,8 +105,9 @@ int autofs_mount(const char *where, const char *extra, int *ret_pipe, dev_t *ret
 
 int autofs_reconnect(const char *where, dev_t device, int *ret_pipe)
 {
-	auto_fd int device_fd = open_device(), mount_fd = -EBADF, read_fd = -EBADF, write_fd = -EBADF;
-	struct autofs_dev_ioctl p = { 0 };
+	auto_fd int device_fd = open_device(), mount_fd = -EBADF, read_fd = -EBADF,
+		    write_fd = -EBADF;
+	struct autofs_dev_ioctl p = {0};
 	int pair[2], r;
 
 	if (device_fd < 0)
@@ -133,7 +136,7 @@ int autofs_reconnect(const char *where, dev_t device, int *ret_pipe)
 int autofs_answer(const char *where, dev_t device, uint32_t token, int error)
 {
 	auto_fd int device_fd = open_device(), mount_fd = -EBADF;
-	struct autofs_dev_ioctl p = { 0 };
+	struct autofs_dev_ioctl p = {0};
 
 	if (device_fd < 0)
 		return device_fd;
@@ -153,7 +156,7 @@ int autofs_answer(const char *where, dev_t device, uint32_t token, int error)
 int autofs_is_unused(const char *where, dev_t device)
 {
 	auto_fd int device_fd = open_device(), mount_fd = -EBADF;
-	struct autofs_dev_ioctl p = { 0 };
+	struct autofs_dev_ioctl p = {0};
 	int r;
 
 	if (device_fd < 0)

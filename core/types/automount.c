@@ -48,9 +48,11 @@ static void vault_update(const struct automount *a)
 		return;
 	r = vault_name(a, &name);
 	if (r >= 0)
-		r = a->pipe_fd >= 0 ? link_vault_put(k, name, a->pipe_fd) : link_vault_drop(k, name);
+		r = a->pipe_fd >= 0 ? link_vault_put(k, name, a->pipe_fd)
+		                    : link_vault_drop(k, name);
 	if (r < 0 && r != -ENOENT)
-		log_unit_errno(LOG_WARNING, a->unit.id, r, "The automount point will not outlive core: %m");
+		log_unit_errno(LOG_WARNING, a->unit.id, r,
+		               "The automount point will not outlive core: %m");
 }
 
 static void answer_all(struct automount *a, int error)
@@ -59,7 +61,8 @@ static void answer_all(struct automount *a, int error)
 		int r = autofs_answer(a->where, a->device, a->tokens[i], error);
 
 		if (r < 0)
-			log_unit_errno(LOG_WARNING, a->unit.id, r, "Cannot answer a waiting process: %m");
+			log_unit_errno(LOG_WARNING, a->unit.id, r,
+			               "Cannot answer a waiting process: %m");
 	}
 	free(a->tokens);
 	a->tokens = NULL;
@@ -75,11 +78,13 @@ static void set_state(struct automount *a, enum automount_state state)
 	a->state = state;
 	a->n_idle = 0;
 	if (state == AUTOMOUNT_RUNNING && idle > 0 && idle != USEC_INFINITY)
-		(void) deadline_set(&a->idle, &a->unit, deadline_in(MAX(idle / IDLE_LOOKS, USEC_PER_SEC)), on_idle);
+		(void) deadline_set(&a->idle, &a->unit,
+		                    deadline_in(MAX(idle / IDLE_LOOKS, USEC_PER_SEC)), on_idle);
 	else
 		deadline_clear(&a->idle);
 	if (old != state)
-		log_unit(LOG_DEBUG, a->unit.id, "Changed %s -> %s", state_name[old], state_name[state]);
+		log_unit(LOG_DEBUG, a->unit.id, "Changed %s -> %s", state_name[old],
+		         state_name[state]);
 	unit_save_soon(&a->unit);
 	unit_notify(&a->unit, state_active[old], state_active[state], true);
 }
@@ -95,7 +100,8 @@ static void disconnect(struct automount *a, bool unmount)
 		answer_all(a, -EHOSTDOWN);
 		r = autofs_unmount(a->where);
 		if (r < 0 && r != -EINVAL)
-			log_unit_errno(LOG_WARNING, a->unit.id, r, "Cannot unmount the automount point: %m");
+			log_unit_errno(LOG_WARNING, a->unit.id, r,
+			               "Cannot unmount the automount point: %m");
 	}
 	a->pipe_fd = fd_close(a->pipe_fd);
 	if (was && unmount)
@@ -116,11 +122,12 @@ static void enter_dead(struct automount *a, enum result result)
 static void enter_running(struct automount *a)
 {
 	struct unit *target = automount_target(a);
-	struct diag d = { 0 };
+	struct diag d = {0};
 	int r;
 
 	if (unit_stop_pending(&a->unit)) {
-		log_unit(LOG_DEBUG, a->unit.id, "Suppressing automount request since a stop is scheduled");
+		log_unit(LOG_DEBUG, a->unit.id,
+		         "Suppressing automount request since a stop is scheduled");
 		answer_all(a, -EHOSTDOWN);
 		return;
 	}
@@ -158,7 +165,8 @@ static int add_token(struct automount *a, uint32_t token)
 	return 0;
 }
 
-static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t revents, void *userdata)
+static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
+                      void *userdata)
 {
 	struct automount *a = userdata;
 	uint32_t token;
@@ -176,7 +184,8 @@ static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t 
 	if (r == 0)
 		/* An expiry, for which we never ask. */
 		return 0;
-	log_unit(LOG_INFO, a->unit.id, "Got automount request for %s, triggered by %d", a->where, pid);
+	log_unit(LOG_INFO, a->unit.id, "Got automount request for %s, triggered by %d", a->where,
+	         pid);
 	r = add_token(a, token);
 	if (r < 0) {
 		(void) autofs_answer(a->where, a->device, token, r);
@@ -190,7 +199,8 @@ static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t 
 
 static int watch(struct automount *a)
 {
-	return loop_add_io(a->unit.manager->loop, a->pipe_fd, EPOLLIN, "automount", on_request, a, &a->source);
+	return loop_add_io(a->unit.manager->loop, a->pipe_fd, EPOLLIN, "automount", on_request, a,
+	                   &a->source);
 }
 
 /* ---- TimeoutIdleSec= ---- */
@@ -209,11 +219,13 @@ static int on_idle(_unused_ struct source *source, _unused_ usec_t deadline, voi
 	a->n_idle = r > 0 && unit_active_state(target) == UNIT_ACTIVE ? a->n_idle + 1 : 0;
 	if (a->n_idle >= IDLE_LOOKS) {
 		a->n_idle = 0;
-		r = manager_enqueue(a->unit.manager, JOB_STOP, target, JOB_MODE_REPLACE, false, NULL, NULL);
+		r = manager_enqueue(a->unit.manager, JOB_STOP, target, JOB_MODE_REPLACE, false,
+		                    NULL, NULL);
 		if (r < 0)
 			log_unit_errno(LOG_WARNING, a->unit.id, r, "Cannot queue the unmount: %m");
 	}
-	(void) deadline_set(&a->idle, &a->unit, deadline_in(MAX(idle / IDLE_LOOKS, USEC_PER_SEC)), on_idle);
+	(void) deadline_set(&a->idle, &a->unit, deadline_in(MAX(idle / IDLE_LOOKS, USEC_PER_SEC)),
+	                    on_idle);
 	return 0;
 }
 
@@ -253,9 +265,12 @@ static int automount_load(struct unit *u, struct diag *d)
 	if (r < 0)
 		return r;
 	if (!streq(name, u->id) || streq(a->where, "/"))
-		return diag_add(d, -ENOEXEC, DIAG_ERROR, u->file->fragment_path ? u->file->fragment_path : u->id, 0, "%s. Refusing",
-				streq(a->where, "/") ? "Cannot have an automount unit for the root directory" :
-						       "Where= setting doesn't match unit name");
+		return diag_add(d, -ENOEXEC, DIAG_ERROR,
+		                u->file->fragment_path ? u->file->fragment_path : u->id, 0,
+		                "%s. Refusing",
+		                streq(a->where, "/")
+		                        ? "Cannot have an automount unit for the root directory"
+		                        : "Where= setting doesn't match unit name");
 	parent = path_dirname(a->where);
 	if (!parent)
 		return -ENOMEM;
@@ -267,7 +282,9 @@ static int automount_load(struct unit *u, struct diag *d)
 	r = unit_add_dependency_by_name(u, DEP_BEFORE, "local-fs.target");
 	if (r >= 0)
 		r = unit_add_dependency_by_name(u, DEP_AFTER, "local-fs-pre.target");
-	return r < 0 ? r : unit_add_two_dependencies_by_name(u, DEP_BEFORE, DEP_CONFLICTS, "umount.target");
+	return r < 0 ? r
+	             : unit_add_two_dependencies_by_name(u, DEP_BEFORE, DEP_CONFLICTS,
+	                                                 "umount.target");
 }
 
 static int make_directory(const struct automount *a)
@@ -291,9 +308,11 @@ static int automount_start(struct unit *u)
 		return -EALREADY;
 	target = automount_target(a);
 	if (!target || target->load_state != LOAD_LOADED)
-		return log_unit_errno(LOG_ERR, u->id, -ENOENT, "The mount unit is not loaded, refusing");
+		return log_unit_errno(LOG_ERR, u->id, -ENOENT,
+		                      "The mount unit is not loaded, refusing");
 	if (unit_active_state(target) == UNIT_ACTIVE)
-		return log_unit_errno(LOG_ERR, u->id, -EEXIST, "Path %s is already a mount point, refusing start", a->where);
+		return log_unit_errno(LOG_ERR, u->id, -EEXIST,
+		                      "Path %s is already a mount point, refusing start", a->where);
 	if (!unit_start_limit_test(u)) {
 		enter_dead(a, RESULT_START_LIMIT_HIT);
 		return -ECANCELED;
@@ -304,8 +323,10 @@ static int automount_start(struct unit *u)
 	a->result = RESULT_SUCCESS;
 	r = make_directory(a);
 	if (r < 0)
-		log_unit_errno(LOG_WARNING, u->id, r, "Cannot make the mount point '%s': %m", a->where);
-	r = autofs_mount(a->where, u->file->automount ? u->file->automount->extra_options : NULL, &a->pipe_fd, &a->device);
+		log_unit_errno(LOG_WARNING, u->id, r, "Cannot make the mount point '%s': %m",
+		               a->where);
+	r = autofs_mount(a->where, u->file->automount ? u->file->automount->extra_options : NULL,
+	                 &a->pipe_fd, &a->device);
 	if (r >= 0)
 		r = watch(a);
 	if (r < 0) {
@@ -343,7 +364,8 @@ static void automount_on_trigger(struct unit *u, struct unit *mount)
 
 	if (state_active[a->state] != UNIT_ACTIVE)
 		return;
-	if (mount->start_limit_hit || (mount->ops->result && streq_ptr(mount->ops->result(mount), "start-limit-hit"))) {
+	if (mount->start_limit_hit ||
+	    (mount->ops->result && streq_ptr(mount->ops->result(mount), "start-limit-hit"))) {
 		enter_dead(a, RESULT_MOUNT_START_LIMIT_HIT);
 		return;
 	}
@@ -400,7 +422,7 @@ static void restore_tokens(struct automount *a, const struct record *r)
 
 	if (record_get_strv(r, "token", &tokens) < 0)
 		return;
-	STRV_FOREACH(t, tokens)
+	STRV_FOREACH (t, tokens)
 		if (str_to_u32(*t, &token) >= 0 && add_token(a, token) < 0)
 			return;
 }
@@ -418,8 +440,10 @@ static int automount_restore(struct unit *u, const struct record *r)
 	a->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	a->device = (dev_t) record_get_u64(r, "device", 0);
 	restore_tokens(a, r);
-	/* Only processes of the group that mounted it may look inside without waiting for us; in another group we would wait for ourselves. */
-	if (k && record_get_u64(r, "process-group", 0) == (uint64_t) getpgrp() && vault_name(a, &name) >= 0) {
+	/* Only processes of the group that mounted it may look inside without waiting for us; in
+	 * another group we would wait for ourselves. */
+	if (k && record_get_u64(r, "process-group", 0) == (uint64_t) getpgrp() &&
+	    vault_name(a, &name) >= 0) {
 		int fd = link_vault_take(k, name);
 
 		a->pipe_fd = fd < 0 ? -EBADF : fd;
@@ -467,7 +491,8 @@ static int automount_describe(const struct unit *u, cJSON *properties)
 
 	r = json_add_string(properties, "Where", a->where ? a->where : "");
 	if (r >= 0)
-		r = json_add_string(properties, "ExtraOptions", c && c->extra_options ? c->extra_options : "");
+		r = json_add_string(properties, "ExtraOptions",
+		                    c && c->extra_options ? c->extra_options : "");
 	if (r >= 0 && c)
 		r = json_add_u64(properties, "DirectoryMode", c->directory_mode);
 	if (r >= 0 && c)

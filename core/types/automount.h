@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * automount - a mount point that is mounted when somebody looks. automount.c (states), autofs.c (the kernel's side: mount, device, packets; protocol 5).
- * A process that walks into the point waits in the kernel under a token, until we say that the mount is there or that it cannot be.
+ * automount - a mount point that is mounted when somebody looks. automount.c (states), autofs.c
+ * (the kernel's side: mount, device, packets; protocol 5). A process that walks into the point
+ * waits in the kernel under a token, until we say that the mount is there or that it cannot be.
  */
 #pragma once
 
@@ -14,7 +15,7 @@ enum automount_state {
 #define X(id, name, active) AUTOMOUNT_##id,
 	AUTOMOUNT_STATES(X)
 #undef X
-	AUTOMOUNT_STATE_MAX,
+		AUTOMOUNT_STATE_MAX,
 };
 
 #define AUTOMOUNT_TOKENS_MAX 4096
@@ -41,11 +42,13 @@ static inline struct automount *AUTOMOUNT(const struct unit *u)
 /* ---- autofs.c ---- */
 /* Mounts autofs on @where; the pipe's read end and the mount's device number. */
 int autofs_mount(const char *where, const char *options, int *ret_pipe, dev_t *ret_device);
-/* An autofs mount that an earlier core made gets a new pipe and our process group; requests that waited meanwhile fail. */
+/* An autofs mount that an earlier core made gets a new pipe and our process group; requests that
+ * waited meanwhile fail. */
 int autofs_reconnect(const char *where, dev_t device, int *ret_pipe);
 /* 0 or the errno that the waiting process gets. */
 int autofs_answer(const char *where, dev_t device, uint32_t token, int error);
 int autofs_is_unused(const char *where, dev_t device); /* 1 nobody is in it, 0 in use */
 int autofs_unmount(const char *where);
-/* One request from the pipe: 1 a lookup that waits under *ret_token, 0 another kind, -EAGAIN none. */
+/* One request from the pipe: 1 a lookup that waits under *ret_token, 0 another kind, -EAGAIN none.
+ */
 int autofs_read(int pipe_fd, uint32_t *ret_token, pid_t *ret_pid);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * common.h - what the unit types share: results, absolute deadlines, how a process ended, signals by KillMode=, and the dependencies that
- * settings imply. Private to core/types.
+ * common.h - what the unit types share: results, absolute deadlines, how a process ended, signals
+ * by KillMode=, and the dependencies that settings imply. Private to core/types.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 #include "types/types.h"
 
 /* One table a type, in the file of its name. */
-extern const struct unit_ops service_ops, socket_ops, target_ops, device_ops, mount_ops, automount_ops, swap_ops, timer_ops, path_ops, slice_ops,
-	scope_ops;
+extern const struct unit_ops service_ops, socket_ops, target_ops, device_ops, mount_ops,
+	automount_ops, swap_ops, timer_ops, path_ops, slice_ops, scope_ops;
 
 /* ---- results: Result= of show ---- */
 
@@ -28,14 +28,16 @@ enum result {
 #define X(id, name) RESULT_##id,
 	RESULTS(X)
 #undef X
-	RESULT_MAX, RESULT_INVALID = -EINVAL,
+		RESULT_MAX,
+	RESULT_INVALID = -EINVAL,
 };
 const char *result_to_string(enum result r);
 enum result result_from_string(const char *s); /* or RESULT_INVALID */
 
 /* ---- deadlines ---- */
 
-/* An absolute point of CLOCK_BOOTTIME at which something is overdue. It goes into the record as it is, so it survives a restart of core. */
+/* An absolute point of CLOCK_BOOTTIME at which something is overdue. It goes into the record as it
+ * is, so it survives a restart of core. */
 struct deadline {
 	usec_t at; /* 0 or USEC_INFINITY: none */
 	struct source *source;
@@ -64,43 +66,58 @@ void process_status_end(struct process_status *s, const struct process_exit *e);
 void process_status_save(const struct process_status *s, const char *prefix, struct strbuf *b);
 void process_status_restore(struct process_status *s, const char *prefix, const struct record *r);
 const char *exit_code_to_string(int code); /* "exited", "killed", "dumped" */
-const char *exit_status_text(int code, int status, char *buf, size_t size); /* "1", "TERM": for EXIT_STATUS= and messages */
+const char *exit_status_text(int code, int status, char *buf,
+                             size_t size); /* "1", "TERM": for EXIT_STATUS= and messages */
 
 /* A daemon that ends by one of the polite signals ended well; a command did not. */
 enum exit_clean { EXIT_CLEAN_DAEMON, EXIT_CLEAN_COMMAND };
 bool exit_status_set_has(const struct exit_status_set *set, int code, int status);
 /* RESULT_SUCCESS, EXIT_CODE, SIGNAL or CORE_DUMP. @success may be NULL. */
-enum result result_of_exit(const struct process_exit *e, enum exit_clean clean, const struct exit_status_set *success);
+enum result result_of_exit(const struct process_exit *e, enum exit_clean clean,
+                           const struct exit_status_set *success);
 /* Does this exit belong to the process we hold? Start times are compared where both are known. */
 bool pidref_is_exit(const struct pidref *p, const struct process_exit *e);
 
 enum kill_step { KILL_STEP_TERMINATE, KILL_STEP_RESTART, KILL_STEP_WATCHDOG, KILL_STEP_KILL };
 struct kill_targets {
 	const struct pidref *main, *control; /* NULL or not set: none */
-	bool main_is_alien;		     /* its exit will not be reported: not waited for */
+	bool main_is_alien;                  /* its exit will not be reported: not waited for */
 };
-/* Signals what KillMode= says. 1: something will end and should be waited for, 0: nothing was there, or -errno. */
+/* Signals what KillMode= says. 1: something will end and should be waited for, 0: nothing was
+ * there, or -errno. */
 int processes_kill(struct unit *u, enum kill_step step, const struct kill_targets *t);
 /* ops->kill of all types with processes. */
-int processes_kill_who(struct unit *u, enum kill_who who, int sig, const struct kill_targets *t, struct diag *d);
+int processes_kill_who(struct unit *u, enum kill_who who, int sig, const struct kill_targets *t,
+                       struct diag *d);
 
-/* The n-th command of a list or NULL. Lists are looked up anew each time: a reload replaces them. */
+/* The n-th command of a list or NULL. Lists are looked up anew each time: a reload replaces them.
+ */
 const struct exec_command *command_nth(const struct exec_command *list, unsigned n);
-/* Before a spawn: the record says that it is about to be, and where to look for the process if core dies before it can say more. */
+/* Before a spawn: the record says that it is about to be, and where to look for the process if core
+ * dies before it can say more. */
 void spawn_intent(struct unit *u);
 /* One control process of a socket, mount or swap; watched. Type's settings from u->file. */
-int control_spawn(struct unit *u, const struct exec_command *c, char *const *environment, struct pidref *ret);
+int control_spawn(struct unit *u, const struct exec_command *c, char *const *environment,
+                  struct pidref *ret);
 /* Ends the watch on a process and forgets it. */
 void process_forget(struct unit *u, struct pidref *p);
 
 /* ---- records ---- */
 
 void record_add_process(struct strbuf *b, const char *key, const struct pidref *p);
-/* The process of a record: verified and watched. Gone: pid and start time are kept without a pidfd, since init still has its exit. 1 there, 0 not there or none. */
-int record_take_process(struct unit *u, const struct record *r, const char *key, struct pidref *ret);
-/* For a record that was written before the spawn, with no pid after it: the process that is in the unit's cgroup and is none of @known_a, @known_b.
- * 1 and watched, or 0: it was never spawned. */
+/* The process of a record: verified and watched. Gone: pid and start time are kept without a pidfd,
+ * since init still has its exit. 1 there, 0 not there or none. */
+int record_take_process(struct unit *u, const struct record *r, const char *key,
+                        struct pidref *ret);
+/* For a record that was written before the spawn, with no pid after it: the process that is in the
+ * unit's cgroup and is none of @known_a, @known_b. 1 and watched, or 0: it was never spawned. */
 int process_find_spawned(struct unit *u, pid_t known_a, pid_t known_b, struct pidref *ret);
+/* The exit of a process that began after @since: perhaps the one whose pid the core before us did
+ * not get to write. */
+bool exit_is_since(const struct process_exit *e, usec_t since_boottime);
+/* How long after a restart of core a process that was perhaps spawned may still be reported as
+ * ended, before its step is repeated. */
+#define SPAWN_UNKNOWN_USEC (300 * USEC_PER_MSEC)
 /* Is the process of @p gone with nobody to tell? Then fills @ret with an exit that says so. */
 bool process_is_lost(const struct pidref *p, struct process_exit *ret);
 
@@ -118,16 +135,20 @@ struct dependency_row {
 int dependencies_add(struct unit *u, const struct dependency_row *rows, size_t n);
 /* Directories, stdio, PrivateTmp=, TTYPath=, root: systemd.exec(5) "Implicit Dependencies". */
 int dependencies_add_exec(struct unit *u);
-int dependencies_add_device(struct unit *u, const char *node, enum unit_dependency d); /* and After= */
+int dependencies_add_device(struct unit *u, const char *node,
+                            enum unit_dependency d); /* and After= */
 bool is_device_path(const char *path);
 
-/* The unit that a socket, timer or path triggers: @name or the own name with @suffix. Adds Before= and Triggers=. */
+/* The unit that a socket, timer or path triggers: @name or the own name with @suffix. Adds Before=
+ * and Triggers=. */
 int dependencies_add_triggered(struct unit *u, const char *name, const char *suffix);
-struct unit *triggered_unit(const struct unit *u, const char *name, const char *suffix); /* NULL if it is not in memory */
+struct unit *triggered_unit(const struct unit *u, const char *name,
+                            const char *suffix); /* NULL if it is not in memory */
 
 /*
- * A unit that the kernel shows whether there is a file for it or not (a mount, a swap). 1: it is new and waits in the load queue, so that its
- * fields can be filled first; manager_load_unit() brings that about. 0: it was there.
+ * A unit that the kernel shows whether there is a file for it or not (a mount, a swap). 1: it is
+ * new and waits in the load queue, so that its fields can be filled first; manager_load_unit()
+ * brings that about. 0: it was there.
  */
 int kernel_unit_add(struct manager *m, const char *name, struct unit **ret);
 

@@ -13,7 +13,8 @@ int deadline_set(struct deadline *d, struct unit *u, usec_t at, source_time_fn f
 	}
 	if (d->source)
 		return source_set_time(d->source, at);
-	r = loop_add_time(u->manager->loop, CLOCK_BOOTTIME, at, TIMER_EXACT, "unit-deadline", fn, u, &d->source);
+	r = loop_add_time(u->manager->loop, CLOCK_BOOTTIME, at, TIMER_EXACT, "unit-deadline", fn, u,
+	                  &d->source);
 	if (r < 0)
 		d->at = 0;
 	return r;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Dependencies that a unit's settings imply: systemd.exec(5), systemd.resource-control(5) and the types' own pages. */
+/* Dependencies that a unit's settings imply: systemd.exec(5), systemd.resource-control(5) and the
+ * types' own pages. */
 #include "types/common.h"
 
 int dependencies_add(struct unit *u, const struct dependency_row *rows, size_t n)
@@ -10,7 +11,8 @@ int dependencies_add(struct unit *u, const struct dependency_row *rows, size_t n
 		if (rows[i].second == DEP_INVALID)
 			r = unit_add_dependency_by_name(u, rows[i].first, rows[i].name);
 		else
-			r = unit_add_two_dependencies_by_name(u, rows[i].first, rows[i].second, rows[i].name);
+			r = unit_add_two_dependencies_by_name(u, rows[i].first, rows[i].second,
+			                                      rows[i].name);
 		if (r < 0)
 			return r;
 	}
@@ -32,13 +34,13 @@ int dependencies_add_device(struct unit *u, const char *node, enum unit_dependen
 	r = unit_name_from_path(node, ".device", &name);
 	if (r < 0)
 		return r == -EINVAL || r == -ENAMETOOLONG ? 0 : r;
-	return d == DEP_AFTER ? unit_add_dependency_by_name(u, DEP_AFTER, name) :
-				unit_add_two_dependencies_by_name(u, DEP_AFTER, d, name);
+	return d == DEP_AFTER ? unit_add_dependency_by_name(u, DEP_AFTER, name)
+	                      : unit_add_two_dependencies_by_name(u, DEP_AFTER, d, name);
 }
 
 static const char *const directory_prefix[EXEC_DIRECTORY_MAX] = {
-	[EXEC_DIRECTORY_RUNTIME] = "/run",	   [EXEC_DIRECTORY_STATE] = "/var/lib",
-	[EXEC_DIRECTORY_CACHE] = "/var/cache",	   [EXEC_DIRECTORY_LOGS] = "/var/log",
+	[EXEC_DIRECTORY_RUNTIME] = "/run",       [EXEC_DIRECTORY_STATE] = "/var/lib",
+	[EXEC_DIRECTORY_CACHE] = "/var/cache",   [EXEC_DIRECTORY_LOGS] = "/var/log",
 	[EXEC_DIRECTORY_CONFIGURATION] = "/etc",
 };
 
@@ -62,8 +64,7 @@ static int add_directories(struct unit *u, const struct exec_settings *s)
 			return r;
 	}
 	for (int i = 0; i < EXEC_DIRECTORY_MAX; i++) {
-		STRV_FOREACH(p, s->directories[i].paths)
-		{
+		STRV_FOREACH (p, s->directories[i].paths) {
 			auto_free char *name = strndup(*p, strcspn(*p, ":")), *path = NULL;
 
 			path = name ? path_join(directory_prefix[i], name) : NULL;
@@ -79,15 +80,16 @@ static int add_directories(struct unit *u, const struct exec_settings *s)
 
 static bool output_is_logged(enum exec_output o)
 {
-	return o == EXEC_OUTPUT_JOURNAL || o == EXEC_OUTPUT_JOURNAL_AND_CONSOLE || o == EXEC_OUTPUT_KMSG ||
-	       o == EXEC_OUTPUT_KMSG_AND_CONSOLE;
+	return o == EXEC_OUTPUT_JOURNAL || o == EXEC_OUTPUT_JOURNAL_AND_CONSOLE ||
+	       o == EXEC_OUTPUT_KMSG || o == EXEC_OUTPUT_KMSG_AND_CONSOLE;
 }
 
 static bool uses_tty(const struct exec_settings *s)
 {
 	return s->std_input == EXEC_INPUT_TTY || s->std_input == EXEC_INPUT_TTY_FORCE ||
 	       s->std_input == EXEC_INPUT_TTY_FAIL || s->std_output == EXEC_OUTPUT_TTY ||
-	       s->std_error == EXEC_OUTPUT_TTY || s->tty_reset || s->tty_vhangup || s->tty_vt_disallocate;
+	       s->std_error == EXEC_OUTPUT_TTY || s->tty_reset || s->tty_vhangup ||
+	       s->tty_vt_disallocate;
 }
 
 int dependencies_add_exec(struct unit *u)
@@ -105,13 +107,15 @@ int dependencies_add_exec(struct unit *u)
 		if (r >= 0)
 			r = unit_require_mounts_for(u, "/var/tmp");
 		if (r >= 0)
-			r = unit_add_dependency_by_name(u, DEP_AFTER, "systemd-tmpfiles-setup.service");
+			r = unit_add_dependency_by_name(u, DEP_AFTER,
+			                                "systemd-tmpfiles-setup.service");
 		if (r < 0)
 			return r;
 	}
 	if (s->root_image) {
 		/* An image needs its loop device: udev must have settled. */
-		r = unit_add_two_dependencies_by_name(u, DEP_WANTS, DEP_AFTER, "systemd-udevd.service");
+		r = unit_add_two_dependencies_by_name(u, DEP_WANTS, DEP_AFTER,
+		                                      "systemd-udevd.service");
 		if (r < 0)
 			return r;
 	}
@@ -146,7 +150,8 @@ struct unit *triggered_unit(const struct unit *u, const char *name, const char *
 {
 	auto_free char *full = NULL;
 
-	return triggered_name(u, name, suffix, &full) < 0 ? NULL : manager_get_unit(u->manager, full);
+	return triggered_name(u, name, suffix, &full) < 0 ? NULL
+	                                                  : manager_get_unit(u->manager, full);
 }
 
 int kernel_unit_add(struct manager *m, const char *name, struct unit **ret)
@@ -165,7 +170,8 @@ int kernel_unit_add(struct manager *m, const char *name, struct unit **ret)
 		r = unit_file_new_empty(&m->context, name, &f);
 	if (r < 0)
 		return r;
-	/* An alias would be another unit: rare for a name that comes from a path, and then the loader sorts it out. */
+	/* An alias would be another unit: rare for a name that comes from a path, and then the
+	 * loader sorts it out. */
 	if (f->id && !streq(f->id, name)) {
 		r = manager_load_unit(m, name, NULL, ret);
 		return r < 0 ? r : 0;

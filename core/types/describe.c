@@ -28,13 +28,13 @@ int describe_status(const struct process_status *s, const char *prefix, cJSON *p
 		const char *key;
 		uint64_t value;
 	} rows[] = {
-		{ "PID", (uint64_t) s->pid },
-		{ "Code", (uint64_t) s->code },
-		{ "Status", (uint64_t) s->status },
-		{ "StartTimestamp", s->start.realtime },
-		{ "StartTimestampMonotonic", s->start.monotonic },
-		{ "ExitTimestamp", s->exit.realtime },
-		{ "ExitTimestampMonotonic", s->exit.monotonic },
+		{"PID", (uint64_t) s->pid},
+		{"Code", (uint64_t) s->code},
+		{"Status", (uint64_t) s->status},
+		{"StartTimestamp", s->start.realtime},
+		{"StartTimestampMonotonic", s->start.monotonic},
+		{"ExitTimestamp", s->exit.realtime},
+		{"ExitTimestampMonotonic", s->exit.monotonic},
 	};
 	char key[64];
 	int r = 0;

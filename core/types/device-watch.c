@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where devices come from: the packets that udevd multicasts (netlink, group 2; only root may send there, and we look at the sender all the same),
- * and at start, or when packets were lost, the tag directory and database in /run/udev.
+ * Where devices come from: the packets that udevd multicasts (netlink, group 2; only root may send
+ * there, and we look at the sender all the same), and at start, or when packets were lost, the tag
+ * directory and database in /run/udev.
  */
 #include "types/device.h"
 
@@ -12,17 +13,18 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define UDEV_GROUP	  2
-#define RECEIVE_BUFFER	  (16 * 1024 * 1024)
+#define UDEV_GROUP        2
+#define RECEIVE_BUFFER    (16 * 1024 * 1024)
 #define MESSAGES_PER_TURN 64
-#define TAG_DIRECTORY	  "/run/udev/tags/systemd"
-#define DATA_DIRECTORY	  "/run/udev/data"
+#define TAG_DIRECTORY     "/run/udev/tags/systemd"
+#define DATA_DIRECTORY    "/run/udev/data"
 
 /* ---- one device becomes units ---- */
 
 static int description_of(struct unit *u, const struct udev_device *d)
 {
-	if (!u->file || (u->file->unit.description && !streq(u->file->unit.description, u->id)) || !d->description)
+	if (!u->file || (u->file->unit.description && !streq(u->file->unit.description, u->id)) ||
+	    !d->description)
 		return 0;
 	return str_set(&u->file->unit.description, d->description);
 }
@@ -30,8 +32,7 @@ static int description_of(struct unit *u, const struct udev_device *d)
 /* SYSTEMD_WANTS=: a template gets the device's path as its instance. */
 static int add_wants(struct unit *u, const struct udev_device *d, const char *sysfs)
 {
-	STRV_FOREACH(want, d->wants)
-	{
+	STRV_FOREACH (want, d->wants) {
 		auto_free char *escaped = NULL, *name = NULL;
 		const char *full = *want;
 		int r;
@@ -53,7 +54,8 @@ static int add_wants(struct unit *u, const struct udev_device *d, const char *sy
 	return 0;
 }
 
-static int add_unit(struct manager *m, const char *path, const char *sysfs, const struct udev_device *d, bool is_main)
+static int add_unit(struct manager *m, const char *path, const char *sysfs,
+                    const struct udev_device *d, bool is_main)
 {
 	auto_free char *name = NULL;
 	struct unit *u;
@@ -95,10 +97,10 @@ static int add_all(struct manager *m, const char *sysfs, const struct udev_devic
 	r = add_unit(m, sysfs, sysfs, d, true);
 	if (r >= 0 && d->devname)
 		r = add_unit(m, d->devname, sysfs, d, false);
-	STRV_FOREACH(link, d->links)
+	STRV_FOREACH (link, d->links)
 		if (r >= 0 && str_after(*link, "/dev/") && is_node_of(*link, d))
 			r = add_unit(m, *link, sysfs, d, false);
-	STRV_FOREACH(alias, d->aliases)
+	STRV_FOREACH (alias, d->aliases)
 		if (r >= 0 && path_is_absolute(*alias))
 			r = add_unit(m, *alias, sysfs, d, false);
 	return r;
@@ -108,7 +110,8 @@ static bool has_path(const struct device *unit, const char *path)
 {
 	auto_free char *name = NULL;
 
-	return path && unit_name_from_path(path, ".device", &name) >= 0 && streq(name, unit->unit.id);
+	return path && unit_name_from_path(path, ".device", &name) >= 0 &&
+	       streq(name, unit->unit.id);
 }
 
 /* Is this unit still one of the device's names? */
@@ -116,10 +119,10 @@ static bool is_named(const struct device *unit, const char *sysfs, const struct 
 {
 	if (has_path(unit, sysfs) || has_path(unit, d->devname))
 		return true;
-	STRV_FOREACH(link, d->links)
+	STRV_FOREACH (link, d->links)
 		if (has_path(unit, *link))
 			return true;
-	STRV_FOREACH(alias, d->aliases)
+	STRV_FOREACH (alias, d->aliases)
 		if (has_path(unit, *alias))
 			return true;
 	return false;
@@ -134,12 +137,14 @@ static size_t ring_collect(struct manager *m, const char *sysfs, struct device *
 	if (!first)
 		return 0;
 	v[n++] = first;
-	for (struct list *l = first->same_sysfs.next; l && l != &first->same_sysfs && n < max; l = l->next)
+	for (struct list *l = first->same_sysfs.next; l && l != &first->same_sysfs && n < max;
+	     l = l->next)
 		v[n++] = container_of(l, struct device, same_sysfs);
 	return n;
 }
 
-static void update_ring(struct manager *m, const char *sysfs, const struct udev_device *d, bool present)
+static void update_ring(struct manager *m, const char *sysfs, const struct udev_device *d,
+                        bool present)
 {
 	struct device *v[256];
 	size_t n = ring_collect(m, sysfs, v, ELEMENTSOF(v));
@@ -147,7 +152,8 @@ static void update_ring(struct manager *m, const char *sysfs, const struct udev_
 	for (size_t i = 0; i < n; i++) {
 		bool named = present && is_named(v[i], sysfs, d);
 
-		device_update(v[i], named ? v[i]->found | DEVICE_FOUND_UDEV : v[i]->found & ~(unsigned) DEVICE_FOUND_UDEV);
+		device_update(v[i], named ? v[i]->found | DEVICE_FOUND_UDEV
+		                          : v[i]->found & ~(unsigned) DEVICE_FOUND_UDEV);
 		if (!named)
 			(void) device_set_sysfs(v[i], NULL);
 	}
@@ -155,7 +161,8 @@ static void update_ring(struct manager *m, const char *sysfs, const struct udev_
 
 static int process(struct manager *m, const char *sysfs, const struct udev_device *d)
 {
-	bool removed = d->action && streq(d->action, "remove"), present = !removed && d->is_tagged && d->is_ready;
+	bool removed = d->action && streq(d->action, "remove"),
+	     present = !removed && d->is_tagged && d->is_ready;
 	int r = 0;
 
 	if (present)
@@ -172,10 +179,14 @@ static int receive(int fd, char *buf, size_t size, ssize_t *ret)
 		struct cmsghdr header;
 		char data[CMSG_SPACE(sizeof(struct ucred))];
 	} control;
-	struct sockaddr_nl from = { 0 };
-	struct iovec iov = { .iov_base = buf, .iov_len = size };
-	struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+	struct sockaddr_nl from = {0};
+	struct iovec iov = {.iov_base = buf, .iov_len = size};
+	struct msghdr msg = {.msg_name = &from,
+	                     .msg_namelen = sizeof(from),
+	                     .msg_iov = &iov,
+	                     .msg_iovlen = 1,
+	                     .msg_control = &control,
+	                     .msg_controllen = sizeof(control)};
 	const struct cmsghdr *c;
 	struct ucred cred;
 	ssize_t n = 0;
@@ -184,7 +195,8 @@ static int receive(int fd, char *buf, size_t size, ssize_t *ret)
 	if (n < 0)
 		return -errno;
 	c = CMSG_FIRSTHDR(&msg);
-	if (msg.msg_flags & MSG_TRUNC || from.nl_groups != UDEV_GROUP || !c || c->cmsg_type != SCM_CREDENTIALS)
+	if (msg.msg_flags & MSG_TRUNC || from.nl_groups != UDEV_GROUP || !c ||
+	    c->cmsg_type != SCM_CREDENTIALS)
 		return -EBADMSG;
 	memcpy(&cred, CMSG_DATA(c), sizeof(cred));
 	if (cred.uid != 0)
@@ -213,7 +225,8 @@ static void on_message(struct manager *m, const char *data, size_t size)
 	udev_device_done(&d);
 }
 
-static int on_netlink(_unused_ struct source *source, int fd, _unused_ uint32_t revents, void *userdata)
+static int on_netlink(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
+                      void *userdata)
 {
 	struct device_watch *w = userdata;
 	auto_free char *buf = malloc(UDEV_MESSAGE_MAX);
@@ -241,8 +254,9 @@ static int on_netlink(_unused_ struct source *source, int fd, _unused_ uint32_t 
 
 static int open_netlink(void)
 {
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = UDEV_GROUP };
-	auto_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = UDEV_GROUP};
+	auto_fd int fd =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 	const int on = 1, size = RECEIVE_BUFFER;
 
 	if (fd < 0)
@@ -285,7 +299,8 @@ static int id_to_sysfs(const char *id, char **ret)
 	default:
 		colon = strchr(id, ':');
 		subsystem = strndup(id + 1, (size_t) (colon - id - 1));
-		link = subsystem ? str_printf("/sys/bus/%s/devices/%s", subsystem, colon + 1) : NULL;
+		link = subsystem ? str_printf("/sys/bus/%s/devices/%s", subsystem, colon + 1)
+		                 : NULL;
 		if (link && access(link, F_OK) < 0) {
 			free(link);
 			link = str_printf("/sys/class/%s/%s", subsystem, colon + 1);
@@ -360,8 +375,7 @@ static int rescan(struct manager *m)
 	r = dir_list(TAG_DIRECTORY, &ids);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	STRV_FOREACH(id, ids)
-	{
+	STRV_FOREACH (id, ids) {
 		if (!udev_id_is_valid(*id))
 			continue;
 		r = scan_one(m, *id);
@@ -389,9 +403,11 @@ int device_enumerate(struct manager *m)
 		return -ENOMEM;
 	}
 	m->device_data = w;
-	/* Listen first, look after: what happens in between is seen twice rather than not at all. */
+	/* Listen first, look after: what happens in between is seen twice rather than not at all.
+	 */
 	w->fd = open_netlink();
-	r = w->fd < 0 ? w->fd : loop_add_io(m->loop, w->fd, EPOLLIN, "udev", on_netlink, w, &w->source);
+	r = w->fd < 0 ? w->fd
+	              : loop_add_io(m->loop, w->fd, EPOLLIN, "udev", on_netlink, w, &w->source);
 	if (r < 0)
 		/* A container without it has no devices that come and go. */
 		log_warning_errno(r, "Cannot listen to udev: %m");

@@ -24,7 +24,8 @@ void device_update(struct device *d, unsigned found)
 {
 	enum device_state old = d->state;
 
-	/* Gone for udev is gone, even if a mount still hangs on it: what is bound to it must hear of that. */
+	/* Gone for udev is gone, even if a mount still hangs on it: what is bound to it must hear
+	 * of that. */
 	if (d->found & DEVICE_FOUND_UDEV && !(found & DEVICE_FOUND_UDEV))
 		found = 0;
 	d->found = found;
@@ -42,7 +43,8 @@ void device_found_node(struct manager *m, const char *node, enum device_found ho
 	struct unit *u;
 	unsigned mask;
 
-	if (!m->device_data || !is_device_path(node) || !path_is_normalized(node) || unit_name_from_path(node, ".device", &name) < 0)
+	if (!m->device_data || !is_device_path(node) || !path_is_normalized(node) ||
+	    unit_name_from_path(node, ".device", &name) < 0)
 		return;
 	u = manager_get_unit(m, name);
 	if (!u) {
@@ -133,8 +135,10 @@ static int device_load(struct unit *u, _unused_ struct diag *d)
 {
 	struct unit_settings *s = &u->file->unit;
 
-	/* systemd-system.conf(5), DefaultDeviceTimeoutSec=: how long a job waits for a device that nobody wrote a file for. */
-	if (!u->file->fragment_path && (s->job_running_timeout_usec == 0 || s->job_running_timeout_usec == USEC_INFINITY) &&
+	/* systemd-system.conf(5), DefaultDeviceTimeoutSec=: how long a job waits for a device that
+	 * nobody wrote a file for. */
+	if (!u->file->fragment_path &&
+	    (s->job_running_timeout_usec == 0 || s->job_running_timeout_usec == USEC_INFINITY) &&
 	    strv_length(u->file->dropin_paths) == 0)
 		s->job_running_timeout_usec = u->manager->context.default_device_timeout_usec;
 	return 0;
@@ -171,15 +175,17 @@ static void device_save(const struct unit *u, struct strbuf *b)
 }
 
 /*
- * What was plugged stays so until udev says otherwise: the enumeration that follows puts right what changed meanwhile. Without it a restart
- * of core would unplug everything for a moment, and stop what is bound to it.
+ * What was plugged stays so until udev says otherwise: the enumeration that follows puts right what
+ * changed meanwhile. Without it a restart of core would unplug everything for a moment, and stop
+ * what is bound to it.
  */
 static int device_restore(struct unit *u, const struct record *r)
 {
 	struct device *d = DEVICE(u);
 	const char *sysfs = record_get(r, "sysfs");
 
-	d->found |= (unsigned) (record_get_u64(r, "found", 0) & (DEVICE_FOUND_UDEV | DEVICE_FOUND_MOUNT | DEVICE_FOUND_SWAP));
+	d->found |= (unsigned) (record_get_u64(r, "found", 0) &
+	                        (DEVICE_FOUND_UDEV | DEVICE_FOUND_MOUNT | DEVICE_FOUND_SWAP));
 	d->state = state_of(d->found);
 	if (sysfs && !d->sysfs)
 		return device_set_sysfs(d, sysfs);
@@ -193,7 +199,8 @@ static int on_coldplug(struct source *source, void *userdata)
 
 	d->coldplug_source = NULL;
 	source_free(source);
-	if (d->found & DEVICE_FOUND_UDEV && d->sysfs && access(d->sysfs, F_OK) < 0 && errno == ENOENT)
+	if (d->found & DEVICE_FOUND_UDEV && d->sysfs && access(d->sysfs, F_OK) < 0 &&
+	    errno == ENOENT)
 		device_update(d, 0);
 	return 0;
 }
@@ -204,7 +211,8 @@ static int device_coldplug(struct unit *u)
 
 	if (!(d->found & DEVICE_FOUND_UDEV) || !d->sysfs || access(d->sysfs, F_OK) >= 0)
 		return 0;
-	return loop_add_defer(u->manager->loop, "device-coldplug", on_coldplug, d, &d->coldplug_source);
+	return loop_add_defer(u->manager->loop, "device-coldplug", on_coldplug, d,
+	                      &d->coldplug_source);
 }
 
 static int device_describe(const struct unit *u, cJSON *properties)

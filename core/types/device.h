@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * device - units for devices that udev (or our own device agent, which speaks the same protocol) tagged "systemd": one for the path in /sys, one for each
- * name in /dev, one for each SYSTEMD_ALIAS=. device.c (the unit type), udev.c (pure: messages and database text), device-watch.c (netlink,
- * /run/udev). A device that mountinfo or /proc/swaps uses, and that udev has not told of yet, is tentative.
+ * device - units for devices that udev (or our own device agent, which speaks the same protocol)
+ * tagged "systemd": one for the path in /sys, one for each name in /dev, one for each
+ * SYSTEMD_ALIAS=. device.c (the unit type), udev.c (pure: messages and database text),
+ * device-watch.c (netlink, /run/udev). A device that mountinfo or /proc/swaps uses, and that udev
+ * has not told of yet, is tentative.
  */
 #pragma once
 
@@ -29,8 +31,8 @@ static inline struct device *DEVICE(const struct unit *u)
 #define UDEV_PROPERTIES_MAX 512
 #define UDEV_MESSAGE_MAX    (128 * 1024)
 struct udev_device {
-	char *action;	 /* of a message: "add", "change", "remove", ... */
-	char *devpath;	 /* "/devices/..." */
+	char *action;  /* of a message: "add", "change", "remove", ... */
+	char *devpath; /* "/devices/..." */
 	char *subsystem, *sysname, *devname /* "/dev/..." */, *description;
 	char **links, **aliases, **wants;
 	unsigned major, minor;

@@ -30,8 +30,9 @@ bool mount_has_file(const struct mount *m)
 
 static int refuse(const struct unit *u, struct diag *d, const char *why)
 {
-	return diag_add(d, -ENOEXEC, DIAG_ERROR, u->file->fragment_path ? u->file->fragment_path : u->id, 0, "%s. Refusing",
-			why);
+	return diag_add(d, -ENOEXEC, DIAG_ERROR,
+	                u->file->fragment_path ? u->file->fragment_path : u->id, 0, "%s. Refusing",
+	                why);
 }
 
 static int verify(struct mount *m, struct diag *d)
@@ -63,8 +64,9 @@ static int verify(struct mount *m, struct diag *d)
 /* The root and what init mounted: there before and after all units. */
 static bool is_extrinsic(const struct mount *m)
 {
-	return streq(m->where, "/") || streq(m->where, "/usr") || streq(m->where, "/etc") || path_below(m->where, "/run/initramfs") ||
-	       path_below(m->where, "/proc") || path_below(m->where, "/sys") || path_below(m->where, "/dev") ||
+	return streq(m->where, "/") || streq(m->where, "/usr") || streq(m->where, "/etc") ||
+	       path_below(m->where, "/run/initramfs") || path_below(m->where, "/proc") ||
+	       path_below(m->where, "/sys") || path_below(m->where, "/dev") ||
 	       mount_option_is_set(mount_options(m), "x-initrd.mount");
 }
 
@@ -91,23 +93,27 @@ static int add_source(struct mount *m)
 		return 0;
 	if (is_bind(options) || mount_option_is_set(options, "loop") || !is_device_path(what)) {
 		if (m->is_mounted && !mount_has_file(m))
-			return 0; /* a bind mount shows the path within its file system, not where that is */
+			return 0; /* a bind mount shows the path within its file system, not where
+			             that is */
 		return unit_require_mounts_for(&m->unit, what);
 	}
-	/* The root's device is needed for as long as there is anything; stopping for it would be the end. */
+	/* The root's device is needed for as long as there is anything; stopping for it would be
+	 * the end. */
 	if (streq(m->where, "/"))
 		return dependencies_add_device(&m->unit, what, DEP_AFTER);
-	return dependencies_add_device(&m->unit, what,
-				       mount_has_file(m) || mount_option_is_set(options, "x-systemd.device-bound") ? DEP_BINDS_TO :
-														      DEP_REQUIRES);
+	return dependencies_add_device(
+		&m->unit, what,
+		mount_has_file(m) || mount_option_is_set(options, "x-systemd.device-bound")
+			? DEP_BINDS_TO
+			: DEP_REQUIRES);
 }
 
 static int add_default(struct mount *m)
 {
 	static const struct dependency_row remote[] = {
-		{ DEP_AFTER, DEP_INVALID, "remote-fs-pre.target" },
-		{ DEP_AFTER, DEP_INVALID, "network.target" },
-		{ DEP_AFTER, DEP_WANTS, "network-online.target" },
+		{DEP_AFTER, DEP_INVALID, "remote-fs-pre.target"},
+		{DEP_AFTER, DEP_INVALID, "network.target"},
+		{DEP_AFTER, DEP_WANTS, "network-online.target"},
 	};
 	struct unit *u = &m->unit;
 	const char *options = mount_options(m), *type = mount_type(m);
@@ -121,9 +127,11 @@ static int add_default(struct mount *m)
 	else
 		r = unit_add_dependency_by_name(u, DEP_AFTER, "local-fs-pre.target");
 	if (r >= 0 && !mount_option_is_set(options, "nofail"))
-		r = unit_add_dependency_by_name(u, DEP_BEFORE, is_remote ? "remote-fs.target" : "local-fs.target");
+		r = unit_add_dependency_by_name(u, DEP_BEFORE,
+		                                is_remote ? "remote-fs.target" : "local-fs.target");
 	if (r >= 0)
-		r = unit_add_two_dependencies_by_name(u, DEP_BEFORE, DEP_CONFLICTS, "umount.target");
+		r = unit_add_two_dependencies_by_name(u, DEP_BEFORE, DEP_CONFLICTS,
+		                                      "umount.target");
 	/* Swap must outlive tmpfs at shutdown, or its pages have nowhere to go. */
 	if (r >= 0 && streq_ptr(type, "tmpfs"))
 		r = unit_add_dependency_by_name(u, DEP_AFTER, "swap.target");
@@ -132,15 +140,17 @@ static int add_default(struct mount *m)
 
 static int add_quota(struct mount *m)
 {
-	static const char *const words[] = { "usrquota", "grpquota", "quota", "usrjquota", "grpjquota" };
-	static const char *const services[] = { "systemd-quotacheck.service", "quotaon.service" };
+	static const char *const words[] = {"usrquota", "grpquota", "quota", "usrjquota",
+	                                    "grpjquota"};
+	static const char *const services[] = {"systemd-quotacheck.service", "quotaon.service"};
 	const char *options = mount_options(m);
 	bool wanted = false;
 	int r = 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(words); i++)
 		wanted = wanted || mount_option_is_set(options, words[i]);
-	if (!wanted || is_bind(options) || mount_is_network(mount_type(m), options) || !mount_has_file(m))
+	if (!wanted || is_bind(options) || mount_is_network(mount_type(m), options) ||
+	    !mount_has_file(m))
 		return 0;
 	for (size_t i = 0; i < ELEMENTSOF(services) && r >= 0; i++)
 		r = unit_add_two_dependencies_by_name(&m->unit, DEP_BEFORE, DEP_WANTS, services[i]);

@@ -38,8 +38,10 @@ bool mount_option_is_set(const char *options, const char *name)
 
 bool mount_is_network(const char *type, const char *options)
 {
-	static const char *const types[] = { "afs", "ceph", "cifs", "smb3", "smbfs", "sshfs", "ncpfs", "ncp", "nfs", "nfs4", "gfs", "gfs2",
-					     "glusterfs", "pvfs2", "ocfs2", "lustre", "davfs", "9p.tcp", "fuse.sshfs", "fuse.glusterfs" };
+	static const char *const types[] = {
+		"afs",   "ceph",   "cifs",  "smb3",   "smbfs",      "sshfs",         "ncpfs",
+		"ncp",   "nfs",    "nfs4",  "gfs",    "gfs2",       "glusterfs",     "pvfs2",
+		"ocfs2", "lustre", "davfs", "9p.tcp", "fuse.sshfs", "fuse.glusterfs"};
 
 	if (mount_option_is_set(options, "_netdev"))
 		return true;
@@ -96,7 +98,7 @@ static bool apply_flag(const char *s, size_t n, unsigned long *f)
 
 int mount_options_split(const char *options, unsigned long *ret_flags, char **ret_data)
 {
-	auto_strbuf struct strbuf b = { .max = 4096 };
+	auto_strbuf struct strbuf b = {.max = 4096};
 	unsigned long f = 0;
 	char *data;
 	int r;
@@ -123,7 +125,7 @@ int mount_options_split(const char *options, unsigned long *ret_flags, char **re
 
 int mount_options_for_command(const char *options, char **ret)
 {
-	auto_strbuf struct strbuf b = { .max = 64 * 1024 };
+	auto_strbuf struct strbuf b = {.max = 64 * 1024};
 
 	while (options && *options) {
 		size_t n = option_length(options);
@@ -143,8 +145,9 @@ int mount_options_for_command(const char *options, char **ret)
 bool mount_is_direct(const char *type)
 {
 	/* Kernel interfaces: nothing to probe, no helper, no entry in utab, and never a wait. */
-	static const char *const types[] = { "hugetlbfs", "mqueue", "debugfs", "tracefs", "configfs", "fusectl", "tmpfs", "ramfs",
-					     "binfmt_misc", "pstore", "securityfs", "efivarfs", "bpf" };
+	static const char *const types[] = {
+		"hugetlbfs", "mqueue",      "debugfs", "tracefs",    "configfs", "fusectl", "tmpfs",
+		"ramfs",     "binfmt_misc", "pstore",  "securityfs", "efivarfs", "bpf"};
 
 	for (size_t i = 0; type && i < ELEMENTSOF(types); i++)
 		if (streq(type, types[i]))

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A mount's part of its record, and its properties. Whether it is mounted is never read from a record: the kernel says. */
+/* A mount's part of its record, and its properties. Whether it is mounted is never read from a
+ * record: the kernel says. */
 #include "types/mount.h"
 
 static const char *const command_name[] = {
-	[MOUNT_COMMAND_MOUNT] = "mount", [MOUNT_COMMAND_REMOUNT] = "remount", [MOUNT_COMMAND_UNMOUNT] = "unmount",
+	[MOUNT_COMMAND_MOUNT] = "mount",
+	[MOUNT_COMMAND_REMOUNT] = "remount",
+	[MOUNT_COMMAND_UNMOUNT] = "unmount",
 };
 
 void mount_save(const struct unit *u, struct strbuf *b)
@@ -48,7 +51,8 @@ int mount_restore(struct unit *u, const struct record *r)
 
 static bool has_settled(const struct mount *m)
 {
-	return m->state == MOUNT_STATE_DEAD || m->state == MOUNT_STATE_FAILED || m->state == MOUNT_STATE_MOUNTED;
+	return m->state == MOUNT_STATE_DEAD || m->state == MOUNT_STATE_FAILED ||
+	       m->state == MOUNT_STATE_MOUNTED;
 }
 
 static void finish_spawn(struct mount *m)
@@ -56,6 +60,12 @@ static void finish_spawn(struct mount *m)
 	struct pidref pid = PIDREF_NULL;
 
 	m->spawning = false;
+	/* Done already? Then not a second time: mounts stack. */
+	if ((m->command == MOUNT_COMMAND_MOUNT && m->is_mounted) ||
+	    (m->command == MOUNT_COMMAND_UNMOUNT && !m->is_mounted)) {
+		mount_on_control_exit(m, RESULT_SUCCESS);
+		return;
+	}
 	if (process_find_spawned(&m->unit, 0, 0, &pid) > 0)
 		m->control_pid = pid;
 	else if (mount_spawn(m, m->command) < 0)
@@ -93,7 +103,9 @@ int mount_coldplug(struct unit *u)
 	if (has_settled(m) && m->is_mounted == (m->state == MOUNT_STATE_MOUNTED))
 		return 0;
 	r = deadline_set(&m->deadline, u, m->deadline.at, mount_on_deadline);
-	return r < 0 ? r : loop_add_defer(u->manager->loop, "mount-coldplug", on_go_on, m, &m->coldplug_source);
+	return r < 0 ? r
+	             : loop_add_defer(u->manager->loop, "mount-coldplug", on_go_on, m,
+	                              &m->coldplug_source);
 }
 
 int mount_describe(const struct unit *u, cJSON *properties)
@@ -103,11 +115,11 @@ int mount_describe(const struct unit *u, cJSON *properties)
 	const struct {
 		const char *key, *value;
 	} texts[] = {
-		{ "Where", m->where },
-		{ "What", mount_what(m) },
-		{ "Options", mount_options(m) },
-		{ "Type", mount_type(m) },
-		{ "Result", result_to_string(m->result) },
+		{"Where", m->where},
+		{"What", mount_what(m)},
+		{"Options", mount_options(m)},
+		{"Type", mount_type(m)},
+		{"Result", result_to_string(m->result)},
 	};
 	int r = 0;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * /proc/self/mountinfo: read at start and whenever poll(2) says it changed (EPOLLPRI). A machine that mounts in a loop wakes us a few times a
- * second at most. Each read is compared with the units; only differences become events.
+ * /proc/self/mountinfo: read at start and whenever poll(2) says it changed (EPOLLPRI). A machine
+ * that mounts in a loop wakes us a few times a second at most. Each read is compared with the
+ * units; only differences become events.
  */
 #include "types/device.h"
 #include "types/mount.h"
@@ -14,7 +15,7 @@ struct mount_watch {
 	int fd;
 	struct source *source;
 	unsigned n_new; /* units of this read that still have to be loaded */
-	bool reading; /* events of one read must not start another one */
+	bool reading;   /* events of one read must not start another one */
 };
 
 static bool set_if_changed(char **p, const char *value, int *error)
@@ -45,7 +46,8 @@ static int on_entry(const struct mountinfo *e, void *userdata)
 		return r == -ENOMEM ? r : 0;
 	m = MOUNT(u);
 	w->n_new += r > 0;
-	options = *e->super_options ? str_printf("%s,%s", e->options, e->super_options) : strdup(e->options);
+	options = *e->super_options ? str_printf("%s,%s", e->options, e->super_options)
+	                            : strdup(e->options);
 	if (!options)
 		return -ENOMEM;
 	if (is_device_path(e->what) && !streq_ptr(m->kernel_what, e->what))
@@ -163,7 +165,8 @@ int mount_refresh(struct manager *manager)
 	return r;
 }
 
-static int on_change(_unused_ struct source *source, _unused_ int fd, _unused_ uint32_t revents, void *userdata)
+static int on_change(_unused_ struct source *source, _unused_ int fd, _unused_ uint32_t revents,
+                     void *userdata)
 {
 	struct mount_watch *w = userdata;
 	int r = mount_refresh(w->manager);

@@ -46,9 +46,11 @@ void mount_set_state(struct mount *m, enum mount_state state, usec_t deadline)
 	if (!steps[state].has_process)
 		process_forget(&m->unit, &m->control_pid);
 	if (old != state)
-		log_unit(LOG_DEBUG, m->unit.id, "Changed %s -> %s", state_name[old], state_name[state]);
+		log_unit(LOG_DEBUG, m->unit.id, "Changed %s -> %s", state_name[old],
+		         state_name[state]);
 	unit_save_soon(&m->unit);
-	unit_notify(&m->unit, state_active[old], state_active[state], m->reload_result == RESULT_SUCCESS);
+	unit_notify(&m->unit, state_active[old], state_active[state],
+	            m->reload_result == RESULT_SUCCESS);
 }
 
 static void add_result(struct mount *m, enum result result)
@@ -67,7 +69,8 @@ void mount_enter_dead(struct mount *m, enum result result)
 {
 	add_result(m, result);
 	if (m->result != RESULT_SUCCESS)
-		log_unit(LOG_WARNING, m->unit.id, "Failed with result '%s'", result_to_string(m->result));
+		log_unit(LOG_WARNING, m->unit.id, "Failed with result '%s'",
+		         result_to_string(m->result));
 	invocation_unpublish(&m->unit);
 	mount_set_state(m, m->result == RESULT_SUCCESS ? MOUNT_STATE_DEAD : MOUNT_STATE_FAILED, 0);
 }
@@ -84,7 +87,8 @@ static usec_t step_deadline(const struct mount *m)
 {
 	const struct mount_settings *c = mount_settings(m);
 
-	return deadline_in(c ? c->timeout_usec : m->unit.manager->context.default_timeout_start_usec);
+	return deadline_in(c ? c->timeout_usec
+	                     : m->unit.manager->context.default_timeout_start_usec);
 }
 
 /* ---- the commands ---- */
@@ -109,19 +113,22 @@ static int mount_argv(const struct mount *m, bool remount, char ***argv)
 		return r;
 	if (remount) {
 		remount_options = *options ? str_printf("remount,%s", options) : strdup("remount");
-		return remount_options ? add_words(argv, (const char *const[]){ "/bin/mount", c->what, m->where, "-o", remount_options, NULL }) :
-					 -ENOMEM;
+		return remount_options
+		               ? add_words(argv,
+		                           (const char *const[]){"/bin/mount", c->what, m->where,
+		                                                 "-o", remount_options, NULL})
+		               : -ENOMEM;
 	}
-	r = add_words(argv, (const char *const[]){ "/bin/mount", NULL });
+	r = add_words(argv, (const char *const[]){"/bin/mount", NULL});
 	if (r >= 0 && c->sloppy_options)
 		r = strv_append(argv, "-s");
 	if (r >= 0 && c->read_write_only)
 		r = strv_append(argv, "-w");
 	if (r >= 0 && !str_is_empty(c->fs_type))
-		r = add_words(argv, (const char *const[]){ "-t", c->fs_type, NULL });
+		r = add_words(argv, (const char *const[]){"-t", c->fs_type, NULL});
 	if (r >= 0 && *options)
-		r = add_words(argv, (const char *const[]){ "-o", options, NULL });
-	return r < 0 ? r : add_words(argv, (const char *const[]){ "--", c->what, m->where, NULL });
+		r = add_words(argv, (const char *const[]){"-o", options, NULL});
+	return r < 0 ? r : add_words(argv, (const char *const[]){"--", c->what, m->where, NULL});
 }
 
 static int unmount_argv(const struct mount *m, char ***argv)
@@ -130,18 +137,18 @@ static int unmount_argv(const struct mount *m, char ***argv)
 	int r;
 
 	/* -c: the path is canonical, do not look at it: the server behind it may hang. */
-	r = add_words(argv, (const char *const[]){ "/bin/umount", "-c", NULL });
+	r = add_words(argv, (const char *const[]){"/bin/umount", "-c", NULL});
 	if (r >= 0 && c && c->lazy_unmount)
 		r = strv_append(argv, "-l");
 	if (r >= 0 && c && c->force_unmount)
 		r = strv_append(argv, "-f");
-	return r < 0 ? r : add_words(argv, (const char *const[]){ "--", m->where, NULL });
+	return r < 0 ? r : add_words(argv, (const char *const[]){"--", m->where, NULL});
 }
 
 int mount_spawn(struct mount *m, enum mount_command command)
 {
 	auto_strv char **argv = NULL;
-	struct exec_command c = { .flags = EXEC_NO_ENV_EXPAND };
+	struct exec_command c = {.flags = EXEC_NO_ENV_EXPAND};
 	struct pidref pid = PIDREF_NULL;
 	int r;
 
@@ -180,12 +187,14 @@ static void make_mount_point(const struct mount *m)
 	struct stat st;
 	int r;
 
-	/* lstat(2) does not trigger an automount point, opening it would: and we would wait for ourselves. */
+	/* lstat(2) does not trigger an automount point, opening it would: and we would wait for
+	 * ourselves. */
 	if (lstat(m->where, &st) >= 0)
 		return;
 	r = mkdir_p(m->where, mode ? mode : 0755);
 	if (r < 0 && r != -EROFS)
-		log_unit_errno(LOG_WARNING, m->unit.id, r, "Cannot make the mount point '%s': %m", m->where);
+		log_unit_errno(LOG_WARNING, m->unit.id, r, "Cannot make the mount point '%s': %m",
+		               m->where);
 }
 
 static void enter_mounting(struct mount *m)
@@ -205,7 +214,8 @@ static void enter_mounting(struct mount *m)
 		}
 		/* -EINVAL: an option that mount(8) may know and we do not. */
 		if (r != -EINVAL) {
-			log_unit_errno(LOG_WARNING, m->unit.id, r, "Cannot mount '%s': %m", m->where);
+			log_unit_errno(LOG_WARNING, m->unit.id, r, "Cannot mount '%s': %m",
+			               m->where);
 			enter_dead_or_mounted(m, RESULT_EXIT_CODE);
 			return;
 		}
@@ -234,9 +244,11 @@ static void enter_unmounting(struct mount *m)
 
 static void enter_signal(struct mount *m, enum mount_state state, enum result result)
 {
-	bool kill = state == MOUNT_STATE_REMOUNTING_SIGKILL || state == MOUNT_STATE_UNMOUNTING_SIGKILL;
-	bool remount = state == MOUNT_STATE_REMOUNTING_SIGTERM || state == MOUNT_STATE_REMOUNTING_SIGKILL;
-	const struct kill_targets t = { .control = &m->control_pid };
+	bool kill =
+		state == MOUNT_STATE_REMOUNTING_SIGKILL || state == MOUNT_STATE_UNMOUNTING_SIGKILL;
+	bool remount =
+		state == MOUNT_STATE_REMOUNTING_SIGTERM || state == MOUNT_STATE_REMOUNTING_SIGKILL;
+	const struct kill_targets t = {.control = &m->control_pid};
 	int r;
 
 	if (remount && m->reload_result == RESULT_SUCCESS)
@@ -247,8 +259,11 @@ static void enter_signal(struct mount *m, enum mount_state state, enum result re
 	if (r > 0)
 		mount_set_state(m, state, step_deadline(m));
 	else if (r == 0 && !kill)
-		enter_signal(m, state == MOUNT_STATE_REMOUNTING_SIGTERM ? MOUNT_STATE_REMOUNTING_SIGKILL : MOUNT_STATE_UNMOUNTING_SIGKILL,
-			     RESULT_SUCCESS);
+		enter_signal(m,
+		             state == MOUNT_STATE_REMOUNTING_SIGTERM
+		                     ? MOUNT_STATE_REMOUNTING_SIGKILL
+		                     : MOUNT_STATE_UNMOUNTING_SIGKILL,
+		             RESULT_SUCCESS);
 	else
 		enter_dead_or_mounted(m, RESULT_SUCCESS);
 }
@@ -260,7 +275,8 @@ int mount_on_deadline(_unused_ struct source *source, _unused_ usec_t deadline, 
 	m->deadline.at = 0;
 	if (!steps[m->state].has_process)
 		return 0;
-	log_unit(LOG_WARNING, m->unit.id, "State '%s' timed out. Terminating", state_name[m->state]);
+	log_unit(LOG_WARNING, m->unit.id, "State '%s' timed out. Terminating",
+	         state_name[m->state]);
 	if (steps[m->state].on_due == MOUNT_STATE_DEAD)
 		enter_dead_or_mounted(m, RESULT_TIMEOUT);
 	else
@@ -278,7 +294,8 @@ void mount_on_control_exit(struct mount *m, enum result result)
 			mount_enter_mounted(m, result);
 		} else {
 			if (result == RESULT_SUCCESS)
-				log_unit(LOG_WARNING, m->unit.id, "Mount process finished, but there is no mount");
+				log_unit(LOG_WARNING, m->unit.id,
+				         "Mount process finished, but there is no mount");
 			mount_enter_dead(m, result == RESULT_SUCCESS ? RESULT_PROTOCOL : result);
 		}
 		break;
@@ -349,7 +366,7 @@ static int mount_start(struct unit *u)
 	if (r < 0)
 		return r;
 	m->result = m->reload_result = RESULT_SUCCESS;
-	m->control_status = (struct process_status){ 0 };
+	m->control_status = (struct process_status){0};
 	enter_mounting(m);
 	return 0;
 }
@@ -433,8 +450,10 @@ static void mount_on_exit(struct unit *u, const struct process_exit *e)
 	if (result != RESULT_SUCCESS) {
 		char status[32];
 
-		log_unit(LOG_NOTICE, u->id, "%s process %d %s, status=%s", m->state == MOUNT_STATE_UNMOUNTING ? "Unmount" : "Mount", e->pid,
-			 exit_code_to_string(e->code), exit_status_text(e->code, e->status, status, sizeof(status)));
+		log_unit(LOG_NOTICE, u->id, "%s process %d %s, status=%s",
+		         m->state == MOUNT_STATE_UNMOUNTING ? "Unmount" : "Mount", e->pid,
+		         exit_code_to_string(e->code),
+		         exit_status_text(e->code, e->status, status, sizeof(status)));
 	}
 	process_forget(u, &m->control_pid);
 	unit_save_soon(u);
@@ -447,7 +466,7 @@ static void mount_on_exit(struct unit *u, const struct process_exit *e)
 
 static int mount_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
 {
-	const struct kill_targets t = { .control = &MOUNT(u)->control_pid };
+	const struct kill_targets t = {.control = &MOUNT(u)->control_pid};
 
 	return processes_kill_who(u, who, sig, &t, d);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mount - a mount point: from a unit file (or the fstab generator), or because the kernel shows one. mount.c (states), mount-load.c (dependencies),
- * mount-options.c (pure), mount-direct.c (API file systems by mount(2)), mountinfo.c (pure parser), mount-watch.c (/proc/self/mountinfo), mount-record.c.
+ * mount - a mount point: from a unit file (or the fstab generator), or because the kernel shows
+ * one. mount.c (states), mount-load.c (dependencies), mount-options.c (pure), mount-direct.c (API
+ * file systems by mount(2)), mountinfo.c (pure parser), mount-watch.c (/proc/self/mountinfo),
+ * mount-record.c.
  *
  * /proc/self/mountinfo is the truth: a unit is mounted when it says so, whoever did it.
  */
@@ -28,7 +30,8 @@ enum mount_state {
 #define X(id, name, active) MOUNT_STATE_##id,
 	MOUNT_STATES(X)
 #undef X
-	MOUNT_STATE_MAX, MOUNT_STATE_INVALID = -EINVAL,
+		MOUNT_STATE_MAX,
+	MOUNT_STATE_INVALID = -EINVAL,
 };
 
 enum mount_command { MOUNT_COMMAND_MOUNT, MOUNT_COMMAND_REMOUNT, MOUNT_COMMAND_UNMOUNT };
@@ -37,8 +40,9 @@ struct mount {
 	struct unit unit;
 	enum mount_state state;
 	enum result result, reload_result;
-	char *where;				/* from the settings or the unit's name */
-	char *kernel_what, *kernel_options, *kernel_type; /* of the topmost mount there, as mountinfo shows it */
+	char *where; /* from the settings or the unit's name */
+	char *kernel_what, *kernel_options,
+		*kernel_type; /* of the topmost mount there, as mountinfo shows it */
 	bool is_mounted, seen, spawning;
 	unsigned n_unmounts; /* tries to reach the bottom of a stack of mounts */
 	struct pidref control_pid;
@@ -77,7 +81,8 @@ int mount_load(struct unit *u, struct diag *d);
 /* ---- mount-options.c: pure ---- */
 bool mount_option_is_set(const char *options, const char *name); /* "nofail", also "name=value" */
 bool mount_is_network(const char *type, const char *options);
-/* What mount(8) takes for itself ("nofail", "x-...") is dropped, flags become MS_*, the rest is for the file system. */
+/* What mount(8) takes for itself ("nofail", "x-...") is dropped, flags become MS_*, the rest is for
+ * the file system. */
 int mount_options_split(const char *options, unsigned long *ret_flags, char **ret_data);
 /* Options for the command line of mount(8): without those that only systemd reads. */
 int mount_options_for_command(const char *options, char **ret);
@@ -93,14 +98,17 @@ struct mountinfo {
 	unsigned id, parent;
 };
 #define MOUNTINFO_ENTRIES_MAX 65536
-/* Calls @fn for each line that is well formed; @text is modified. Number of lines given to @fn, or its first negative result. */
-int mountinfo_parse(char *text, int (*fn)(const struct mountinfo *e, void *userdata), void *userdata);
+/* Calls @fn for each line that is well formed; @text is modified. Number of lines given to @fn, or
+ * its first negative result. */
+int mountinfo_parse(char *text, int (*fn)(const struct mountinfo *e, void *userdata),
+                    void *userdata);
 bool mount_point_is_ignored(const char *where); /* of the kernel or the container, never a unit */
 
 /* ---- mount-watch.c ---- */
 int mount_enumerate(struct manager *m);
 void mount_shutdown(struct manager *m);
-int mount_refresh(struct manager *m); /* reads mountinfo now: before the exit of a mount command is judged */
+int mount_refresh(
+	struct manager *m); /* reads mountinfo now: before the exit of a mount command is judged */
 
 /* ---- mount-record.c ---- */
 void mount_save(const struct unit *u, struct strbuf *b);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* /proc/self/mountinfo, proc(5): "36 35 98:0 /root /where opts [tags...] - type what super-opts", with \040 and the like for blanks. Pure. */
+/* /proc/self/mountinfo, proc(5): "36 35 98:0 /root /where opts [tags...] - type what super-opts",
+ * with \040 and the like for blanks. Pure. */
 #include "types/mount.h"
 
 /* Undoes \ooo in place. */
@@ -8,7 +9,8 @@ static void unescape(char *s)
 	char *out = s;
 
 	while (*s) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+		    s[3] >= '0' && s[3] <= '7') {
 			char c = (char) ((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
 
 			/* A NUL in a path cannot be; keep what was written. */
@@ -38,9 +40,10 @@ static char *next_word(char **s)
 
 static bool parse_line(char *line, struct mountinfo *ret)
 {
-	struct mountinfo e = { 0 };
-	char *id = next_word(&line), *parent = next_word(&line), *device = next_word(&line), *root = next_word(&line),
-	     *where = next_word(&line), *options = next_word(&line), *word, *type, *what, *super;
+	struct mountinfo e = {0};
+	char *id = next_word(&line), *parent = next_word(&line), *device = next_word(&line),
+	     *root = next_word(&line), *where = next_word(&line), *options = next_word(&line),
+	     *word, *type, *what, *super;
 	uint32_t number;
 
 	if (!id || !parent || !device || !root || !where || !options)
@@ -74,7 +77,8 @@ static bool parse_line(char *line, struct mountinfo *ret)
 	return true;
 }
 
-int mountinfo_parse(char *text, int (*fn)(const struct mountinfo *e, void *userdata), void *userdata)
+int mountinfo_parse(char *text, int (*fn)(const struct mountinfo *e, void *userdata),
+                    void *userdata)
 {
 	int n = 0, r;
 
@@ -98,10 +102,24 @@ int mountinfo_parse(char *text, int (*fn)(const struct mountinfo *e, void *userd
 bool mount_point_is_ignored(const char *where)
 {
 	/* API file systems that init or the container manager mounted before there were units. */
-	static const char *const exact[] = { "/proc", "/sys", "/dev", "/dev/shm", "/dev/pts", "/run", "/dev/console", "/proc/kmsg",
-					     "/sys/kernel/security", "/sys/fs/selinux", "/sys/fs/smackfs", "/sys/fs/pstore", "/sys/fs/bpf",
-					     "/sys/fs/cgroup", "/sys/firmware/efi/efivars", "/proc/sys", "/proc/sysrq-trigger" };
-	static const char *const below[] = { "/sys/fs/cgroup", "/run/credentials", "/run/host" };
+	static const char *const exact[] = {"/proc",
+	                                    "/sys",
+	                                    "/dev",
+	                                    "/dev/shm",
+	                                    "/dev/pts",
+	                                    "/run",
+	                                    "/dev/console",
+	                                    "/proc/kmsg",
+	                                    "/sys/kernel/security",
+	                                    "/sys/fs/selinux",
+	                                    "/sys/fs/smackfs",
+	                                    "/sys/fs/pstore",
+	                                    "/sys/fs/bpf",
+	                                    "/sys/fs/cgroup",
+	                                    "/sys/firmware/efi/efivars",
+	                                    "/proc/sys",
+	                                    "/proc/sysrq-trigger"};
+	static const char *const below[] = {"/sys/fs/cgroup", "/run/credentials", "/run/host"};
 
 	for (size_t i = 0; i < ELEMENTSOF(exact); i++)
 		if (streq(where, exact[i]))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * /run/systemd/notify: datagrams with the sender's credentials, given to the unit that the sender is a process of. The socket is in the vault, so what
- * services say while core is being replaced waits in it.
+ * /run/systemd/notify: datagrams with the sender's credentials, given to the unit that the sender
+ * is a process of. The socket is in the vault, so what services say while core is being replaced
+ * waits in it.
  */
 #include "types/notify.h"
 
@@ -11,8 +12,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define VAULT_NAME	  "notify"
-#define RECEIVE_BUFFER	  (8 * 1024 * 1024)
+#define VAULT_NAME        "notify"
+#define RECEIVE_BUFFER    (8 * 1024 * 1024)
 #define MESSAGES_PER_TURN 64
 
 struct notify {
@@ -75,11 +76,16 @@ static int receive(int fd, struct packet *p)
 {
 	union {
 		struct cmsghdr header;
-		char data[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * NOTIFY_FDS_MAX)];
+		char data[CMSG_SPACE(sizeof(struct ucred)) +
+		          CMSG_SPACE(sizeof(int) * NOTIFY_FDS_MAX)];
 	} control;
-	/* One byte more than is allowed shows what is too long; the last one stays free for a NUL. */
-	struct iovec iov = { .iov_base = p->data, .iov_len = NOTIFY_MESSAGE_MAX + 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	/* One byte more than is allowed shows what is too long; the last one stays free for a NUL.
+	 */
+	struct iovec iov = {.iov_base = p->data, .iov_len = NOTIFY_MESSAGE_MAX + 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	                     .msg_iovlen = 1,
+	                     .msg_control = &control,
+	                     .msg_controllen = sizeof(control)};
 	bool has_cred = false;
 	ssize_t n;
 
@@ -88,7 +94,8 @@ static int receive(int fd, struct packet *p)
 	if (n < 0)
 		return -errno;
 	take_control(p, &msg, &has_cred);
-	if (n > NOTIFY_MESSAGE_MAX || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !has_cred || p->cred.pid <= 0) {
+	if (n > NOTIFY_MESSAGE_MAX || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !has_cred ||
+	    p->cred.pid <= 0) {
 		close_fds(p);
 		return 0;
 	}
@@ -121,11 +128,16 @@ static void dispatch(struct notify *n, struct packet *p)
 		log_debug("Dropped a notification of process %d, which is of no unit", p->cred.pid);
 		return;
 	}
-	m = (struct unit_message){ .pid = p->cred.pid, .uid = p->cred.uid, .tags = tags, .fds = p->fds, .n_fds = p->n_fds };
+	m = (struct unit_message){.pid = p->cred.pid,
+	                          .uid = p->cred.uid,
+	                          .tags = tags,
+	                          .fds = p->fds,
+	                          .n_fds = p->n_fds};
 	u->ops->on_message(u, &m);
 }
 
-static int on_readable(_unused_ struct source *source, int fd, _unused_ uint32_t revents, void *userdata)
+static int on_readable(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
+                       void *userdata)
 {
 	struct notify *n = userdata;
 	struct packet p;
@@ -148,15 +160,15 @@ static int on_readable(_unused_ struct source *source, int fd, _unused_ uint32_t
 /* Ours, and still what clients connect to? */
 static bool is_usable(int fd)
 {
-	struct sockaddr_un un = { 0 };
+	struct sockaddr_un un = {0};
 	socklen_t size = sizeof(un), n = sizeof(int);
 	struct stat st;
 	int type;
 
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) >= 0 && type == SOCK_DGRAM &&
 	       getsockname(fd, (struct sockaddr *) &un, &size) >= 0 && un.sun_family == AF_UNIX &&
-	       strncmp(un.sun_path, NOTIFY_SOCKET_PATH, sizeof(un.sun_path)) == 0 && stat(NOTIFY_SOCKET_PATH, &st) >= 0 &&
-	       S_ISSOCK(st.st_mode);
+	       strncmp(un.sun_path, NOTIFY_SOCKET_PATH, sizeof(un.sun_path)) == 0 &&
+	       stat(NOTIFY_SOCKET_PATH, &st) >= 0 && S_ISSOCK(st.st_mode);
 }
 
 static int open_socket(void)

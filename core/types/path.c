@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* path - starts a unit when something happens in the file system: inotify on each path and on the directories that lead to it. */
+/* path - starts a unit when something happens in the file system: inotify on each path and on the
+ * directories that lead to it. */
 #include "types/common.h"
 
 #include <glob.h>
@@ -38,9 +39,9 @@ static const struct {
 /* clang-format on */
 #define WATCH_PARENT (WATCH_SELF | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM)
 
-#define SPECS_MAX 256
+#define SPECS_MAX             256
 #define TRIGGER_INTERVAL_USEC (2 * USEC_PER_SEC)
-#define TRIGGER_BURST	      200
+#define TRIGGER_BURST         200
 
 struct path {
 	struct unit unit;
@@ -86,7 +87,8 @@ static void set_state(struct path *p, enum path_state state)
 	if (state != PATH_STATE_WAITING)
 		unwatch(p);
 	if (old != state)
-		log_unit(LOG_DEBUG, p->unit.id, "Changed %s -> %s", state_name[old], state_name[state]);
+		log_unit(LOG_DEBUG, p->unit.id, "Changed %s -> %s", state_name[old],
+		         state_name[state]);
 	unit_save_soon(&p->unit);
 	unit_notify(&p->unit, state_active[old], state_active[state], true);
 }
@@ -103,7 +105,7 @@ static void enter_dead(struct path *p, enum result result)
 
 static bool glob_matches(const char *pattern)
 {
-	glob_t g = { 0 };
+	glob_t g = {0};
 	bool found = glob(pattern, GLOB_NOSORT | GLOB_BRACE, NULL, &g) == 0 && g.gl_pathc > 0;
 
 	globfree(&g);
@@ -179,7 +181,8 @@ static int watch_spec(struct path *p, const struct path_spec *s, unsigned n)
 		return -ENOMEM;
 	p->wd[n] = -1;
 	for (char *slash = full; slash; slash = strchr(slash + 1, '/')) {
-		auto_free char *prefix = slash == full ? strdup("/") : strndup(full, (size_t) (slash - full));
+		auto_free char *prefix =
+			slash == full ? strdup("/") : strndup(full, (size_t) (slash - full));
 
 		if (!prefix)
 			return -ENOMEM;
@@ -190,7 +193,8 @@ static int watch_spec(struct path *p, const struct path_spec *s, unsigned n)
 			return -errno;
 		}
 	}
-	wd = inotify_add_watch(p->inotify_fd, full, (is_glob_dir ? WATCH_PARENT : kinds[s->kind].mask) | IN_MASK_ADD);
+	wd = inotify_add_watch(p->inotify_fd, full,
+	                       (is_glob_dir ? WATCH_PARENT : kinds[s->kind].mask) | IN_MASK_ADD);
 	if (wd < 0 && errno != ENOENT && errno != ENOTDIR && errno != EACCES)
 		return -errno;
 	p->wd[n] = wd;
@@ -214,7 +218,8 @@ static int watch(struct path *p)
 			return r;
 	}
 	p->n_wd = n;
-	return loop_add_io(p->unit.manager->loop, p->inotify_fd, EPOLLIN, "path", on_inotify, p, &p->source);
+	return loop_add_io(p->unit.manager->loop, p->inotify_fd, EPOLLIN, "path", on_inotify, p,
+	                   &p->source);
 }
 
 /* ---- states ---- */
@@ -222,8 +227,11 @@ static int watch(struct path *p)
 static bool trigger_allowed(struct path *p)
 {
 	const struct path_settings *c = settings(p);
-	usec_t interval = c->trigger_limit_interval_usec == USEC_INFINITY ? TRIGGER_INTERVAL_USEC : c->trigger_limit_interval_usec;
-	unsigned burst = c->trigger_limit_burst == UINT32_MAX ? TRIGGER_BURST : c->trigger_limit_burst;
+	usec_t interval = c->trigger_limit_interval_usec == USEC_INFINITY
+	                          ? TRIGGER_INTERVAL_USEC
+	                          : c->trigger_limit_interval_usec;
+	unsigned burst =
+		c->trigger_limit_burst == UINT32_MAX ? TRIGGER_BURST : c->trigger_limit_burst;
 	usec_t at = now(CLOCK_MONOTONIC);
 
 	if (interval == 0 || burst == 0)
@@ -239,7 +247,7 @@ static void enter_running(struct path *p, const char *path)
 {
 	struct unit *target = path_target(p);
 	auto_strv char **env = NULL;
-	struct diag d = { 0 };
+	struct diag d = {0};
 	int r;
 
 	if (unit_stop_pending(&p->unit))
@@ -261,7 +269,8 @@ static void enter_running(struct path *p, const char *path)
 	r = manager_enqueue(p->unit.manager, JOB_START, target, JOB_MODE_REPLACE, false, &d, NULL);
 	if (r < 0) {
 		diag_log(&d, p->unit.id);
-		log_unit_errno(LOG_WARNING, p->unit.id, r, "Cannot queue the start of '%s': %m", target->id);
+		log_unit_errno(LOG_WARNING, p->unit.id, r, "Cannot queue the start of '%s': %m",
+		               target->id);
 		enter_dead(p, RESULT_RESOURCES);
 		return;
 	}
@@ -304,12 +313,14 @@ static const char *changed_path(struct path *p, const struct inotify_event *e)
 	unsigned n = 0;
 
 	for (const struct path_spec *s = settings(p)->specs; s && n < p->n_wd; s = s->next, n++)
-		if (p->wd[n] == e->wd && (s->kind == PATH_CHANGED || s->kind == PATH_MODIFIED) && e->mask & kinds[s->kind].mask)
+		if (p->wd[n] == e->wd && (s->kind == PATH_CHANGED || s->kind == PATH_MODIFIED) &&
+		    e->mask & kinds[s->kind].mask)
 			return s->path;
 	return NULL;
 }
 
-static int on_inotify(_unused_ struct source *source, int fd, _unused_ uint32_t revents, void *userdata)
+static int on_inotify(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
+                      void *userdata)
 {
 	_Alignas(struct inotify_event) char buf[8192];
 	struct path *p = userdata;
@@ -348,15 +359,16 @@ static void path_done(struct unit *u)
 static int path_load(struct unit *u, struct diag *d)
 {
 	static const struct dependency_row rows[] = {
-		{ DEP_BEFORE, DEP_INVALID, "paths.target" },
-		{ DEP_AFTER, DEP_REQUIRES, "sysinit.target" },
+		{DEP_BEFORE, DEP_INVALID, "paths.target"},
+		{DEP_AFTER, DEP_REQUIRES, "sysinit.target"},
 	};
 	const struct path_settings *c = u->file->path;
 	int r;
 
 	if (!c || !c->specs)
-		return diag_add(d, -ENOEXEC, DIAG_ERROR, u->file->fragment_path ? u->file->fragment_path : u->id, 0,
-				"Path unit lacks path setting. Refusing");
+		return diag_add(d, -ENOEXEC, DIAG_ERROR,
+		                u->file->fragment_path ? u->file->fragment_path : u->id, 0,
+		                "Path unit lacks path setting. Refusing");
 	r = dependencies_add_triggered(u, c->unit, ".service");
 	for (const struct path_spec *s = c->specs; s && r >= 0; s = s->next)
 		r = unit_require_mounts_for(u, s->path);
@@ -378,7 +390,8 @@ static void make_directories(const struct path *p)
 			continue;
 		r = mkdir_p(s->path, c->directory_mode);
 		if (r < 0)
-			log_unit_errno(LOG_WARNING, p->unit.id, r, "Cannot make directory '%s': %m", s->path);
+			log_unit_errno(LOG_WARNING, p->unit.id, r, "Cannot make directory '%s': %m",
+			               s->path);
 	}
 }
 
@@ -392,7 +405,8 @@ static int path_start(struct unit *u)
 		return -EALREADY;
 	target = path_target(p);
 	if (!target || target->load_state != LOAD_LOADED)
-		return log_unit_errno(LOG_ERR, u->id, -ENOENT, "The unit to trigger is not loaded, refusing");
+		return log_unit_errno(LOG_ERR, u->id, -ENOENT,
+		                      "The unit to trigger is not loaded, refusing");
 	if (!unit_start_limit_test(u)) {
 		enter_dead(p, RESULT_START_LIMIT_HIT);
 		return -ECANCELED;
@@ -436,7 +450,8 @@ static void path_on_trigger(struct unit *u, struct unit *triggered)
 		enter_dead(p, RESULT_UNIT_START_LIMIT_HIT);
 		return;
 	}
-	if (p->state == PATH_STATE_RUNNING && down && !(triggered->job && triggered->job->type == JOB_START))
+	if (p->state == PATH_STATE_RUNNING && down &&
+	    !(triggered->job && triggered->job->type == JOB_START))
 		enter_waiting(p, false);
 	else if (p->state == PATH_STATE_WAITING && !down)
 		enter_waiting(p, false);
@@ -461,7 +476,8 @@ static void path_save(const struct unit *u, struct strbuf *b)
 
 	record_add(b, "state", state_name[p->state]);
 	record_add(b, "result", result_to_string(p->result));
-	for (const struct path_spec *s = u->file && u->file->path ? u->file->path->specs : NULL; s && n < SPECS_MAX; s = s->next, n++)
+	for (const struct path_spec *s = u->file && u->file->path ? u->file->path->specs : NULL;
+	     s && n < SPECS_MAX; s = s->next, n++)
 		if (p->existed[n])
 			record_add(b, "existed", s->path);
 }
@@ -478,7 +494,8 @@ static int path_restore(struct unit *u, const struct record *r)
 	p->state = state < 0 ? PATH_STATE_DEAD : (enum path_state) state;
 	p->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	if (record_get_strv(r, "existed", &existed) >= 0 && u->file && u->file->path)
-		for (const struct path_spec *s = u->file->path->specs; s && n < SPECS_MAX; s = s->next, n++)
+		for (const struct path_spec *s = u->file->path->specs; s && n < SPECS_MAX;
+		     s = s->next, n++)
 			p->existed[n] = strv_contains(existed, s->path);
 	return 0;
 }
@@ -519,7 +536,7 @@ static int path_describe(const struct unit *u, cJSON *properties)
 	if (!list)
 		return -ENOMEM;
 	for (const struct path_spec *s = u->file->path->specs; s; s = s->next) {
-		const char *pair[2] = { kinds[s->kind].name, s->path };
+		const char *pair[2] = {kinds[s->kind].name, s->path};
 		cJSON *row = cJSON_CreateStringArray(pair, 2);
 
 		if (row && !cJSON_AddItemToArray(list, row))

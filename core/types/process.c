@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-/* More processes than this in a cgroup at adoption are not looked at; the ones of interest are the oldest, and come first. */
+/* More processes than this in a cgroup at adoption are not looked at; the ones of interest are the
+ * oldest, and come first. */
 #define FIND_PIDS_MAX 256
 
 const struct exec_command *command_nth(const struct exec_command *list, unsigned n)
@@ -22,7 +23,8 @@ void spawn_intent(struct unit *u)
 	unit_save(u);
 }
 
-int control_spawn(struct unit *u, const struct exec_command *c, char *const *environment, struct pidref *ret)
+int control_spawn(struct unit *u, const struct exec_command *c, char *const *environment,
+                  struct pidref *ret)
 {
 	const struct exec_request q = {
 		.unit = u,
@@ -34,7 +36,7 @@ int control_spawn(struct unit *u, const struct exec_command *c, char *const *env
 		.stdio_socket = -EBADF,
 		.exec_fd = -EBADF,
 	};
-	struct diag d = { 0 };
+	struct diag d = {0};
 	int r;
 
 	r = exec_spawn(u->manager, &q, &d, ret);
@@ -81,8 +83,8 @@ static int signal_one(const struct unit *u, const struct pidref *p, int sig, boo
 	if (r == -ESRCH)
 		return 0;
 	if (r < 0)
-		return log_unit_errno(LOG_WARNING, u->id, r, "Cannot send %s to process %d: %m", signal_to_string(sig),
-				      p->pid);
+		return log_unit_errno(LOG_WARNING, u->id, r, "Cannot send %s to process %d: %m",
+		                      signal_to_string(sig), p->pid);
 	/* A stopped process could not act on it. */
 	if (sig != SIGKILL && sig != SIGCONT)
 		(void) pidref_kill(p, SIGCONT);
@@ -98,9 +100,11 @@ static pid_t target_pid(const struct pidref *p)
 
 int processes_kill(struct unit *u, enum kill_step step, const struct kill_targets *t)
 {
-	static const struct kill_settings fallback = { .mode = KILL_CONTROL_GROUP, .kill_signal = SIGTERM,
-						       .final_kill_signal = SIGKILL, .watchdog_signal = SIGABRT,
-						       .send_sigkill = true };
+	static const struct kill_settings fallback = {.mode = KILL_CONTROL_GROUP,
+	                                              .kill_signal = SIGTERM,
+	                                              .final_kill_signal = SIGKILL,
+	                                              .watchdog_signal = SIGABRT,
+	                                              .send_sigkill = true};
 	const struct kill_settings *k = u->file->kill ? u->file->kill : &fallback;
 	bool soft = step == KILL_STEP_TERMINATE || step == KILL_STEP_RESTART, wait = false;
 	int sig, r;
@@ -116,32 +120,37 @@ int processes_kill(struct unit *u, enum kill_step step, const struct kill_target
 	if (r < 0)
 		return r;
 	wait = wait || r > 0;
-	if (u->cgroup && (k->mode == KILL_CONTROL_GROUP || (k->mode == KILL_MIXED && step == KILL_STEP_KILL))) {
+	if (u->cgroup &&
+	    (k->mode == KILL_CONTROL_GROUP || (k->mode == KILL_MIXED && step == KILL_STEP_KILL))) {
 		r = cgroup_signal(u, sig, target_pid(t->main), target_pid(t->control));
 		if (r < 0 && r != -ENOENT && r != -ESRCH)
-			log_unit_errno(LOG_WARNING, u->id, r, "Cannot signal the control group: %m");
+			log_unit_errno(LOG_WARNING, u->id, r,
+			               "Cannot signal the control group: %m");
 		if (r > 0) {
 			wait = true;
 			if (soft && k->send_sighup && sig != SIGHUP)
-				(void) cgroup_signal(u, SIGHUP, target_pid(t->main), target_pid(t->control));
+				(void) cgroup_signal(u, SIGHUP, target_pid(t->main),
+				                     target_pid(t->control));
 		}
 	}
 	return wait;
 }
 
-int processes_kill_who(struct unit *u, enum kill_who who, int sig, const struct kill_targets *t, struct diag *d)
+int processes_kill_who(struct unit *u, enum kill_who who, int sig, const struct kill_targets *t,
+                       struct diag *d)
 {
-	static const char *const names[] = { "main", "control" };
+	static const char *const names[] = {"main", "control"};
 	const struct pidref *one = who == KILL_WHO_MAIN ? t->main : t->control;
 	int n = 0, r;
 
 	if (who != KILL_WHO_ALL) {
 		if (!one || !pidref_is_set(one))
-			return diag_add(d, -ESRCH, DIAG_ERROR, u->id, 0, "No %s process to kill", names[who]);
+			return diag_add(d, -ESRCH, DIAG_ERROR, u->id, 0, "No %s process to kill",
+			                names[who]);
 		r = pidref_kill(one, sig);
-		return r < 0 ? diag_add(d, r, DIAG_ERROR, u->id, 0, "Cannot signal process %d: %s", one->pid,
-					strerror(-r)) :
-			       0;
+		return r < 0 ? diag_add(d, r, DIAG_ERROR, u->id, 0, "Cannot signal process %d: %s",
+		                        one->pid, strerror(-r))
+		             : 0;
 	}
 	if (t->main && pidref_is_set(t->main) && pidref_kill(t->main, sig) >= 0)
 		n++;
@@ -152,7 +161,8 @@ int processes_kill_who(struct unit *u, enum kill_who who, int sig, const struct 
 		if (r > 0)
 			n += r;
 		else if (r < 0 && n == 0 && r != -ENOENT)
-			return diag_add(d, r, DIAG_ERROR, u->id, 0, "Cannot signal the control group: %s", strerror(-r));
+			return diag_add(d, r, DIAG_ERROR, u->id, 0,
+			                "Cannot signal the control group: %s", strerror(-r));
 	}
 	return n > 0 ? 0 : diag_add(d, -ESRCH, DIAG_ERROR, u->id, 0, "No process to kill");
 }
@@ -174,7 +184,7 @@ int record_take_process(struct unit *u, const struct record *r, const char *key,
 		return 0;
 	k = pidref_open_verified(pid, start_time, ret);
 	if (k < 0)
-		*ret = (struct pidref){ .pid = pid, .pidfd = -EBADF, .start_time = start_time };
+		*ret = (struct pidref){.pid = pid, .pidfd = -EBADF, .start_time = start_time};
 	(void) unit_watch_pid(u, pid);
 	return k >= 0;
 }
@@ -204,15 +214,26 @@ int process_find_spawned(struct unit *u, pid_t known_a, pid_t known_b, struct pi
 	return 1;
 }
 
+bool exit_is_since(const struct process_exit *e, usec_t since)
+{
+	long ticks = sysconf(_SC_CLK_TCK);
+
+	/* A start time is rounded down to its tick. */
+	return ticks > 0 && e->start_time > 0 &&
+	       (e->start_time + 1) * USEC_PER_SEC / (usec_t) ticks >= since;
+}
+
 bool process_is_lost(const struct pidref *p, struct process_exit *ret)
 {
 	uint64_t start_time;
 
 	if (!pidref_is_set(p) || p->pidfd >= 0)
 		return false;
-	if (pid_start_time(p->pid, &start_time) >= 0 && (p->start_time == 0 || start_time == p->start_time))
+	if (pid_start_time(p->pid, &start_time) >= 0 &&
+	    (p->start_time == 0 || start_time == p->start_time))
 		return false;
-	*ret = (struct process_exit){ .pid = p->pid, .start_time = p->start_time, .code = CLD_KILLED, .status = SIGKILL };
+	*ret = (struct process_exit){
+		.pid = p->pid, .start_time = p->start_time, .code = CLD_KILLED, .status = SIGKILL};
 	return true;
 }
 

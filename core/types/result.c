@@ -52,7 +52,7 @@ const char *exit_status_text(int code, int status, char *buf, size_t size)
 
 void process_status_begin(struct process_status *s, pid_t pid)
 {
-	*s = (struct process_status){ .pid = pid, .start = stamp_now() };
+	*s = (struct process_status){.pid = pid, .start = stamp_now()};
 }
 
 void process_status_end(struct process_status *s, const struct process_exit *e)
@@ -104,11 +104,12 @@ bool exit_status_set_has(const struct exit_status_set *set, int code, int status
 	return status < 64 && (set->signals >> status) & 1;
 }
 
-enum result result_of_exit(const struct process_exit *e, enum exit_clean clean, const struct exit_status_set *success)
+enum result result_of_exit(const struct process_exit *e, enum exit_clean clean,
+                           const struct exit_status_set *success)
 {
 	/* systemd.service(5), SuccessExitStatus=: these four signals are clean for a daemon. */
-	static const uint64_t polite = UINT64_C(1) << SIGHUP | UINT64_C(1) << SIGINT | UINT64_C(1) << SIGTERM |
-				       UINT64_C(1) << SIGPIPE;
+	static const uint64_t polite = UINT64_C(1) << SIGHUP | UINT64_C(1) << SIGINT |
+	                               UINT64_C(1) << SIGTERM | UINT64_C(1) << SIGPIPE;
 
 	if (exit_status_set_has(success, e->code, e->status))
 		return RESULT_SUCCESS;
@@ -116,7 +117,8 @@ enum result result_of_exit(const struct process_exit *e, enum exit_clean clean, 
 	case CLD_EXITED:
 		return e->status == 0 ? RESULT_SUCCESS : RESULT_EXIT_CODE;
 	case CLD_KILLED:
-		if (clean == EXIT_CLEAN_DAEMON && e->status > 0 && e->status < 64 && (polite >> e->status) & 1)
+		if (clean == EXIT_CLEAN_DAEMON && e->status > 0 && e->status < 64 &&
+		    (polite >> e->status) & 1)
 			return RESULT_SUCCESS;
 		return RESULT_SIGNAL;
 	case CLD_DUMPED:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * scope - processes that somebody else started (a login session, a container) and that live in a cgroup of ours. It is made from memory with a
- * list of processes, ends when the last of them does, and cannot be started again. init.scope holds init and core.
+ * scope - processes that somebody else started (a login session, a container) and that live in a
+ * cgroup of ours. It is made from memory with a list of processes, ends when the last of them does,
+ * and cannot be started again. init.scope holds init and core.
  */
 #include "types/common.h"
 
@@ -68,7 +69,8 @@ static int on_deadline(_unused_ struct source *source, _unused_ usec_t deadline,
 		enter_signal(s, SCOPE_STOP_SIGTERM, RESULT_TIMEOUT);
 		break;
 	case SCOPE_STOP_SIGTERM:
-		log_unit(LOG_WARNING, s->unit.id, "Stopping timed out. %s", kill ? "Killing" : "Ignoring what is left");
+		log_unit(LOG_WARNING, s->unit.id, "Stopping timed out. %s",
+		         kill ? "Killing" : "Ignoring what is left");
 		if (kill)
 			enter_signal(s, SCOPE_STOP_SIGKILL, RESULT_TIMEOUT);
 		else
@@ -91,7 +93,8 @@ static void set_state(struct scope *s, enum scope_state state, usec_t deadline)
 	s->state = state;
 	(void) deadline_set(&s->deadline, &s->unit, deadline, on_deadline);
 	if (old != state)
-		log_unit(LOG_DEBUG, s->unit.id, "Changed %s -> %s", state_name[old], state_name[state]);
+		log_unit(LOG_DEBUG, s->unit.id, "Changed %s -> %s", state_name[old],
+		         state_name[state]);
 	unit_save_soon(&s->unit);
 	unit_notify(&s->unit, state_active[old], state_active[state], true);
 }
@@ -101,19 +104,22 @@ static void enter_dead(struct scope *s, enum result result)
 	if (s->result == RESULT_SUCCESS)
 		s->result = result;
 	if (s->result != RESULT_SUCCESS)
-		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'", result_to_string(s->result));
+		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'",
+		         result_to_string(s->result));
 	invocation_unpublish(&s->unit);
 	set_state(s, s->result == RESULT_SUCCESS ? SCOPE_DEAD : SCOPE_FAILED, 0);
 }
 
 static void enter_signal(struct scope *s, enum scope_state state, enum result result)
 {
-	const struct kill_targets none = { 0 };
+	const struct kill_targets none = {0};
 	int r;
 
 	if (s->result == RESULT_SUCCESS)
 		s->result = result;
-	r = processes_kill(&s->unit, state == SCOPE_STOP_SIGKILL ? KILL_STEP_KILL : KILL_STEP_TERMINATE, &none);
+	r = processes_kill(&s->unit,
+	                   state == SCOPE_STOP_SIGKILL ? KILL_STEP_KILL : KILL_STEP_TERMINATE,
+	                   &none);
 	if (r > 0)
 		set_state(s, state, deadline_in(stop_timeout(s)));
 	else if (state == SCOPE_STOP_SIGTERM && r == 0)
@@ -175,7 +181,8 @@ static int take_in(struct scope *s)
 		if (r >= 0)
 			n++;
 		else
-			error = log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot take in process %d: %m", s->pids[i]);
+			error = log_unit_errno(LOG_WARNING, s->unit.id, r,
+			                       "Cannot take in process %d: %m", s->pids[i]);
 	}
 	return n > 0 ? 0 : error;
 }
@@ -250,13 +257,17 @@ static void scope_on_oom(struct unit *u)
 	const struct cgroup_settings *g = u->file->cgroup;
 
 	log_unit(LOG_WARNING, u->id, "A process of this unit has been killed by the OOM killer");
-	if (state_active[s->state] == UNIT_ACTIVE && g && (g->oom_policy == OOM_POLICY_STOP || g->oom_policy == OOM_POLICY_KILL))
-		enter_signal(s, g->oom_policy == OOM_POLICY_KILL ? SCOPE_STOP_SIGKILL : SCOPE_STOP_SIGTERM, RESULT_OOM_KILL);
+	if (state_active[s->state] == UNIT_ACTIVE && g &&
+	    (g->oom_policy == OOM_POLICY_STOP || g->oom_policy == OOM_POLICY_KILL))
+		enter_signal(s,
+		             g->oom_policy == OOM_POLICY_KILL ? SCOPE_STOP_SIGKILL
+		                                              : SCOPE_STOP_SIGTERM,
+		             RESULT_OOM_KILL);
 }
 
 static int scope_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
 {
-	const struct kill_targets none = { 0 };
+	const struct kill_targets none = {0};
 
 	return processes_kill_who(u, who, sig, &none, d);
 }
@@ -305,7 +316,8 @@ static int on_coldplug(struct source *source, void *userdata)
 
 	s->coldplug_source = NULL;
 	source_free(source);
-	if (state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED && (!s->unit.cgroup || cgroup_is_empty(&s->unit) == 1))
+	if (state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED &&
+	    (!s->unit.cgroup || cgroup_is_empty(&s->unit) == 1))
 		enter_dead(s, RESULT_SUCCESS);
 	return 0;
 }
@@ -326,7 +338,9 @@ static int scope_coldplug(struct unit *u)
 	if (u->load_state == LOAD_NOT_FOUND)
 		u->load_state = LOAD_LOADED;
 	r = deadline_set(&s->deadline, u, s->deadline.at, on_deadline);
-	return r < 0 ? r : loop_add_defer(u->manager->loop, "scope-coldplug", on_coldplug, s, &s->coldplug_source);
+	return r < 0 ? r
+	             : loop_add_defer(u->manager->loop, "scope-coldplug", on_coldplug, s,
+	                              &s->coldplug_source);
 }
 
 static int scope_describe(const struct unit *u, cJSON *properties)

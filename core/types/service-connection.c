@@ -7,7 +7,7 @@
 
 static int peer_variables(struct service *s, int fd)
 {
-	union socket_address a = { 0 };
+	union socket_address a = {0};
 	socklen_t size = sizeof(a);
 	char text[INET6_ADDRSTRLEN];
 	const void *address;

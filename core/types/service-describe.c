@@ -3,24 +3,39 @@
 #include "types/service.h"
 
 static const char *const type_name[SERVICE_TYPE_MAX] = {
-	[SERVICE_SIMPLE] = "simple", [SERVICE_EXEC] = "exec",	  [SERVICE_FORKING] = "forking",
-	[SERVICE_ONESHOT] = "oneshot", [SERVICE_DBUS] = "dbus",	  [SERVICE_NOTIFY] = "notify",
-	[SERVICE_NOTIFY_RELOAD] = "notify-reload", [SERVICE_IDLE] = "idle",
+	[SERVICE_SIMPLE] = "simple",
+	[SERVICE_EXEC] = "exec",
+	[SERVICE_FORKING] = "forking",
+	[SERVICE_ONESHOT] = "oneshot",
+	[SERVICE_DBUS] = "dbus",
+	[SERVICE_NOTIFY] = "notify",
+	[SERVICE_NOTIFY_RELOAD] = "notify-reload",
+	[SERVICE_IDLE] = "idle",
 };
 static const char *const restart_name[RESTART_MAX] = {
-	[RESTART_NO] = "no", [RESTART_ON_SUCCESS] = "on-success", [RESTART_ON_FAILURE] = "on-failure",
-	[RESTART_ON_ABNORMAL] = "on-abnormal", [RESTART_ON_WATCHDOG] = "on-watchdog", [RESTART_ON_ABORT] = "on-abort",
+	[RESTART_NO] = "no",
+	[RESTART_ON_SUCCESS] = "on-success",
+	[RESTART_ON_FAILURE] = "on-failure",
+	[RESTART_ON_ABNORMAL] = "on-abnormal",
+	[RESTART_ON_WATCHDOG] = "on-watchdog",
+	[RESTART_ON_ABORT] = "on-abort",
 	[RESTART_ALWAYS] = "always",
 };
 static const char *const access_name[NOTIFY_ACCESS_MAX] = {
-	[NOTIFY_NONE] = "none", [NOTIFY_ALL] = "all", [NOTIFY_EXEC] = "exec", [NOTIFY_MAIN] = "main",
+	[NOTIFY_NONE] = "none",
+	[NOTIFY_ALL] = "all",
+	[NOTIFY_EXEC] = "exec",
+	[NOTIFY_MAIN] = "main",
 };
 static const char *const mode_name[] = {
-	[TIMEOUT_TERMINATE] = "terminate", [TIMEOUT_ABORT] = "abort", [TIMEOUT_KILL] = "kill",
+	[TIMEOUT_TERMINATE] = "terminate",
+	[TIMEOUT_ABORT] = "abort",
+	[TIMEOUT_KILL] = "kill",
 };
 static const char *const command_key[SERVICE_EXEC_MAX] = {
-	[SERVICE_EXEC_CONDITION] = "ExecCondition", [SERVICE_EXEC_START_PRE] = "ExecStartPre", [SERVICE_EXEC_START] = "ExecStart",
-	[SERVICE_EXEC_START_POST] = "ExecStartPost", [SERVICE_EXEC_RELOAD] = "ExecReload", [SERVICE_EXEC_STOP] = "ExecStop",
+	[SERVICE_EXEC_CONDITION] = "ExecCondition", [SERVICE_EXEC_START_PRE] = "ExecStartPre",
+	[SERVICE_EXEC_START] = "ExecStart",         [SERVICE_EXEC_START_POST] = "ExecStartPost",
+	[SERVICE_EXEC_RELOAD] = "ExecReload",       [SERVICE_EXEC_STOP] = "ExecStop",
 	[SERVICE_EXEC_STOP_POST] = "ExecStopPost",
 };
 
@@ -30,18 +45,19 @@ static int describe_text(const struct service *s, cJSON *p)
 	const struct {
 		const char *key, *value;
 	} rows[] = {
-		{ "Type", ENUM_TO_STRING(type_name, c->type) },
-		{ "ExitType", c->exit_type_cgroup ? "cgroup" : "main" },
-		{ "Restart", ENUM_TO_STRING(restart_name, c->restart) },
-		{ "PIDFile", c->pid_file ? c->pid_file : "" },
-		{ "NotifyAccess", ENUM_TO_STRING(access_name, service_notify_access(s)) },
-		{ "TimeoutStartFailureMode", ENUM_TO_STRING(mode_name, c->timeout_start_failure_mode) },
-		{ "TimeoutStopFailureMode", ENUM_TO_STRING(mode_name, c->timeout_stop_failure_mode) },
-		{ "BusName", c->bus_name ? c->bus_name : "" },
-		{ "StatusText", s->status_text ? s->status_text : "" },
-		{ "Result", result_to_string(s->result) },
-		{ "ReloadResult", result_to_string(s->reload_result) },
-		{ "CleanResult", "success" },
+		{"Type", ENUM_TO_STRING(type_name, c->type)},
+		{"ExitType", c->exit_type_cgroup ? "cgroup" : "main"},
+		{"Restart", ENUM_TO_STRING(restart_name, c->restart)},
+		{"PIDFile", c->pid_file ? c->pid_file : ""},
+		{"NotifyAccess", ENUM_TO_STRING(access_name, service_notify_access(s))},
+		{"TimeoutStartFailureMode",
+	         ENUM_TO_STRING(mode_name, c->timeout_start_failure_mode)},
+		{"TimeoutStopFailureMode", ENUM_TO_STRING(mode_name, c->timeout_stop_failure_mode)},
+		{"BusName", c->bus_name ? c->bus_name : ""},
+		{"StatusText", s->status_text ? s->status_text : ""},
+		{"Result", result_to_string(s->result)},
+		{"ReloadResult", result_to_string(s->reload_result)},
+		{"CleanResult", "success"},
 	};
 	int r = 0;
 
@@ -57,23 +73,23 @@ static int describe_numbers(const struct service *s, cJSON *p)
 		const char *key;
 		uint64_t value;
 	} rows[] = {
-		{ "RestartUSec", c->restart_usec },
-		{ "RestartSteps", c->restart_steps },
-		{ "RestartMaxDelayUSec", c->restart_max_delay_usec },
-		{ "TimeoutStartUSec", service_start_timeout(s) },
-		{ "TimeoutStopUSec", c->timeout_stop_usec },
-		{ "TimeoutAbortUSec", service_abort_timeout(s) },
-		{ "RuntimeMaxUSec", c->runtime_max_usec == 0 ? USEC_INFINITY : c->runtime_max_usec },
-		{ "RuntimeRandomizedExtraUSec", c->runtime_randomized_extra_usec },
-		{ "WatchdogUSec", service_watchdog_usec(s) },
-		{ "MainPID", (uint64_t) s->main_pid.pid },
-		{ "ControlPID", (uint64_t) s->control_pid.pid },
-		{ "FileDescriptorStoreMax", c->file_descriptor_store_max },
-		{ "NFileDescriptorStore", s->n_stored_fds },
-		{ "StatusErrno", (uint64_t) s->status_errno },
-		{ "NRestarts", s->n_restarts },
-		{ "UID", UINT32_MAX },
-		{ "GID", UINT32_MAX },
+		{"RestartUSec", c->restart_usec},
+		{"RestartSteps", c->restart_steps},
+		{"RestartMaxDelayUSec", c->restart_max_delay_usec},
+		{"TimeoutStartUSec", service_start_timeout(s)},
+		{"TimeoutStopUSec", c->timeout_stop_usec},
+		{"TimeoutAbortUSec", service_abort_timeout(s)},
+		{"RuntimeMaxUSec", c->runtime_max_usec == 0 ? USEC_INFINITY : c->runtime_max_usec},
+		{"RuntimeRandomizedExtraUSec", c->runtime_randomized_extra_usec},
+		{"WatchdogUSec", service_watchdog_usec(s)},
+		{"MainPID", (uint64_t) s->main_pid.pid},
+		{"ControlPID", (uint64_t) s->control_pid.pid},
+		{"FileDescriptorStoreMax", c->file_descriptor_store_max},
+		{"NFileDescriptorStore", s->n_stored_fds},
+		{"StatusErrno", (uint64_t) s->status_errno},
+		{"NRestarts", s->n_restarts},
+		{"UID", UINT32_MAX},
+		{"GID", UINT32_MAX},
 	};
 	int r = 0;
 
@@ -89,11 +105,11 @@ static int describe_flags(const struct service *s, cJSON *p)
 		const char *key;
 		bool value;
 	} rows[] = {
-		{ "PermissionsStartOnly", c->permissions_start_only },
-		{ "RootDirectoryStartOnly", c->root_directory_start_only },
-		{ "RemainAfterExit", c->remain_after_exit },
-		{ "GuessMainPID", c->guess_main_pid },
-		{ "NonBlocking", c->non_blocking },
+		{"PermissionsStartOnly", c->permissions_start_only},
+		{"RootDirectoryStartOnly", c->root_directory_start_only},
+		{"RemainAfterExit", c->remain_after_exit},
+		{"GuessMainPID", c->guess_main_pid},
+		{"NonBlocking", c->non_blocking},
 	};
 	int r = 0;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a service's processes are told about it: systemd.exec(5), "Environment Variables Set or Propagated by the Service Manager". */
+/* What a service's processes are told about it: systemd.exec(5), "Environment Variables Set or
+ * Propagated by the Service Manager". */
 #include "types/service.h"
 
 #define NOTIFY_SOCKET_PATH "/run/systemd/notify"
@@ -9,7 +10,8 @@ static int add(char ***env, char *assignment_take)
 	return strv_append_consume(env, assignment_take);
 }
 
-/* Control processes may send messages only if NotifyAccess= lets them; then they are not told where to. */
+/* Control processes may send messages only if NotifyAccess= lets them; then they are not told where
+ * to. */
 static bool wants_notify(const struct service *s, bool control)
 {
 	enum notify_access a = service_notify_access(s);
@@ -27,19 +29,25 @@ static int add_end(char ***env, const char *prefix, const struct service *s)
 	if (r < 0 || !exit_code_to_string(p->code) || !stamp_is_set(&p->exit))
 		return r;
 	r = add(env, str_printf("%sEXIT_CODE=%s", prefix, exit_code_to_string(p->code)));
-	return r < 0 ? r : add(env, str_printf("%sEXIT_STATUS=%s", prefix, exit_status_text(p->code, p->status, status, sizeof(status))));
+	return r < 0 ? r
+	             : add(env, str_printf("%sEXIT_STATUS=%s", prefix,
+	                                   exit_status_text(p->code, p->status, status,
+	                                                    sizeof(status))));
 }
 
-/* A unit started by OnFailure= or OnSuccess= is told about the one service that caused it; about none if there are several. */
+/* A unit started by OnFailure= or OnSuccess= is told about the one service that caused it; about
+ * none if there are several. */
 static const struct service *monitored(const struct service *s)
 {
-	static const enum unit_dependency kinds[] = { DEP_ON_SUCCESS_OF, DEP_ON_FAILURE_OF };
+	static const enum unit_dependency kinds[] = {DEP_ON_SUCCESS_OF, DEP_ON_FAILURE_OF};
 	const struct service *found = NULL;
 	struct unit *other;
 
 	for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-		UNIT_FOREACH_DEPENDENCY(other, &s->unit, kinds[i]) {
-			if (other->ops->type != UNIT_SERVICE || !stamp_is_set(&other->active_exit) ||
+		UNIT_FOREACH_DEPENDENCY(other, &s->unit, kinds[i])
+		{
+			if (other->ops->type != UNIT_SERVICE ||
+			    !stamp_is_set(&other->active_exit) ||
 			    (const struct service *) other == found)
 				continue;
 			if (found)
@@ -59,7 +67,8 @@ static int add_monitored(char ***env, const struct service *s)
 		return 0;
 	r = add_end(env, "MONITOR_", other);
 	if (r >= 0 && !id128_is_null(&other->unit.invocation_id))
-		r = add(env, str_printf("MONITOR_INVOCATION_ID=%s", id128_format(&other->unit.invocation_id, id)));
+		r = add(env, str_printf("MONITOR_INVOCATION_ID=%s",
+		                        id128_format(&other->unit.invocation_id, id)));
 	return r < 0 ? r : add(env, str_printf("MONITOR_UNIT=%s", other->unit.id));
 }
 

@@ -4,23 +4,28 @@
 
 #include <signal.h>
 
-static void log_exit(const struct service *s, const struct process_exit *e, const char *which, enum result result)
+static void log_exit(const struct service *s, const struct process_exit *e, const char *which,
+                     enum result result)
 {
 	char status[32];
 
-	log_unit(result == RESULT_SUCCESS ? LOG_DEBUG : LOG_NOTICE, s->unit.id, "%s process %d %s, status=%d/%s", which, e->pid,
-		 exit_code_to_string(e->code) ? exit_code_to_string(e->code) : "ended", e->status,
-		 exit_status_text(e->code, e->status, status, sizeof(status)));
+	log_unit(result == RESULT_SUCCESS ? LOG_DEBUG : LOG_NOTICE, s->unit.id,
+	         "%s process %d %s, status=%d/%s", which, e->pid,
+	         exit_code_to_string(e->code) ? exit_code_to_string(e->code) : "ended", e->status,
+	         exit_status_text(e->code, e->status, status, sizeof(status)));
 }
 
 static void main_exited(struct service *s, const struct process_exit *e)
 {
 	const struct service_settings *c = service_settings(s);
-	const struct exec_command *command = command_nth(c->commands[SERVICE_EXEC_START], s->main_index);
+	const struct exec_command *command =
+		command_nth(c->commands[SERVICE_EXEC_START], s->main_index);
 	enum result result;
 
 	/* A oneshot's process is a command, all others are daemons. */
-	result = result_of_exit(e, c->type == SERVICE_ONESHOT ? EXIT_CLEAN_COMMAND : EXIT_CLEAN_DAEMON, &c->success_exit_status);
+	result = result_of_exit(e,
+	                        c->type == SERVICE_ONESHOT ? EXIT_CLEAN_COMMAND : EXIT_CLEAN_DAEMON,
+	                        &c->success_exit_status);
 	process_status_end(&s->main_status, e);
 	log_exit(s, e, "Main", result);
 	service_forget_main(s);
@@ -46,7 +51,8 @@ static void main_exited(struct service *s, const struct process_exit *e)
 static bool is_condition_skip(const struct service *s, const struct process_exit *e)
 {
 	/* systemd.service(5), ExecCondition=: 1 through 254 skip, 255 and abnormal ends fail. */
-	return s->control_list == SERVICE_EXEC_CONDITION && e->code == CLD_EXITED && e->status >= 1 && e->status <= 254;
+	return s->control_list == SERVICE_EXEC_CONDITION && e->code == CLD_EXITED &&
+	       e->status >= 1 && e->status <= 254;
 }
 
 static void control_exited(struct service *s, const struct process_exit *e)
@@ -54,7 +60,8 @@ static void control_exited(struct service *s, const struct process_exit *e)
 	const struct service_settings *c = service_settings(s);
 	enum service_exec list = s->control_list;
 	unsigned next = s->control_index + 1;
-	const struct exec_command *command = list < SERVICE_EXEC_MAX ? command_nth(c->commands[list], s->control_index) : NULL;
+	const struct exec_command *command =
+		list < SERVICE_EXEC_MAX ? command_nth(c->commands[list], s->control_index) : NULL;
 	enum result result = result_of_exit(e, EXIT_CLEAN_COMMAND, NULL);
 
 	process_status_end(&s->control_status, e);
@@ -65,11 +72,14 @@ static void control_exited(struct service *s, const struct process_exit *e)
 		result = RESULT_SUCCESS;
 	process_forget(&s->unit, &s->control_pid);
 	unit_save_soon(&s->unit);
-	/* The next command of the same list, if this one was good. The reload handler goes on by itself, a stop under way has no next one. */
-	if (result == RESULT_SUCCESS && list < SERVICE_EXEC_MAX && list != SERVICE_EXEC_START && list != SERVICE_EXEC_RELOAD &&
-	    command_nth(c->commands[list], next) && service_state_active(s->state) != UNIT_FAILED &&
-	    (s->state == SERVICE_CONDITION || s->state == SERVICE_START_PRE || s->state == SERVICE_START_POST ||
-	     s->state == SERVICE_STOP || s->state == SERVICE_STOP_POST)) {
+	/* The next command of the same list, if this one was good. The reload handler goes on by
+	 * itself, a stop under way has no next one. */
+	if (result == RESULT_SUCCESS && list < SERVICE_EXEC_MAX && list != SERVICE_EXEC_START &&
+	    list != SERVICE_EXEC_RELOAD && command_nth(c->commands[list], next) &&
+	    service_state_active(s->state) != UNIT_FAILED &&
+	    (s->state == SERVICE_CONDITION || s->state == SERVICE_START_PRE ||
+	     s->state == SERVICE_START_POST || s->state == SERVICE_STOP ||
+	     s->state == SERVICE_STOP_POST)) {
 		if (service_spawn_control(s, list, next) >= 0)
 			return;
 		result = RESULT_RESOURCES;
@@ -77,10 +87,36 @@ static void control_exited(struct service *s, const struct process_exit *e)
 	(void) service_event(s, SERVICE_EVENT_CONTROL_EXIT, result);
 }
 
+/*
+ * The core before us died between a spawn and writing down its pid, and by now the process is gone,
+ * too: then its exit comes by the cgroup. Who began after the intent, and is not known, is the one.
+ */
+static void take_unknown(struct service *s, const struct process_exit *e)
+{
+	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
+	enum service_spawning what = s->spawning;
+
+	if (what == SPAWNING_NONE || pidref_is_exit(&s->main_pid, e) ||
+	    pidref_is_exit(&s->control_pid, e) || !exit_is_since(e, s->spawning_since))
+		return;
+	log_unit(LOG_INFO, s->unit.id, "Process %d was spawned by the core before this one",
+	         e->pid);
+	s->spawning = SPAWNING_NONE;
+	if (what == SPAWNING_MAIN) {
+		s->main_pid = p;
+		s->main_pid_known = true;
+		process_status_begin(&s->main_status, e->pid);
+	} else {
+		s->control_pid = p;
+		process_status_begin(&s->control_status, e->pid);
+	}
+}
+
 void service_on_exit(struct unit *u, const struct process_exit *e)
 {
 	struct service *s = SERVICE(u);
 
+	take_unknown(s, e);
 	if (pidref_is_exit(&s->main_pid, e))
 		main_exited(s, e);
 	else if (pidref_is_exit(&s->control_pid, e))
@@ -122,7 +158,8 @@ int service_start_main_exit(struct service *s, enum result result)
 		break;
 	case SERVICE_NOTIFY:
 	case SERVICE_NOTIFY_RELOAD:
-		/* Only READY=1 makes it active; an end before that is against the protocol, unless others may still send it. */
+		/* Only READY=1 makes it active; an end before that is against the protocol, unless
+		 * others may still send it. */
 		if (result != RESULT_SUCCESS)
 			service_enter_signal(s, SERVICE_STOP_SIGTERM, result);
 		else if (!c->remain_after_exit || service_notify_access(s) == NOTIFY_MAIN)
@@ -246,7 +283,8 @@ int service_start_empty(struct service *s, _unused_ enum result result)
 
 	if (!nobody_left(s))
 		return 0;
-	if (s->state == SERVICE_START && (c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD)) {
+	if (s->state == SERVICE_START &&
+	    (c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD)) {
 		service_enter_signal(s, SERVICE_STOP_SIGTERM, RESULT_PROTOCOL);
 	} else if (c->pid_file) {
 		log_unit(LOG_WARNING, s->unit.id, "Daemon never wrote its PID file. Failing");
@@ -289,7 +327,8 @@ static bool oom_is_ignored(const struct service *s)
 	const struct cgroup_settings *g = s->unit.file->cgroup;
 
 	/* systemd.service(5): with Delegate= the default is to let the payload deal with it. */
-	return g && (g->oom_policy == OOM_POLICY_CONTINUE || (g->oom_policy == OOM_POLICY_DEFAULT && g->delegate));
+	return g && (g->oom_policy == OOM_POLICY_CONTINUE ||
+	             (g->oom_policy == OOM_POLICY_DEFAULT && g->delegate));
 }
 
 void service_on_oom(struct unit *u)

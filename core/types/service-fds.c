@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * File descriptors a service gets: its sockets', the connection it was started for, and those it gave us to keep (fd store). Stored ones
- * are in the vault too, under "fdstore/UNIT/NUMBER", so they outlive core.
+ * File descriptors a service gets: its sockets', the connection it was started for, and those it
+ * gave us to keep (fd store). Stored ones are in the vault too, under "fdstore/UNIT/NUMBER", so
+ * they outlive core.
  */
 #include "types/service.h"
 
@@ -45,7 +46,8 @@ static void stored_fd_free(struct stored_fd *f, bool drop)
 }
 
 /* systemd.service(5), FileDescriptorStoreMax=: one that hung up is of no use and goes. */
-static int on_hangup(_unused_ struct source *source, _unused_ int fd, _unused_ uint32_t revents, void *userdata)
+static int on_hangup(_unused_ struct source *source, _unused_ int fd, _unused_ uint32_t revents,
+                     void *userdata)
 {
 	struct stored_fd *f = userdata;
 	struct service *s = f->service;
@@ -57,7 +59,8 @@ static int on_hangup(_unused_ struct source *source, _unused_ int fd, _unused_ u
 	return 0;
 }
 
-static int stored_fd_add(struct service *s, int fd_take, const char *name, bool poll, unsigned number, struct stored_fd **ret)
+static int stored_fd_add(struct service *s, int fd_take, const char *name, bool poll,
+                         unsigned number, struct stored_fd **ret)
 {
 	struct stored_fd *f = calloc(1, sizeof(*f));
 
@@ -73,7 +76,8 @@ static int stored_fd_add(struct service *s, int fd_take, const char *name, bool 
 	list_append(&s->stored_fds, &f->link);
 	s->n_stored_fds++;
 	/* -EPERM: a regular file cannot be polled, and cannot hang up. */
-	if (poll && loop_add_io(s->unit.manager->loop, fd_take, 0, "service-fd-store", on_hangup, f, &f->source) < 0)
+	if (poll && loop_add_io(s->unit.manager->loop, fd_take, 0, "service-fd-store", on_hangup, f,
+	                        &f->source) < 0)
 		f->source = NULL;
 	*ret = f;
 	return 0;
@@ -83,8 +87,8 @@ static bool is_same_file(int a, int b)
 {
 	struct stat x, y;
 
-	return fstat(a, &x) >= 0 && fstat(b, &y) >= 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino &&
-	       (x.st_mode & S_IFMT) == (y.st_mode & S_IFMT);
+	return fstat(a, &x) >= 0 && fstat(b, &y) >= 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino && (x.st_mode & S_IFMT) == (y.st_mode & S_IFMT);
 }
 
 int service_store_fd(struct service *s, int fd_take, const char *name, bool poll)
@@ -95,22 +99,24 @@ int service_store_fd(struct service *s, int fd_take, const char *name, bool poll
 	struct stored_fd *f;
 	int r;
 
-	if (s->n_stored_fds >= MIN(service_settings(s)->file_descriptor_store_max, (unsigned) STORED_FDS_MAX))
+	if (s->n_stored_fds >=
+	    MIN(service_settings(s)->file_descriptor_store_max, (unsigned) STORED_FDS_MAX))
 		return -EXFULL;
-	LIST_FOREACH(old, &s->stored_fds, struct stored_fd, link)
+	LIST_FOREACH (old, &s->stored_fds, struct stored_fd, link)
 		if (is_same_file(old->fd, fd) && streq(old->name, name))
 			return 0;
 	r = vault_name(&s->unit, ++s->last_stored_fd, &vault);
 	if (r >= 0 && k)
 		r = link_vault_put(k, vault, fd);
 	if (r < 0)
-		log_unit_errno(LOG_WARNING, s->unit.id, r, "Stored file descriptor '%s' will not outlive core: %m", name);
+		log_unit_errno(LOG_WARNING, s->unit.id, r,
+		               "Stored file descriptor '%s' will not outlive core: %m", name);
 	return stored_fd_add(s, TAKE_FD(fd), name, poll, s->last_stored_fd, &f);
 }
 
 void service_drop_fds(struct service *s, const char *name)
 {
-	LIST_FOREACH(f, &s->stored_fds, struct stored_fd, link)
+	LIST_FOREACH (f, &s->stored_fds, struct stored_fd, link)
 		if (!name || streq(f->name, name))
 			stored_fd_free(f, true);
 }
@@ -118,8 +124,7 @@ void service_drop_fds(struct service *s, const char *name)
 /* "NUMBER POLL NAME": the name comes last, since it may hold blanks. */
 void service_save_fds(const struct service *s, struct strbuf *b)
 {
-	LIST_FOREACH(f, &s->stored_fds, struct stored_fd, link)
-	{
+	LIST_FOREACH (f, &s->stored_fds, struct stored_fd, link) {
 		auto_free char *line = str_printf("%u %d %s", f->number, f->poll, f->name);
 
 		if (line)
@@ -137,14 +142,16 @@ static void restore_one(struct service *s, const char *line)
 	unsigned number;
 	int poll, n = 0, fd;
 
-	if (sscanf(line, "%u %d %n", &number, &poll, &n) < 2 || n == 0 || !fd_name_is_valid(line + n) || !k)
+	if (sscanf(line, "%u %d %n", &number, &poll, &n) < 2 || n == 0 ||
+	    !fd_name_is_valid(line + n) || !k)
 		return;
 	if (vault_name(&s->unit, number, &vault) < 0)
 		return;
 	s->last_stored_fd = MAX(s->last_stored_fd, number);
 	fd = link_vault_take(k, vault);
 	if (fd < 0)
-		log_unit_errno(LOG_WARNING, s->unit.id, fd, "Stored file descriptor '%s' is lost: %m", line + n);
+		log_unit_errno(LOG_WARNING, s->unit.id, fd,
+		               "Stored file descriptor '%s' is lost: %m", line + n);
 	else if (stored_fd_add(s, fd, line + n, poll, number, &f) < 0)
 		log_unit(LOG_WARNING, s->unit.id, "Out of memory for a stored file descriptor");
 }
@@ -155,7 +162,7 @@ void service_restore_fds(struct service *s, const struct record *r)
 
 	if (record_get_strv(r, "stored-fd", &lines) < 0)
 		return;
-	STRV_FOREACH(line, lines)
+	STRV_FOREACH (line, lines)
 		restore_one(s, *line);
 }
 
@@ -165,7 +172,7 @@ void service_fds_done(struct service_fds *f)
 {
 	free(f->fds);
 	strv_free(f->names);
-	*f = (struct service_fds){ 0 };
+	*f = (struct service_fds){0};
 }
 
 static int append(struct service_fds *f, const int *fds, char *const *names, size_t n)
@@ -190,7 +197,8 @@ static int collect_sockets(struct service *s, struct service_fds *f)
 {
 	struct unit *other;
 
-	UNIT_FOREACH_DEPENDENCY(other, &s->unit, DEP_TRIGGERED_BY) {
+	UNIT_FOREACH_DEPENDENCY(other, &s->unit, DEP_TRIGGERED_BY)
+	{
 		auto_free int *fds = NULL;
 		auto_strv char **names = NULL;
 		size_t n = 0;
@@ -210,8 +218,8 @@ static int collect_sockets(struct service *s, struct service_fds *f)
 
 int service_collect_fds(struct service *s, struct service_fds *ret)
 {
-	char name[] = "connection", *names[] = { name };
-	struct service_fds f = { 0 };
+	char name[] = "connection", *names[] = {name};
+	struct service_fds f = {0};
 	int r;
 
 	if (s->connection_fd >= 0) {
@@ -220,8 +228,7 @@ int service_collect_fds(struct service *s, struct service_fds *ret)
 	} else {
 		r = collect_sockets(s, &f);
 	}
-	LIST_FOREACH(stored, &s->stored_fds, struct stored_fd, link)
-	{
+	LIST_FOREACH (stored, &s->stored_fds, struct stored_fd, link) {
 		if (r < 0)
 			break;
 		r = append(&f, &stored->fd, &stored->name, 1);

@@ -21,8 +21,9 @@ void service_watchdog_arm(struct service *s)
 	int r;
 
 	s->watchdog_last_usec = now(CLOCK_BOOTTIME);
-	r = deadline_set(&s->watchdog, &s->unit, span == USEC_INFINITY ? 0 : usec_add(s->watchdog_last_usec, span),
-			 service_on_watchdog);
+	r = deadline_set(&s->watchdog, &s->unit,
+	                 span == USEC_INFINITY ? 0 : usec_add(s->watchdog_last_usec, span),
+	                 service_on_watchdog);
 	if (r < 0)
 		log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot arm the watchdog: %m");
 }
@@ -31,7 +32,8 @@ void service_watchdog_arm(struct service *s)
 
 static bool sender_may(const struct service *s, pid_t pid)
 {
-	bool main = service_has_main(s) && s->main_pid.pid == pid, control = service_has_control(s) && s->control_pid.pid == pid;
+	bool main = service_has_main(s) && s->main_pid.pid == pid,
+	     control = service_has_control(s) && s->control_pid.pid == pid;
 
 	switch (service_notify_access(s)) {
 	case NOTIFY_ALL:
@@ -39,7 +41,8 @@ static bool sender_may(const struct service *s, pid_t pid)
 	case NOTIFY_EXEC:
 		return main || control;
 	case NOTIFY_MAIN:
-		/* Type=notify with a main process that only tells its pid by this very message comes as a fork of the control one. */
+		/* Type=notify with a main process that only tells its pid by this very message
+		 * comes as a fork of the control one. */
 		return main;
 	case NOTIFY_NONE:
 	default:
@@ -53,7 +56,8 @@ static bool is_up(const struct service *s)
 {
 	enum unit_active_state a = service_state_active(s->state);
 
-	return s->state == SERVICE_START || s->state == SERVICE_START_POST || a == UNIT_ACTIVE || a == UNIT_RELOADING;
+	return s->state == SERVICE_START || s->state == SERVICE_START_POST || a == UNIT_ACTIVE ||
+	       a == UNIT_RELOADING;
 }
 
 static void on_main_pid(struct service *s, const struct unit_message *m, const char *value)
@@ -76,7 +80,8 @@ static void on_main_pid(struct service *s, const struct unit_message *m, const c
 	}
 	r = cgroupfs_of_pid(pid, &cgroup);
 	if (m->uid != 0 && (r < 0 || !s->unit.cgroup || !path_below(cgroup, s->unit.cgroup))) {
-		log_unit(LOG_WARNING, s->unit.id, "Ignored MAINPID=%s: it is not a process of the service", value);
+		log_unit(LOG_WARNING, s->unit.id,
+		         "Ignored MAINPID=%s: it is not a process of the service", value);
 		pidref_done(&p);
 		return;
 	}
@@ -88,7 +93,8 @@ static void on_status(struct service *s, _unused_ const struct unit_message *m, 
 	size_t n = strnlen(value, STATUS_TEXT_MAX + 1);
 
 	if (n > STATUS_TEXT_MAX || !utf8_is_valid(value, n)) {
-		log_unit(LOG_WARNING, s->unit.id, "Ignored a STATUS= that is too long or not UTF-8");
+		log_unit(LOG_WARNING, s->unit.id,
+		         "Ignored a STATUS= that is too long or not UTF-8");
 		return;
 	}
 	(void) str_set(&s->status_text, *value ? value : NULL);
@@ -102,13 +108,15 @@ static void on_errno(struct service *s, _unused_ const struct unit_message *m, c
 		s->status_errno = e;
 }
 
-static void on_bus_error(struct service *s, _unused_ const struct unit_message *m, const char *value)
+static void on_bus_error(struct service *s, _unused_ const struct unit_message *m,
+                         const char *value)
 {
 	if (strlen(value) <= 255 && utf8_is_valid(value, strlen(value)))
 		(void) str_set(&s->bus_error, value);
 }
 
-static void on_extend_timeout(struct service *s, _unused_ const struct unit_message *m, const char *value)
+static void on_extend_timeout(struct service *s, _unused_ const struct unit_message *m,
+                              const char *value)
 {
 	uint64_t usec;
 	usec_t at;
@@ -121,7 +129,8 @@ static void on_extend_timeout(struct service *s, _unused_ const struct unit_mess
 		(void) deadline_set(&s->deadline, &s->unit, at, service_on_deadline);
 }
 
-static void on_watchdog_usec(struct service *s, _unused_ const struct unit_message *m, const char *value)
+static void on_watchdog_usec(struct service *s, _unused_ const struct unit_message *m,
+                             const char *value)
 {
 	uint64_t usec;
 
@@ -141,9 +150,13 @@ static void on_watchdog(struct service *s, _unused_ const struct unit_message *m
 		service_watchdog_arm(s);
 }
 
-static void on_notify_access(struct service *s, _unused_ const struct unit_message *m, const char *value)
+static void on_notify_access(struct service *s, _unused_ const struct unit_message *m,
+                             const char *value)
 {
-	static const char *const names[] = { [NOTIFY_NONE] = "none", [NOTIFY_ALL] = "all", [NOTIFY_EXEC] = "exec", [NOTIFY_MAIN] = "main" };
+	static const char *const names[] = {[NOTIFY_NONE] = "none",
+	                                    [NOTIFY_ALL] = "all",
+	                                    [NOTIFY_EXEC] = "exec",
+	                                    [NOTIFY_MAIN] = "main"};
 	int a = ENUM_FROM_STRING(names, value);
 
 	if (a >= 0)
@@ -155,14 +168,14 @@ static const struct {
 	void (*fn)(struct service *s, const struct unit_message *m, const char *value);
 } keys[] = {
 	/* MAINPID= first: what follows in the same message is about that process. */
-	{ "MAINPID", on_main_pid },
-	{ "NOTIFYACCESS", on_notify_access },
-	{ "STATUS", on_status },
-	{ "ERRNO", on_errno },
-	{ "BUSERROR", on_bus_error },
-	{ "WATCHDOG_USEC", on_watchdog_usec },
-	{ "EXTEND_TIMEOUT_USEC", on_extend_timeout },
-	{ "WATCHDOG", on_watchdog },
+	{"MAINPID", on_main_pid},
+	{"NOTIFYACCESS", on_notify_access},
+	{"STATUS", on_status},
+	{"ERRNO", on_errno},
+	{"BUSERROR", on_bus_error},
+	{"WATCHDOG_USEC", on_watchdog_usec},
+	{"EXTEND_TIMEOUT_USEC", on_extend_timeout},
+	{"WATCHDOG", on_watchdog},
 };
 
 /* ---- READY=, RELOADING=, STOPPING=: the last one of a message counts ---- */
@@ -181,7 +194,8 @@ static void on_ready(struct service *s)
 static void on_stopping(struct service *s)
 {
 	s->notify_state = NOTIFY_STATE_STOPPING;
-	if (s->state == SERVICE_RUNNING || s->state == SERVICE_RELOAD_SIGNAL || s->state == SERVICE_RELOAD_NOTIFY)
+	if (s->state == SERVICE_RUNNING || s->state == SERVICE_RELOAD_SIGNAL ||
+	    s->state == SERVICE_RELOAD_NOTIFY)
 		service_enter_stop_by_notify(s);
 }
 
@@ -204,7 +218,7 @@ static void on_state_tags(struct service *s, char *const *tags)
 {
 	const char *last = NULL;
 
-	STRV_FOREACH(t, tags)
+	STRV_FOREACH (t, tags)
 		if (streq(*t, "READY=1") || streq(*t, "STOPPING=1") || streq(*t, "RELOADING=1"))
 			last = *t;
 	if (!last)
@@ -236,20 +250,24 @@ static void on_fds(struct service *s, struct unit_message *m)
 			service_drop_fds(s, name);
 	} else if (strv_contains(m->tags, "FDSTORE=1")) {
 		for (size_t i = 0; i < m->n_fds; i++) {
-			r = service_store_fd(s, TAKE_FD(m->fds[i]), name ? name : "stored", !poll || !streq(poll, "0"));
+			r = service_store_fd(s, TAKE_FD(m->fds[i]), name ? name : "stored",
+			                     !poll || !streq(poll, "0"));
 			if (r < 0)
-				log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot store a file descriptor: %m");
+				log_unit_errno(LOG_WARNING, s->unit.id, r,
+				               "Cannot store a file descriptor: %m");
 		}
 	}
 }
 
 /*
- * The message is out of the socket: what it said must be stored before anybody can see it, or a core that dies now would wait for READY=1 for
- * ever. A ping alone changes nothing that is saved: a restarted core gives the service a whole interval again.
+ * The message is out of the socket: what it said must be stored before anybody can see it, or a
+ * core that dies now would wait for READY=1 for ever. A ping alone changes nothing that is saved: a
+ * restarted core gives the service a whole interval again.
  */
 static void save_after(struct unit *u, char *const *tags)
 {
-	static const char *const weighty[] = { "READY", "STOPPING", "RELOADING", "MAINPID", "FDSTORE", "FDSTOREREMOVE", "NOTIFYACCESS" };
+	static const char *const weighty[] = {"READY",   "STOPPING",      "RELOADING",   "MAINPID",
+	                                      "FDSTORE", "FDSTOREREMOVE", "NOTIFYACCESS"};
 
 	for (size_t i = 0; i < ELEMENTSOF(weighty); i++)
 		if (env_get(tags, weighty[i])) {
@@ -265,7 +283,8 @@ void service_on_message(struct unit *u, struct unit_message *m)
 	struct service *s = SERVICE(u);
 
 	if (!sender_may(s, m->pid)) {
-		log_unit(LOG_DEBUG, u->id, "Ignored a notification of process %d, which may not send any", m->pid);
+		log_unit(LOG_DEBUG, u->id,
+		         "Ignored a notification of process %d, which may not send any", m->pid);
 		return;
 	}
 	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which process is the main one: told by READY's MAINPID=, by PIDFile=, or guessed from the cgroup. A PID file is written by the service,
- * so what it says is believed only if the process is in the unit's cgroup, or if the file is root's.
+ * Which process is the main one: told by READY's MAINPID=, by PIDFile=, or guessed from the cgroup.
+ * A PID file is written by the service, so what it says is believed only if the process is in the
+ * unit's cgroup, or if the file is root's.
  */
 #include "types/service.h"
 
@@ -31,7 +32,8 @@ static int on_alien_exit(_unused_ struct source *source, const struct pidref *pi
 {
 	struct service *s = userdata;
 	/* Its parent got the status; that it ended is all we know. */
-	const struct process_exit e = { .pid = pid->pid, .start_time = pid->start_time, .code = CLD_EXITED };
+	const struct process_exit e = {
+		.pid = pid->pid, .start_time = pid->start_time, .code = CLD_EXITED};
 
 	service_on_exit(&s->unit, &e);
 	return 0;
@@ -49,7 +51,8 @@ int service_set_main_pid(struct service *s, struct pidref *take)
 	int r;
 
 	*take = PIDREF_NULL;
-	if (s->main_pid_known && s->main_pid.pid == p.pid && s->main_pid.start_time == p.start_time) {
+	if (s->main_pid_known && s->main_pid.pid == p.pid &&
+	    s->main_pid.start_time == p.start_time) {
 		pidref_done(&p);
 		return 0;
 	}
@@ -61,9 +64,11 @@ int service_set_main_pid(struct service *s, struct pidref *take)
 	s->main_pid_alien = parent_of(p.pid) != getppid();
 	if (s->main_pid_alien) {
 		log_unit(LOG_DEBUG, s->unit.id, "Main process %d is not a child of init", p.pid);
-		r = loop_add_pid(s->unit.manager->loop, &s->main_pid, "service-alien", on_alien_exit, s, &s->alien_source);
+		r = loop_add_pid(s->unit.manager->loop, &s->main_pid, "service-alien",
+		                 on_alien_exit, s, &s->alien_source);
 		if (r < 0)
-			log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot watch the main process: %m");
+			log_unit_errno(LOG_WARNING, s->unit.id, r,
+			               "Cannot watch the main process: %m");
 	}
 	r = unit_watch_pid(&s->unit, p.pid);
 	unit_save_soon(&s->unit);
@@ -112,12 +117,14 @@ static int pid_file_parse(const char *text, pid_t *ret)
 	return str_to_pid(buf, ret) < 0 ? -EBADMSG : 0;
 }
 
-/* A file below a directory of somebody else's could be replaced at will; then its owner decides nothing. */
+/* A file below a directory of somebody else's could be replaced at will; then its owner decides
+ * nothing. */
 static bool process_is_ours(const struct service *s, const struct pidref *p)
 {
 	auto_free char *cgroup = NULL;
 
-	return s->unit.cgroup && cgroupfs_of_pid(p->pid, &cgroup) >= 0 && path_below(cgroup, s->unit.cgroup);
+	return s->unit.cgroup && cgroupfs_of_pid(p->pid, &cgroup) >= 0 &&
+	       path_below(cgroup, s->unit.cgroup);
 }
 
 int service_load_pid_file(struct service *s, bool complain)
@@ -138,28 +145,35 @@ int service_load_pid_file(struct service *s, bool complain)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		r = -errno;
-		return log_unit_errno(level, s->unit.id, r, "Cannot open PID file '%s' %s: %m", path,
-				      service_state_to_string(s->state));
+		return log_unit_errno(level, s->unit.id, r, "Cannot open PID file '%s' %s: %m",
+		                      path, service_state_to_string(s->state));
 	}
 	if (!S_ISREG(st.st_mode))
-		return log_unit_errno(level, s->unit.id, -EBADMSG, "PID file '%s' is not a regular file", path);
+		return log_unit_errno(level, s->unit.id, -EBADMSG,
+		                      "PID file '%s' is not a regular file", path);
 	r = file_read_fd(fd, 4096, &text, NULL);
 	if (r >= 0)
 		r = pid_file_parse(text, &pid);
 	if (r < 0)
-		return log_unit_errno(level, s->unit.id, r, "Cannot read a process id from '%s': %m", path);
+		return log_unit_errno(level, s->unit.id, r,
+		                      "Cannot read a process id from '%s': %m", path);
 	if (s->main_pid_known && s->main_pid.pid == pid)
 		return 1;
 	if (pid <= 1 || pid == getpid())
-		return log_unit_errno(level, s->unit.id, -EPERM, "PID file '%s' names process %d, which cannot be the main process",
-				      path, pid);
+		return log_unit_errno(
+			level, s->unit.id, -EPERM,
+			"PID file '%s' names process %d, which cannot be the main process", path,
+			pid);
 	r = pidref_open(pid, &p);
 	if (r < 0)
-		return log_unit_errno(level, s->unit.id, r, "Process %d of PID file '%s' does not exist: %m", pid, path);
+		return log_unit_errno(level, s->unit.id, r,
+		                      "Process %d of PID file '%s' does not exist: %m", pid, path);
 	if (!process_is_ours(s, &p) && st.st_uid != 0) {
 		pidref_done(&p);
 		return log_unit_errno(LOG_ERR, s->unit.id, -EPERM,
-				      "Process %d of PID file '%s' does not belong to the service, and the file is not root's. Refusing", pid, path);
+		                      "Process %d of PID file '%s' does not belong to the service, "
+		                      "and the file is not root's. Refusing",
+		                      pid, path);
 	}
 	log_unit(LOG_DEBUG, s->unit.id, "Main process is %d, from '%s'", pid, path);
 	r = service_set_main_pid(s, &p);
@@ -172,13 +186,15 @@ void service_unwatch_pid_file(struct service *s)
 	s->pid_file_fd = fd_close(s->pid_file_fd);
 }
 
-/* Watches the deepest directory above the file that exists: a directory may have to appear first. */
+/* Watches the deepest directory above the file that exists: a directory may have to appear first.
+ */
 static int add_watches(int fd, const char *path)
 {
 	auto_free char *dir = path_dirname(path);
 
 	while (dir) {
-		if (inotify_add_watch(fd, dir, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) >= 0)
+		if (inotify_add_watch(fd, dir,
+		                      IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) >= 0)
 			return 0;
 		if (errno != ENOENT || streq(dir, "/"))
 			return -errno;
@@ -207,7 +223,8 @@ void service_pid_file_changed(struct service *s)
 		(void) add_watches(s->pid_file_fd, path);
 }
 
-static int on_pid_file(_unused_ struct source *source, int fd, _unused_ uint32_t revents, void *userdata)
+static int on_pid_file(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
+                       void *userdata)
 {
 	char buf[4096];
 
@@ -233,10 +250,12 @@ int service_watch_pid_file(struct service *s)
 	}
 	r = add_watches(s->pid_file_fd, path);
 	if (r >= 0)
-		r = loop_add_io(s->unit.manager->loop, s->pid_file_fd, EPOLLIN, "service-pid-file", on_pid_file, s, &s->pid_file_source);
+		r = loop_add_io(s->unit.manager->loop, s->pid_file_fd, EPOLLIN, "service-pid-file",
+		                on_pid_file, s, &s->pid_file_source);
 	if (r < 0) {
 		service_unwatch_pid_file(s);
-		return log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot watch for PID file '%s': %m", path);
+		return log_unit_errno(LOG_WARNING, s->unit.id, r,
+		                      "Cannot watch for PID file '%s': %m", path);
 	}
 	return 0;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A service's part of its record, and how it goes on from there. Invariants after coldplug: every pid is of the process it was written for,
- * or its exit is on the way; every deadline is the absolute one of before; a step whose process was never spawned is done again.
+ * A service's part of its record, and how it goes on from there. Invariants after coldplug: every
+ * pid is of the process it was written for, or its exit is on the way; every deadline is the
+ * absolute one of before; a step whose process was never spawned is done again.
  */
 #include "types/service.h"
 
@@ -11,11 +12,12 @@
 #define LOST_EXIT_USEC (3 * USEC_PER_SEC)
 
 static const char *const list_name[SERVICE_EXEC_MAX] = {
-	[SERVICE_EXEC_CONDITION] = "condition",	  [SERVICE_EXEC_START_PRE] = "start-pre", [SERVICE_EXEC_START] = "start",
-	[SERVICE_EXEC_START_POST] = "start-post", [SERVICE_EXEC_RELOAD] = "reload",	  [SERVICE_EXEC_STOP] = "stop",
+	[SERVICE_EXEC_CONDITION] = "condition", [SERVICE_EXEC_START_PRE] = "start-pre",
+	[SERVICE_EXEC_START] = "start",         [SERVICE_EXEC_START_POST] = "start-post",
+	[SERVICE_EXEC_RELOAD] = "reload",       [SERVICE_EXEC_STOP] = "stop",
 	[SERVICE_EXEC_STOP_POST] = "stop-post",
 };
-static const char *const spawning_name[SPAWNING_MAX] = { "none", "main", "control" };
+static const char *const spawning_name[SPAWNING_MAX] = {"none", "main", "control"};
 
 void service_save(const struct unit *u, struct strbuf *b)
 {
@@ -33,8 +35,10 @@ void service_save(const struct unit *u, struct strbuf *b)
 		record_add_u64(b, "control-index", s->control_index);
 	}
 	record_add_u64(b, "main-index", s->main_index);
-	if (s->spawning != SPAWNING_NONE)
+	if (s->spawning != SPAWNING_NONE) {
 		record_add(b, "spawning", spawning_name[s->spawning]);
+		record_add_u64(b, "spawning-since", s->spawning_since);
+	}
 	process_status_save(&s->main_status, "main", b);
 	process_status_save(&s->control_status, "control", b);
 	record_add_u64(b, "deadline", s->deadline.at);
@@ -79,8 +83,10 @@ static void restore_words(struct service *s, const struct record *r)
 	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	result = result_from_string(record_get(r, "reload-result"));
 	s->reload_result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
-	s->control_list = from_name(list_name, ELEMENTSOF(list_name), record_get(r, "control-list"), SERVICE_EXEC_MAX);
-	s->spawning = from_name(spawning_name, ELEMENTSOF(spawning_name), record_get(r, "spawning"), SPAWNING_NONE);
+	s->control_list = from_name(list_name, ELEMENTSOF(list_name), record_get(r, "control-list"),
+	                            SERVICE_EXEC_MAX);
+	s->spawning = from_name(spawning_name, ELEMENTSOF(spawning_name), record_get(r, "spawning"),
+	                        SPAWNING_NONE);
 	(void) str_set(&s->status_text, record_get(r, "status-text"));
 	(void) str_set(&s->bus_error, record_get(r, "bus-error"));
 	(void) str_set(&s->peer, record_get(r, "peer"));
@@ -106,6 +112,7 @@ int service_restore(struct unit *u, const struct record *r)
 	s->main_index = bounded(r, "main-index", UINT16_MAX);
 	process_status_restore(&s->main_status, "main", r);
 	process_status_restore(&s->control_status, "control", r);
+	s->spawning_since = record_get_u64(r, "spawning-since", 0);
 	s->deadline.at = record_get_u64(r, "deadline", 0);
 	s->watchdog_override_usec = record_get_u64(r, "watchdog-override", 0);
 	/* Only as a mark: coldplug gives it a whole interval. */
@@ -116,7 +123,8 @@ int service_restore(struct unit *u, const struct record *r)
 	s->status_errno = (int) bounded(r, "status-errno", INT32_MAX);
 	s->notify_state = bounded(r, "notify-state", NOTIFY_STATE_STOPPING);
 	s->notify_access_override = bounded(r, "notify-access", NOTIFY_ACCESS_MAX);
-	s->notify_access_override = s->notify_access_override == 0 ? NOTIFY_ACCESS_MAX : s->notify_access_override - 1;
+	s->notify_access_override =
+		s->notify_access_override == 0 ? NOTIFY_ACCESS_MAX : s->notify_access_override - 1;
 	s->reload_begin_usec = record_get_u64(r, "reload-begin", 0);
 	if (socket) {
 		struct unit *other = manager_get_unit(u->manager, socket);
@@ -153,7 +161,8 @@ static int on_lost(_unused_ struct source *source, _unused_ usec_t deadline, voi
 	struct process_exit e;
 
 	if (process_is_lost(&s->main_pid, &e)) {
-		log_unit(LOG_WARNING, s->unit.id, "Main process %d ended and nobody knows how", e.pid);
+		log_unit(LOG_WARNING, s->unit.id, "Main process %d ended and nobody knows how",
+		         e.pid);
 		service_on_exit(&s->unit, &e);
 	}
 	if (process_is_lost(&s->control_pid, &e))
@@ -167,39 +176,9 @@ static void watch_lost(struct service *s)
 
 	if (!process_is_lost(&s->main_pid, &e) && !process_is_lost(&s->control_pid, &e))
 		return;
-	(void) loop_add_time(s->unit.manager->loop, CLOCK_BOOTTIME, usec_add(now(CLOCK_BOOTTIME), LOST_EXIT_USEC), TIMER_EXACT,
-			     "service-lost", on_lost, s, &s->lost_source);
-}
-
-/* The core before us died between intent and outcome. */
-static void finish_spawn(struct service *s)
-{
-	enum service_spawning what = s->spawning;
-	struct pidref p;
-
-	s->spawning = SPAWNING_NONE;
-	if (process_find_spawned(&s->unit, s->main_pid.pid, s->control_pid.pid, &p) > 0) {
-		log_unit(LOG_INFO, s->unit.id, "Found process %d, spawned by the core before this one", p.pid);
-		if (what == SPAWNING_MAIN) {
-			s->main_pid = p;
-			s->main_pid_known = true;
-			process_status_begin(&s->main_status, p.pid);
-		} else {
-			s->control_pid = p;
-			process_status_begin(&s->control_status, p.pid);
-		}
-		unit_save_soon(&s->unit);
-		return;
-	}
-	if (s->accept_socket) {
-		/* Its connection ended with the core before us. */
-		service_enter_signal(s, SERVICE_STOP_SIGTERM, RESULT_RESOURCES);
-		return;
-	}
-	log_unit(LOG_INFO, s->unit.id, "Repeating the command that the core before this one did not get to spawn");
-	if (what == SPAWNING_MAIN ? service_spawn_main(s, s->main_index) < 0 :
-				    service_spawn_control(s, s->control_list, s->control_index) < 0)
-		service_enter_signal(s, SERVICE_STOP_SIGTERM, RESULT_RESOURCES);
+	(void) loop_add_time(s->unit.manager->loop, CLOCK_BOOTTIME,
+	                     usec_add(now(CLOCK_BOOTTIME), LOST_EXIT_USEC), TIMER_EXACT,
+	                     "service-lost", on_lost, s, &s->lost_source);
 }
 
 /* What is not waited for by a process or a deadline has to be looked at once. */
@@ -212,10 +191,12 @@ static void go_on(struct service *s)
 	case SERVICE_START:
 		if (!service_has_main(s))
 			break;
-		/* The exec pipe died with the core before us. A process that still is core-exec says so by its name. */
+		/* The exec pipe died with the core before us. A process that still is core-exec
+		 * says so by its name. */
 		snprintf(path, sizeof(path), "/proc/%d/exe", s->main_pid.pid);
 		if (c->type == SERVICE_SIMPLE || c->type == SERVICE_IDLE ||
-		    ((c->type == SERVICE_EXEC || c->type == SERVICE_DBUS) && readlink(path, target, sizeof(target)) > 0))
+		    ((c->type == SERVICE_EXEC || c->type == SERVICE_DBUS) &&
+		     readlink(path, target, sizeof(target)) > 0))
 			service_enter_start_post(s);
 		break;
 	case SERVICE_RUNNING:
@@ -230,7 +211,8 @@ static void go_on(struct service *s)
 	case SERVICE_FINAL_WATCHDOG:
 	case SERVICE_FINAL_SIGTERM:
 	case SERVICE_FINAL_SIGKILL:
-		if (!service_has_main(s) && !service_has_control(s) && (!s->unit.cgroup || cgroup_is_empty(&s->unit) != 0))
+		if (!service_has_main(s) && !service_has_control(s) &&
+		    (!s->unit.cgroup || cgroup_is_empty(&s->unit) != 0))
 			(void) service_event(s, SERVICE_EVENT_CGROUP_EMPTY, RESULT_SUCCESS);
 		break;
 	case SERVICE_CONDITION:
@@ -248,16 +230,77 @@ static void go_on(struct service *s)
 	}
 }
 
+/* Nobody has heard of the process: it never was. */
+static int on_unknown(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
+{
+	struct service *s = userdata;
+	enum service_spawning what = s->spawning;
+	int r;
+
+	if (what == SPAWNING_NONE)
+		return 0;
+	s->spawning = SPAWNING_NONE;
+	if (s->accept_socket) {
+		/* Its connection ended with the core before us. */
+		service_enter_signal(s, SERVICE_STOP_SIGTERM, RESULT_RESOURCES);
+		return 0;
+	}
+	log_unit(LOG_INFO, s->unit.id,
+	         "Repeating the command that the core before this one did not get to spawn");
+	if (what == SPAWNING_MAIN)
+		r = service_spawn_main(s, s->main_index);
+	else
+		r = service_spawn_control(s, s->control_list, s->control_index);
+	if (r < 0)
+		service_enter_signal(s, SERVICE_STOP_SIGTERM, RESULT_RESOURCES);
+	else
+		go_on(s);
+	return 0;
+}
+
+/* The core before us died between intent and outcome. Is the process there, or did it end, or was
+ * it never spawned? */
+static void finish_spawn(struct service *s)
+{
+	enum service_spawning what = s->spawning;
+	struct pidref p;
+	int r;
+
+	if (process_find_spawned(&s->unit, s->main_pid.pid, s->control_pid.pid, &p) > 0) {
+		log_unit(LOG_INFO, s->unit.id,
+		         "Found process %d, spawned by the core before this one", p.pid);
+		s->spawning = SPAWNING_NONE;
+		if (what == SPAWNING_MAIN) {
+			s->main_pid = p;
+			s->main_pid_known = true;
+			process_status_begin(&s->main_status, p.pid);
+		} else {
+			s->control_pid = p;
+			process_status_begin(&s->control_status, p.pid);
+		}
+		unit_save_soon(&s->unit);
+		go_on(s);
+		return;
+	}
+	/* If it ended meanwhile, init is about to say so. */
+	r = loop_add_time(s->unit.manager->loop, CLOCK_BOOTTIME,
+	                  usec_add(now(CLOCK_BOOTTIME), SPAWN_UNKNOWN_USEC), TIMER_EXACT,
+	                  "service-unknown", on_unknown, s, &s->lost_source);
+	if (r < 0)
+		(void) on_unknown(NULL, 0, s);
+}
+
 static int on_go_on(struct source *source, void *userdata)
 {
 	struct service *s = userdata;
 
 	source_free(source);
 	s->lost_source = NULL;
-	if (s->spawning != SPAWNING_NONE)
+	if (s->spawning != SPAWNING_NONE) {
 		finish_spawn(s);
-	else
-		go_on(s);
+		return 0;
+	}
+	go_on(s);
 	watch_lost(s);
 	return 0;
 }
@@ -273,7 +316,8 @@ int service_coldplug(struct unit *u)
 		s->adopt = false;
 		return adopt(s);
 	}
-	if (service_state_active(s->state) == UNIT_INACTIVE || service_state_active(s->state) == UNIT_FAILED)
+	if (service_state_active(s->state) == UNIT_INACTIVE ||
+	    service_state_active(s->state) == UNIT_FAILED)
 		return 0;
 	r = deadline_set(&s->deadline, u, s->deadline.at, service_on_deadline);
 	if (r < 0)
@@ -287,8 +331,9 @@ int service_coldplug(struct unit *u)
 		s->main_pid_known = false;
 		(void) service_set_main_pid(s, &p);
 	}
-	if ((s->state == SERVICE_START || s->state == SERVICE_START_POST) && !service_has_control(s) && !service_has_main(s) &&
-	    service_settings(s)->pid_file && s->spawning == SPAWNING_NONE)
+	if ((s->state == SERVICE_START || s->state == SERVICE_START_POST) &&
+	    !service_has_control(s) && !service_has_main(s) && service_settings(s)->pid_file &&
+	    s->spawning == SPAWNING_NONE)
 		(void) service_watch_pid_file(s);
 	/* Going on can start, stop and notify: not before all units are read back. */
 	return loop_add_defer(u->manager->loop, "service-coldplug", on_go_on, s, &s->lost_source);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ExecReload=, and Type=notify-reload: SIGHUP, then RELOADING=1 with a later MONOTONIC_USEC=, then READY=1. */
+/* ExecReload=, and Type=notify-reload: SIGHUP, then RELOADING=1 with a later MONOTONIC_USEC=, then
+ * READY=1. */
 #include "types/service.h"
 
 static usec_t reload_deadline(const struct service *s)
@@ -22,7 +23,8 @@ int service_begin_reload(struct service *s, _unused_ enum result result)
 		s->reload_begin_usec = now(CLOCK_MONOTONIC);
 		r = pidref_kill(&s->main_pid, SIGHUP);
 		if (r < 0)
-			return log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot send the reload signal: %m");
+			return log_unit_errno(LOG_WARNING, s->unit.id, r,
+			                      "Cannot send the reload signal: %m");
 	}
 	if (!c->commands[SERVICE_EXEC_RELOAD]) {
 		service_set_state(s, SERVICE_RELOAD_SIGNAL, reload_deadline(s));
@@ -61,9 +63,12 @@ int service_reload_control_exit(struct service *s, enum result result)
 	s->reload_result = result;
 	if (result == RESULT_SUCCESS && c->pid_file && service_load_pid_file(s, true) < 0)
 		service_guess_main_pid(s);
-	if (result == RESULT_SUCCESS && c->type == SERVICE_NOTIFY_RELOAD && s->notify_state != NOTIFY_STATE_READY) {
-		service_set_state(s, s->notify_state == NOTIFY_STATE_RELOADING ? SERVICE_RELOAD_NOTIFY : SERVICE_RELOAD_SIGNAL,
-				  s->deadline.at);
+	if (result == RESULT_SUCCESS && c->type == SERVICE_NOTIFY_RELOAD &&
+	    s->notify_state != NOTIFY_STATE_READY) {
+		service_set_state(s,
+		                  s->notify_state == NOTIFY_STATE_RELOADING ? SERVICE_RELOAD_NOTIFY
+		                                                            : SERVICE_RELOAD_SIGNAL,
+		                  s->deadline.at);
 		return 0;
 	}
 	service_enter_running(s, RESULT_SUCCESS);

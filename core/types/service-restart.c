@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Restart=: whether, and after how long. The decision is pure; a table holds systemd.service(5)'s own ("Exit causes and the effect of the Restart= settings"). */
+/* Restart=: whether, and after how long. The decision is pure; a table holds systemd.service(5)'s
+ * own ("Exit causes and the effect of the Restart= settings"). */
 #include "types/service.h"
 
 #include <math.h>
@@ -9,10 +10,10 @@
 static const unsigned restart_on[RESTART_MAX] = {
 	[RESTART_NO] = 0,
 	[RESTART_ON_SUCCESS] = R(SUCCESS),
-	[RESTART_ON_FAILURE] = R(EXIT_CODE) | R(SIGNAL) | R(CORE_DUMP) | R(TIMEOUT) | R(WATCHDOG) | R(OOM_KILL) | R(PROTOCOL) |
-			       R(RESOURCES) | R(START_LIMIT_HIT),
-	[RESTART_ON_ABNORMAL] = R(SIGNAL) | R(CORE_DUMP) | R(TIMEOUT) | R(WATCHDOG) | R(OOM_KILL) | R(PROTOCOL) | R(RESOURCES) |
-				R(START_LIMIT_HIT),
+	[RESTART_ON_FAILURE] = R(EXIT_CODE) | R(SIGNAL) | R(CORE_DUMP) | R(TIMEOUT) | R(WATCHDOG) |
+                               R(OOM_KILL) | R(PROTOCOL) | R(RESOURCES) | R(START_LIMIT_HIT),
+	[RESTART_ON_ABNORMAL] = R(SIGNAL) | R(CORE_DUMP) | R(TIMEOUT) | R(WATCHDOG) | R(OOM_KILL) |
+                                R(PROTOCOL) | R(RESOURCES) | R(START_LIMIT_HIT),
 	[RESTART_ON_WATCHDOG] = R(WATCHDOG),
 	[RESTART_ON_ABORT] = R(SIGNAL) | R(CORE_DUMP),
 	[RESTART_ALWAYS] = ~R(EXEC_CONDITION),
@@ -39,19 +40,22 @@ bool service_shall_restart(const struct service *s)
 	/* A connection cannot be had a second time. */
 	if (s->accept_socket)
 		return false;
-	return restart_is_due(service_settings(s), s->result, ended ? s->main_status.code : 0, s->main_status.status);
+	return restart_is_due(service_settings(s), s->result, ended ? s->main_status.code : 0,
+	                      s->main_status.status);
 }
 
 usec_t restart_delay(const struct service_settings *c, unsigned n_restarts)
 {
 	usec_t first = c->restart_usec, last = c->restart_max_delay_usec;
 
-	if (c->restart_steps == 0 || last == 0 || last == USEC_INFINITY || first == 0 || last <= first)
+	if (c->restart_steps == 0 || last == 0 || last == USEC_INFINITY || first == 0 ||
+	    last <= first)
 		return first;
 	if (n_restarts >= c->restart_steps)
 		return last;
 	/* Geometric, as RestartSteps= of systemd v254. */
-	return (usec_t) ((double) first * pow((double) last / (double) first, (double) n_restarts / c->restart_steps));
+	return (usec_t) ((double) first * pow((double) last / (double) first,
+	                                      (double) n_restarts / c->restart_steps));
 }
 
 int service_restart_deadline(struct service *s, _unused_ enum result result)
@@ -64,7 +68,8 @@ int service_restart_deadline(struct service *s, _unused_ enum result result)
 	}
 	s->n_restarts++;
 	s->flush_restarts = false;
-	log_unit(LOG_INFO, s->unit.id, "Scheduled restart job, restart counter is at %u", s->n_restarts);
+	log_unit(LOG_INFO, s->unit.id, "Scheduled restart job, restart counter is at %u",
+	         s->n_restarts);
 	unit_save_soon(&s->unit);
 	r = unit_enqueue_restart(&s->unit);
 	if (r < 0) {

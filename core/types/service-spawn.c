@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One command of a service becomes a process: intent into the record, spawn, outcome into the record. */
+/* One command of a service becomes a process: intent into the record, spawn, outcome into the
+ * record. */
 #include "types/service.h"
 
-/* Which commands run as what: systemd.service(5), systemd.exec(5) RootDirectoryStartOnly=, PermissionsStartOnly=. */
+/* Which commands run as what: systemd.service(5), systemd.exec(5) RootDirectoryStartOnly=,
+ * PermissionsStartOnly=. */
 /* clang-format off */
 static const unsigned list_flags[SERVICE_EXEC_MAX] = {
 	[SERVICE_EXEC_CONDITION]  = EXEC_CONTROL | EXEC_NEW_DIRECTORIES,
@@ -21,16 +23,19 @@ enum notify_access service_notify_access(const struct service *s)
 
 	if (s->notify_access_override != NOTIFY_ACCESS_MAX)
 		return s->notify_access_override;
-	/* Type=notify and a watchdog make no sense without it: systemd.service(5), NotifyAccess=. */
+	/* Type=notify and a watchdog make no sense without it: systemd.service(5), NotifyAccess=.
+	 */
 	if (c->notify_access == NOTIFY_NONE &&
-	    (c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD || (c->watchdog_usec > 0 && c->watchdog_usec != USEC_INFINITY)))
+	    (c->type == SERVICE_NOTIFY || c->type == SERVICE_NOTIFY_RELOAD ||
+	     (c->watchdog_usec > 0 && c->watchdog_usec != USEC_INFINITY)))
 		return NOTIFY_MAIN;
 	return c->notify_access;
 }
 
 usec_t service_watchdog_usec(const struct service *s)
 {
-	usec_t w = s->watchdog_override_usec > 0 ? s->watchdog_override_usec : service_settings(s)->watchdog_usec;
+	usec_t w = s->watchdog_override_usec > 0 ? s->watchdog_override_usec
+	                                         : service_settings(s)->watchdog_usec;
 
 	return w == 0 ? USEC_INFINITY : w;
 }
@@ -49,14 +54,17 @@ void service_forget_main(struct service *s)
 	s->main_pid_alien = false;
 }
 
-static unsigned spawn_flags(const struct service *s, enum service_exec list, const struct exec_command *command)
+static unsigned spawn_flags(const struct service *s, enum service_exec list,
+                            const struct exec_command *command)
 {
 	const struct service_settings *c = service_settings(s);
 	unsigned flags = list_flags[list];
 
-	if (!(command->flags & EXEC_FULLY_PRIVILEGED) && !(c->permissions_start_only && list != SERVICE_EXEC_START))
+	if (!(command->flags & EXEC_FULLY_PRIVILEGED) &&
+	    !(c->permissions_start_only && list != SERVICE_EXEC_START))
 		flags |= EXEC_APPLY_SANDBOX;
-	if (c->type == SERVICE_IDLE && list == SERVICE_EXEC_START && s->unit.manager->n_on_console > 0)
+	if (c->type == SERVICE_IDLE && list == SERVICE_EXEC_START &&
+	    s->unit.manager->n_on_console > 0)
 		flags |= EXEC_CONSOLE_WAIT;
 	return flags;
 }
@@ -69,23 +77,30 @@ static bool wants_exec_fd(const struct service *s, bool control)
 	return !control && (t == SERVICE_EXEC || t == SERVICE_DBUS);
 }
 
-static int spawn(struct service *s, enum service_exec list, const struct exec_command *command, bool control, struct pidref *ret)
+static int spawn(struct service *s, enum service_exec list, const struct exec_command *command,
+                 bool control, struct pidref *ret)
 {
 	struct unit *u = &s->unit;
 	auto_strv char **environment = NULL;
 	auto_fd int exec_read = -EBADF, exec_write = -EBADF;
-	struct service_fds fds = { 0 };
+	struct service_fds fds = {0};
 	struct exec_request q;
-	struct diag d = { 0 };
+	struct diag d = {0};
 	int r, pair[2];
 
 	r = service_environment(s, list, control, &environment);
 	if (r < 0)
 		return r;
-	q = (struct exec_request){ .unit = u, .command = command, .settings = u->file->exec, .cgroup = u->file->cgroup,
-				   .flags = spawn_flags(s, list, command), .environment = environment,
-				   .fds_nonblock = service_settings(s)->non_blocking, .stdio_socket = s->connection_fd,
-				   .watchdog_usec = service_watchdog_usec(s), .exec_fd = -EBADF };
+	q = (struct exec_request){.unit = u,
+	                          .command = command,
+	                          .settings = u->file->exec,
+	                          .cgroup = u->file->cgroup,
+	                          .flags = spawn_flags(s, list, command),
+	                          .environment = environment,
+	                          .fds_nonblock = service_settings(s)->non_blocking,
+	                          .stdio_socket = s->connection_fd,
+	                          .watchdog_usec = service_watchdog_usec(s),
+	                          .exec_fd = -EBADF};
 	if (control)
 		q.flags |= EXEC_CONTROL;
 	if (list_flags[list] & EXEC_PASS_FDS) {
@@ -111,7 +126,8 @@ static int spawn(struct service *s, enum service_exec list, const struct exec_co
 	service_fds_done(&fds);
 	if (r < 0) {
 		diag_log(&d, u->id);
-		return log_unit_errno(LOG_WARNING, u->id, r, "Cannot start '%s': %m", command->path);
+		return log_unit_errno(LOG_WARNING, u->id, r, "Cannot start '%s': %m",
+		                      command->path);
 	}
 	r = unit_watch_pid(u, ret->pid);
 	if (r < 0)
@@ -124,7 +140,8 @@ static int spawn(struct service *s, enum service_exec list, const struct exec_co
 
 int service_spawn_main(struct service *s, unsigned index)
 {
-	const struct exec_command *c = command_nth(service_settings(s)->commands[SERVICE_EXEC_START], index);
+	const struct exec_command *c =
+		command_nth(service_settings(s)->commands[SERVICE_EXEC_START], index);
 	struct pidref pid = PIDREF_NULL;
 	int r;
 
@@ -132,6 +149,7 @@ int service_spawn_main(struct service *s, unsigned index)
 		return -ENOENT;
 	s->main_index = index;
 	s->spawning = SPAWNING_MAIN;
+	s->spawning_since = now(CLOCK_BOOTTIME);
 	spawn_intent(&s->unit);
 	r = spawn(s, SERVICE_EXEC_START, c, false, &pid);
 	s->spawning = SPAWNING_NONE;
@@ -159,8 +177,10 @@ int service_spawn_control(struct service *s, enum service_exec list, unsigned in
 	s->control_list = list;
 	s->control_index = index;
 	s->spawning = SPAWNING_CONTROL;
-	unit_save(&s->unit);
-	/* Type=forking: the process that will exit is the main command, but not the main process. */
+	s->spawning_since = now(CLOCK_BOOTTIME);
+	spawn_intent(&s->unit);
+	/* Type=forking: the process that will exit is the main command, but not the main process.
+	 */
 	r = spawn(s, list, c, list != SERVICE_EXEC_START, &pid);
 	s->spawning = SPAWNING_NONE;
 	if (r < 0) {

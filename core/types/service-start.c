@@ -66,8 +66,8 @@ static void start_failed(struct service *s)
 }
 
 /*
- * The state is set before the spawn, so that the record that goes with the intent says "start": a core that dies right after the spawn finds
- * the process in the cgroup and goes on from here.
+ * The state is set before the spawn, so that the record that goes with the intent says "start": a
+ * core that dies right after the spawn finds the process in the cgroup and goes on from here.
  */
 void service_enter_start(struct service *s)
 {
@@ -76,8 +76,9 @@ void service_enter_start(struct service *s)
 
 	service_forget_control(s);
 	if (!c->commands[SERVICE_EXEC_START]) {
-		/* A oneshot with only ExecStop= or SuccessAction=; load refused any other. It still has to have been under way:
-		 * what comes at its end (SuccessAction=, OnSuccess=) hangs at that change of state. */
+		/* A oneshot with only ExecStop= or SuccessAction=; load refused any other. It still
+		 * has to have been under way: what comes at its end (SuccessAction=, OnSuccess=)
+		 * hangs at that change of state. */
 		service_set_state(s, SERVICE_START, start_deadline(s));
 		if (s->state == SERVICE_START)
 			service_enter_start_post(s);
@@ -133,8 +134,9 @@ static usec_t running_deadline(const struct service *s)
 	if (extra > 0 && extra != USEC_INFINITY)
 		span = usec_add(span, (usec_t) random() % extra);
 	/* Counted from when it became active, also after a reload. */
-	since = s->unit.active_enter.boottime > s->unit.inactive_exit.boottime ? s->unit.active_enter.boottime :
-										now(CLOCK_BOOTTIME);
+	since = s->unit.active_enter.boottime > s->unit.inactive_exit.boottime
+	                ? s->unit.active_enter.boottime
+	                : now(CLOCK_BOOTTIME);
 	return usec_add(since, span);
 }
 
@@ -166,7 +168,7 @@ static void forget_last_run(struct service *s)
 {
 	s->result = s->reload_result = RESULT_SUCCESS;
 	s->main_pid_known = s->main_pid_alien = s->forbid_restart = false;
-	s->main_status = s->control_status = (struct process_status){ 0 };
+	s->main_status = s->control_status = (struct process_status){0};
 	s->notify_state = NOTIFY_STATE_UNKNOWN;
 	s->notify_access_override = NOTIFY_ACCESS_MAX;
 	s->watchdog_override_usec = 0;
@@ -197,7 +199,8 @@ int service_begin(struct service *s, _unused_ enum result result)
 	return 0;
 }
 
-/* The restart job of the timer stops the service first, so that what is bound to it stops, too. Until then a start job waits. */
+/* The restart job of the timer stops the service first, so that what is bound to it stops, too.
+ * Until then a start job waits. */
 int service_begin_in_restart(_unused_ struct service *s, _unused_ enum result result)
 {
 	return -EAGAIN;
@@ -211,8 +214,10 @@ int service_start_deadline(struct service *s, _unused_ enum result result)
 		[TIMEOUT_KILL] = SERVICE_STOP_SIGKILL,
 	};
 
-	log_unit(LOG_WARNING, s->unit.id, "%s operation timed out. Terminating", service_state_to_string(s->state));
-	service_enter_signal(s, by_mode[service_settings(s)->timeout_start_failure_mode], RESULT_TIMEOUT);
+	log_unit(LOG_WARNING, s->unit.id, "%s operation timed out. Terminating",
+	         service_state_to_string(s->state));
+	service_enter_signal(s, by_mode[service_settings(s)->timeout_start_failure_mode],
+	                     RESULT_TIMEOUT);
 	return 0;
 }
 
@@ -231,8 +236,10 @@ void service_unwatch_exec(struct service *s)
 	s->exec_fd = fd_close(s->exec_fd);
 }
 
-/* core-exec writes one byte before execve, which then closes its end; a second byte says that execve failed, none that it was not reached. */
-static int on_exec(_unused_ struct source *source, int fd, _unused_ uint32_t revents, void *userdata)
+/* core-exec writes one byte before execve, which then closes its end; a second byte says that
+ * execve failed, none that it was not reached. */
+static int on_exec(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
+                   void *userdata)
 {
 	struct service *s = userdata;
 	char buf[16];
@@ -261,9 +268,11 @@ void service_watch_exec(struct service *s, int fd_take)
 	service_unwatch_exec(s);
 	s->exec_fd = fd_take;
 	s->n_exec_bytes = 0;
-	r = loop_add_io(s->unit.manager->loop, s->exec_fd, EPOLLIN, "service-exec", on_exec, s, &s->exec_source);
+	r = loop_add_io(s->unit.manager->loop, s->exec_fd, EPOLLIN, "service-exec", on_exec, s,
+	                &s->exec_source);
 	if (r < 0) {
-		log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot watch for the execution of the main process: %m");
+		log_unit_errno(LOG_WARNING, s->unit.id, r,
+		               "Cannot watch for the execution of the main process: %m");
 		s->exec_fd = fd_close(s->exec_fd);
 	}
 }

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The way down: stop, the signals, stop-post, the final signals, dead; and from there perhaps to auto-restart. */
+/* The way down: stop, the signals, stop-post, the final signals, dead; and from there perhaps to
+ * auto-restart. */
 #include "types/service.h"
 
 #include <string.h>
 
-/* What a signalling state does, and where it goes when there is nothing left to signal or time is over. */
+/* What a signalling state does, and where it goes when there is nothing left to signal or time is
+ * over. */
 static const struct signal_step {
 	enum kill_step step;
 	bool final;
 	enum service_state on_abort; /* TimeoutStopFailureMode=abort */
 	enum service_state next;     /* if SendSIGKILL=; DEAD: it was the last */
 } steps[SERVICE_STATE_MAX] = {
-	[SERVICE_STOP_WATCHDOG] = { KILL_STEP_WATCHDOG, false, SERVICE_STOP_SIGKILL, SERVICE_STOP_SIGKILL },
-	[SERVICE_STOP_SIGTERM] = { KILL_STEP_TERMINATE, false, SERVICE_STOP_WATCHDOG, SERVICE_STOP_SIGKILL },
-	[SERVICE_STOP_SIGKILL] = { KILL_STEP_KILL, false, SERVICE_DEAD, SERVICE_DEAD },
-	[SERVICE_FINAL_WATCHDOG] = { KILL_STEP_WATCHDOG, true, SERVICE_FINAL_SIGKILL, SERVICE_FINAL_SIGKILL },
-	[SERVICE_FINAL_SIGTERM] = { KILL_STEP_TERMINATE, true, SERVICE_FINAL_WATCHDOG, SERVICE_FINAL_SIGKILL },
-	[SERVICE_FINAL_SIGKILL] = { KILL_STEP_KILL, true, SERVICE_DEAD, SERVICE_DEAD },
+	[SERVICE_STOP_WATCHDOG] = {KILL_STEP_WATCHDOG, false, SERVICE_STOP_SIGKILL,
+                                   SERVICE_STOP_SIGKILL},
+	[SERVICE_STOP_SIGTERM] = {KILL_STEP_TERMINATE, false, SERVICE_STOP_WATCHDOG,
+                                  SERVICE_STOP_SIGKILL},
+	[SERVICE_STOP_SIGKILL] = {KILL_STEP_KILL, false, SERVICE_DEAD, SERVICE_DEAD},
+	[SERVICE_FINAL_WATCHDOG] = {KILL_STEP_WATCHDOG, true, SERVICE_FINAL_SIGKILL,
+                                    SERVICE_FINAL_SIGKILL},
+	[SERVICE_FINAL_SIGTERM] = {KILL_STEP_TERMINATE, true, SERVICE_FINAL_WATCHDOG,
+                                   SERVICE_FINAL_SIGKILL},
+	[SERVICE_FINAL_SIGKILL] = {KILL_STEP_KILL, true, SERVICE_DEAD, SERVICE_DEAD},
 };
 
 usec_t service_abort_timeout(const struct service *s)
@@ -48,7 +54,9 @@ static void leave_signal(struct service *s, bool final, enum result result)
 void service_enter_signal(struct service *s, enum service_state state, enum result result)
 {
 	const struct signal_step *step = &steps[state];
-	const struct kill_targets t = { .main = &s->main_pid, .control = &s->control_pid, .main_is_alien = s->main_pid_alien };
+	const struct kill_targets t = {.main = &s->main_pid,
+	                               .control = &s->control_pid,
+	                               .main_is_alien = s->main_pid_alien};
 	enum kill_step how = step->step;
 	int r;
 
@@ -61,8 +69,9 @@ void service_enter_signal(struct service *s, enum service_state state, enum resu
 		leave_signal(s, step->final, RESULT_RESOURCES);
 	} else if (r > 0) {
 		service_set_state(s, state,
-				  deadline_in(how == KILL_STEP_WATCHDOG ? service_abort_timeout(s) :
-									  service_settings(s)->timeout_stop_usec));
+		                  deadline_in(how == KILL_STEP_WATCHDOG
+		                                      ? service_abort_timeout(s)
+		                                      : service_settings(s)->timeout_stop_usec));
 	} else if (step->next != SERVICE_DEAD && sends_sigkill(s)) {
 		service_enter_signal(s, step->next, RESULT_SUCCESS);
 	} else {
@@ -76,12 +85,14 @@ int service_signal_deadline(struct service *s, _unused_ enum result result)
 	const struct signal_step *step = &steps[s->state];
 	enum service_state next;
 
-	log_unit(LOG_WARNING, s->unit.id, "State '%s' timed out. %s", service_state_to_string(s->state),
-		 step->step == KILL_STEP_KILL ? "Ignoring what is left" : "Killing");
+	log_unit(LOG_WARNING, s->unit.id, "State '%s' timed out. %s",
+	         service_state_to_string(s->state),
+	         step->step == KILL_STEP_KILL ? "Ignoring what is left" : "Killing");
 	if (s->state == SERVICE_STOP_POST || s->state == SERVICE_CLEANING) {
-		static const enum service_state by_mode[] = { [TIMEOUT_TERMINATE] = SERVICE_FINAL_SIGTERM,
-							      [TIMEOUT_ABORT] = SERVICE_FINAL_WATCHDOG,
-							      [TIMEOUT_KILL] = SERVICE_FINAL_SIGKILL };
+		static const enum service_state by_mode[] = {
+			[TIMEOUT_TERMINATE] = SERVICE_FINAL_SIGTERM,
+			[TIMEOUT_ABORT] = SERVICE_FINAL_WATCHDOG,
+			[TIMEOUT_KILL] = SERVICE_FINAL_SIGKILL};
 
 		service_enter_signal(s, by_mode[c->timeout_stop_failure_mode], RESULT_TIMEOUT);
 		return 0;
@@ -140,7 +151,8 @@ void service_enter_stop(struct service *s, enum result result)
 /* STOPPING=1: the service stops by itself; ExecStop= is not for it. */
 void service_enter_stop_by_notify(struct service *s)
 {
-	service_set_state(s, SERVICE_STOP_SIGTERM, deadline_in(service_settings(s)->timeout_stop_usec));
+	service_set_state(s, SERVICE_STOP_SIGTERM,
+	                  deadline_in(service_settings(s)->timeout_stop_usec));
 }
 
 int service_stop_deadline(struct service *s, _unused_ enum result result)
@@ -170,7 +182,8 @@ void service_enter_stop_post(struct service *s, enum result result)
 		service_enter_signal(s, SERVICE_FINAL_SIGTERM, RESULT_SUCCESS);
 		return;
 	}
-	service_set_state(s, SERVICE_STOP_POST, deadline_in(service_settings(s)->timeout_stop_usec));
+	service_set_state(s, SERVICE_STOP_POST,
+	                  deadline_in(service_settings(s)->timeout_stop_usec));
 	if (s->state != SERVICE_STOP_POST)
 		return;
 	r = service_spawn_control(s, SERVICE_EXEC_STOP_POST, 0);
@@ -183,7 +196,7 @@ int service_watchdog_expired(struct service *s, _unused_ enum result result)
 	char span[SPAN_TEXT_MAX];
 
 	log_unit(LOG_ERR, s->unit.id, "Watchdog timeout (limit %s)!",
-		 span_format(span, sizeof(span), service_watchdog_usec(s), 1));
+	         span_format(span, sizeof(span), service_watchdog_usec(s), 1));
 	service_enter_signal(s, SERVICE_STOP_WATCHDOG, RESULT_WATCHDOG);
 	return 0;
 }
@@ -195,7 +208,8 @@ static void log_end(const struct service *s)
 	else if (s->result == RESULT_EXEC_CONDITION)
 		log_unit(LOG_INFO, s->unit.id, "Skipped, ExecCondition= was not met");
 	else
-		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'", result_to_string(s->result));
+		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'",
+		         result_to_string(s->result));
 }
 
 static void clean_up(struct service *s, bool restarting)
@@ -219,8 +233,9 @@ static void clean_up(struct service *s, bool restarting)
  * service_enter_dead - the run is over
  * @allow_restart: false for ends after which a restart makes no sense (start limit)
  *
- * The engine hears of dead or failed first, also when an automatic restart follows: units bound to this one have to see it. struct unit's
- * will_restart tells it not to run OnFailure= for such an end.
+ * The engine hears of dead or failed first, also when an automatic restart follows: units bound to
+ * this one have to see it. struct unit's will_restart tells it not to run OnFailure= for such an
+ * end.
  */
 void service_enter_dead(struct service *s, enum result result, bool allow_restart)
 {
@@ -236,7 +251,8 @@ void service_enter_dead(struct service *s, enum result result, bool allow_restar
 	}
 	service_add_result(s, result);
 	log_end(s);
-	end = s->result == RESULT_SUCCESS || s->result == RESULT_EXEC_CONDITION ? SERVICE_DEAD : SERVICE_FAILED;
+	end = s->result == RESULT_SUCCESS || s->result == RESULT_EXEC_CONDITION ? SERVICE_DEAD
+	                                                                        : SERVICE_FAILED;
 	restart = allow_restart && service_shall_restart(s);
 	clean_up(s, restart);
 	if (!restart)
@@ -250,5 +266,6 @@ void service_enter_dead(struct service *s, enum result result, bool allow_restar
 			invocation_unpublish(&s->unit);
 		return;
 	}
-	service_set_state(s, SERVICE_AUTO_RESTART, usec_add(now(CLOCK_BOOTTIME), restart_delay(c, s->n_restarts)));
+	service_set_state(s, SERVICE_AUTO_RESTART,
+	                  usec_add(now(CLOCK_BOOTTIME), restart_delay(c, s->n_restarts)));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The service type's operations, and the one table that says what each event means in each state. */
+/* The service type's operations, and the one table that says what each event means in each state.
+ */
 #include "types/service.h"
 
 /* clang-format off */
@@ -63,7 +64,8 @@ static int on_wrong_state(_unused_ struct service *s, _unused_ enum result resul
 /* An event of which the state knows nothing: a bug, but no reason to fall over. */
 static int on_unexpected(struct service *s, _unused_ enum result result)
 {
-	log_unit(LOG_DEBUG, s->unit.id, "Ignored an event that is not expected in state %s", state_name[s->state]);
+	log_unit(LOG_DEBUG, s->unit.id, "Ignored an event that is not expected in state %s",
+	         state_name[s->state]);
 	return 0;
 }
 
@@ -163,7 +165,8 @@ void service_add_result(struct service *s, enum result r)
  * service_set_state - the only place that changes a service's state
  * @deadline: absolute boottime at which the state is overdue; 0 or USEC_INFINITY: never
  *
- * Drops what the new state has no use for, saves, and tells the engine, which may call back into this service before it returns.
+ * Drops what the new state has no use for, saves, and tells the engine, which may call back into
+ * this service before it returns.
  */
 void service_set_state(struct service *s, enum service_state state, usec_t deadline)
 {
@@ -171,17 +174,19 @@ void service_set_state(struct service *s, enum service_state state, usec_t deadl
 	struct unit *u = &s->unit;
 
 	s->state = state;
+	s->spawning = SPAWNING_NONE;
 	(void) deadline_set(&s->deadline, u, deadline, service_on_deadline);
 	service_unwatch_pid_file(s);
 	if (!(state_waits[state] & WAITS_CONTROL))
 		service_forget_control(s);
-	if (state_active[state] == UNIT_INACTIVE || state_active[state] == UNIT_FAILED || state == SERVICE_AUTO_RESTART) {
+	if (state_active[state] == UNIT_INACTIVE || state_active[state] == UNIT_FAILED ||
+	    state == SERVICE_AUTO_RESTART) {
 		service_forget_main(s);
 		service_unwatch_exec(s);
 		s->main_pid_known = false;
 	}
-	if (state_active[state] != UNIT_ACTIVE && state_active[state] != UNIT_RELOADING && state != SERVICE_START_POST &&
-	    state != SERVICE_START)
+	if (state_active[state] != UNIT_ACTIVE && state_active[state] != UNIT_RELOADING &&
+	    state != SERVICE_START_POST && state != SERVICE_START)
 		deadline_clear(&s->watchdog);
 	if (old != state)
 		log_unit(LOG_DEBUG, u->id, "Changed %s -> %s", state_name[old], state_name[state]);
@@ -221,8 +226,7 @@ static void service_done(struct unit *u)
 	service_unwatch_pid_file(s);
 	service_release_connection(s);
 	/* The vault keeps its copies: core may be about to be replaced. */
-	LIST_FOREACH(f, &s->stored_fds, struct stored_fd, link)
-	{
+	LIST_FOREACH (f, &s->stored_fds, struct stored_fd, link) {
 		source_free(f->source);
 		fd_close(f->fd);
 		free(f->name);
@@ -280,7 +284,7 @@ static bool service_may_gc(const struct unit *u)
 static int service_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
 {
 	struct service *s = SERVICE(u);
-	const struct kill_targets t = { .main = &s->main_pid, .control = &s->control_pid };
+	const struct kill_targets t = {.main = &s->main_pid, .control = &s->control_pid};
 
 	return processes_kill_who(u, who, sig, &t, d);
 }

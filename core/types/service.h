@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * service - a unit whose state is that of processes. Private to the service-*.c files, which follow a service's life:
+ * service - a unit whose state is that of processes. Private to the service-*.c files, which follow
+ *a service's life:
  *
- *	service-load.c	    from settings to dependencies		service-spawn.c	  one command becomes a process
- *	service-start.c	    condition .. running			service-stop.c	  stop .. dead, auto-restart
- *	service-exit.c	    a process or the whole cgroup ended		service-pid.c	  which process is the main one
- *	service-notify.c    sd_notify(3), watchdog			service-restart.c Restart=, RestartSec=
- *	service-fds.c	    sockets, fd store				service-record.c  save, restore, coldplug
- *	service-environment.c  MAINPID= and friends			service-describe.c  show
- *	service-reload.c    ExecReload=, notify-reload			service.c	  the table: state x event -> handler
+ *	service-load.c	    from settings to dependencies		service-spawn.c	  one
+ *command becomes a process
+ *	service-start.c	    condition .. running			service-stop.c	  stop ..
+ *dead, auto-restart
+ *	service-exit.c	    a process or the whole cgroup ended		service-pid.c
+ *which process is the main one service-notify.c    sd_notify(3), watchdog
+ *service-restart.c Restart=, RestartSec= service-fds.c	    sockets, fd store
+ *service-record.c  save, restore, coldplug service-environment.c  MAINPID= and friends
+ *service-describe.c  show
+ *	service-reload.c    ExecReload=, notify-reload			service.c	  the table:
+ *state x event -> handler
  *
- * A handler moves the service on by the service_enter_*() functions; each of them may end in another one (no command to run: next state).
- * Only service_set_state() changes ->state, arms the deadline, tells the engine. No state follows from a flag that could be derived.
+ * A handler moves the service on by the service_enter_*() functions; each of them may end in
+ *another one (no command to run: next state). Only service_set_state() changes ->state, arms the
+ *deadline, tells the engine. No state follows from a flag that could be derived.
  */
 #pragma once
 
@@ -46,7 +52,8 @@ enum service_state {
 #define X(id, name, active, process) SERVICE_##id,
 	SERVICE_STATES(X)
 #undef X
-	SERVICE_STATE_MAX, SERVICE_STATE_INVALID = -EINVAL,
+		SERVICE_STATE_MAX,
+	SERVICE_STATE_INVALID = -EINVAL,
 };
 const char *service_state_to_string(enum service_state s);
 enum service_state service_state_from_string(const char *s);
@@ -55,7 +62,12 @@ enum unit_active_state service_state_active(enum service_state s);
 /* An intent in the record: this kind of process may have been spawned, its pid is not known yet. */
 enum service_spawning { SPAWNING_NONE, SPAWNING_MAIN, SPAWNING_CONTROL, SPAWNING_MAX };
 
-enum notify_state { NOTIFY_STATE_UNKNOWN, NOTIFY_STATE_READY, NOTIFY_STATE_RELOADING, NOTIFY_STATE_STOPPING };
+enum notify_state {
+	NOTIFY_STATE_UNKNOWN,
+	NOTIFY_STATE_READY,
+	NOTIFY_STATE_RELOADING,
+	NOTIFY_STATE_STOPPING
+};
 
 struct stored_fd {
 	struct list link;
@@ -78,22 +90,26 @@ struct service {
 	bool main_pid_known, main_pid_alien /* not our child: its exit comes from a pidfd */;
 	struct source *alien_source;
 	struct process_status main_status, control_status;
-	/* The command under way: its list and its number in it. The main list is always SERVICE_EXEC_START. */
+	/* The command under way: its list and its number in it. The main list is always
+	 * SERVICE_EXEC_START. */
 	enum service_exec control_list;
 	unsigned control_index, main_index;
 	enum service_spawning spawning;
+	usec_t spawning_since; /* boottime */
 
 	struct deadline deadline; /* of the state */
 	struct deadline watchdog;
 	usec_t watchdog_override_usec; /* WATCHDOG_USEC= of a message; 0: none */
 	usec_t watchdog_last_usec;     /* boottime of the last ping */
 
-	bool forbid_restart, restart_after_dead /* between dead and auto-restart */, flush_restarts, adopt /* record without a state */;
+	bool forbid_restart, restart_after_dead /* between dead and auto-restart */, flush_restarts,
+		adopt /* record without a state */;
 	unsigned n_restarts;
 
 	char *status_text, *bus_error;
 	int status_errno;
-	enum notify_access notify_access_override; /* NOTIFYACCESS= of a message; NOTIFY_ACCESS_MAX: none */
+	enum notify_access
+		notify_access_override; /* NOTIFYACCESS= of a message; NOTIFY_ACCESS_MAX: none */
 	enum notify_state notify_state;
 	usec_t reload_begin_usec; /* monotonic */
 
@@ -125,13 +141,22 @@ static inline struct service_settings *service_settings(const struct service *s)
 
 /* Dispatches an event through the table of service.c. */
 enum service_event {
-	SERVICE_EVENT_START, SERVICE_EVENT_STOP, SERVICE_EVENT_RELOAD, SERVICE_EVENT_MAIN_EXIT, SERVICE_EVENT_CONTROL_EXIT,
-	SERVICE_EVENT_CGROUP_EMPTY, SERVICE_EVENT_DEADLINE, SERVICE_EVENT_WATCHDOG, SERVICE_EVENT_OOM, SERVICE_EVENT_MAX,
+	SERVICE_EVENT_START,
+	SERVICE_EVENT_STOP,
+	SERVICE_EVENT_RELOAD,
+	SERVICE_EVENT_MAIN_EXIT,
+	SERVICE_EVENT_CONTROL_EXIT,
+	SERVICE_EVENT_CGROUP_EMPTY,
+	SERVICE_EVENT_DEADLINE,
+	SERVICE_EVENT_WATCHDOG,
+	SERVICE_EVENT_OOM,
+	SERVICE_EVENT_MAX,
 };
 /* @result: what the exit meant; RESULT_SUCCESS for events without one. */
 typedef int (*service_handler_fn)(struct service *s, enum result result);
 int service_event(struct service *s, enum service_event e, enum result result);
-service_handler_fn service_handler(enum service_state s, enum service_event e); /* for the test that walks the table */
+service_handler_fn service_handler(enum service_state s,
+                                   enum service_event e); /* for the test that walks the table */
 
 /* ---- service.c ---- */
 void service_set_state(struct service *s, enum service_state state, usec_t deadline);

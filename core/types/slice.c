@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* slice - an inner node of the cgroup tree. -.slice and system.slice are there from the start and never stop. */
+/* slice - an inner node of the cgroup tree. -.slice and system.slice are there from the start and
+ * never stop. */
 #include "types/common.h"
 
 struct slice {
@@ -31,7 +32,8 @@ static void slice_set(struct slice *s, bool active)
 
 	s->active = active;
 	unit_save_soon(&s->unit);
-	unit_notify(&s->unit, old ? UNIT_ACTIVE : UNIT_INACTIVE, active ? UNIT_ACTIVE : UNIT_INACTIVE, true);
+	unit_notify(&s->unit, old ? UNIT_ACTIVE : UNIT_INACTIVE,
+	            active ? UNIT_ACTIVE : UNIT_INACTIVE, true);
 }
 
 static int slice_start(struct unit *u)
@@ -71,7 +73,7 @@ static const char *slice_sub_state(const struct unit *u)
 
 static int slice_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
 {
-	const struct kill_targets none = { 0 };
+	const struct kill_targets none = {0};
 
 	return processes_kill_who(u, who, sig, &none, d);
 }
@@ -103,7 +105,8 @@ static int make_perpetual(struct manager *m, const char *name)
 		return r;
 	if (SLICE(u)->active)
 		return 0;
-	/* It is there because the kernel says so; without a writable tree there is nothing to make. */
+	/* It is there because the kernel says so; without a writable tree there is nothing to make.
+	 */
 	r = m->is_test ? 0 : cgroup_realize(u);
 	if (r < 0)
 		log_unit_errno(LOG_WARNING, name, r, "Cannot set up the control group: %m");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Something came in on a listening fd: one service for all of it, or (Accept=yes) one instance a connection. */
+/* Something came in on a listening fd: one service for all of it, or (Accept=yes) one instance a
+ * connection. */
 #include "types/socket.h"
 
 #include "base/sys.h"
@@ -52,7 +53,7 @@ void socket_connection_end(struct unit *socket, const char *peer)
 
 static int instance_name(const struct socket *s, int fd, char **ret, char **ret_peer)
 {
-	union socket_address local = { 0 }, peer = { 0 };
+	union socket_address local = {0}, peer = {0};
 	socklen_t local_size = sizeof(local), peer_size = sizeof(peer), cred_size;
 	auto_free char *suffix = NULL, *prefix = NULL, *source = NULL;
 	char text[INET6_ADDRSTRLEN];
@@ -60,18 +61,22 @@ static int instance_name(const struct socket *s, int fd, char **ret, char **ret_
 	bool has_cred;
 	int r;
 
-	if (getsockname(fd, &local.sa, &local_size) < 0 || getpeername(fd, &peer.sa, &peer_size) < 0)
+	if (getsockname(fd, &local.sa, &local_size) < 0 ||
+	    getpeername(fd, &peer.sa, &peer_size) < 0)
 		return -errno;
 	cred_size = sizeof(cred);
-	has_cred = local.sa.sa_family == AF_UNIX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size) >= 0;
+	has_cred = local.sa.sa_family == AF_UNIX &&
+	           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size) >= 0;
 	r = socket_instance_suffix(&local, &peer, has_cred ? &cred : NULL, &suffix);
 	if (r >= 0)
 		r = unit_name_prefix(s->unit.id, &prefix);
 	if (r < 0)
 		return r;
-	if (peer.sa.sa_family == AF_INET && inet_ntop(AF_INET, &peer.in.sin_addr, text, sizeof(text)))
+	if (peer.sa.sa_family == AF_INET &&
+	    inet_ntop(AF_INET, &peer.in.sin_addr, text, sizeof(text)))
 		source = strdup(text);
-	else if (peer.sa.sa_family == AF_INET6 && inet_ntop(AF_INET6, &peer.in6.sin6_addr, text, sizeof(text)))
+	else if (peer.sa.sa_family == AF_INET6 &&
+	         inet_ntop(AF_INET6, &peer.in6.sin6_addr, text, sizeof(text)))
 		source = strdup(text);
 	else if (has_cred)
 		source = str_printf("uid-%u", cred.uid);
@@ -87,7 +92,7 @@ static int start_instance(struct socket *s, int fd_take)
 	auto_fd int fd = fd_take;
 	auto_free char *name = NULL, *peer = NULL;
 	struct manager *m = s->unit.manager;
-	struct diag d = { 0 };
+	struct diag d = {0};
 	struct unit *service;
 	int r;
 
@@ -104,7 +109,8 @@ static int start_instance(struct socket *s, int fd_take)
 	r = service_set_connection(service, &s->unit, TAKE_FD(fd), peer);
 	if (r == -E2BIG) {
 		s->n_refused++;
-		log_unit(LOG_WARNING, s->unit.id, "Too many incoming connections from source %s, dropping connection", peer);
+		log_unit(LOG_WARNING, s->unit.id,
+		         "Too many incoming connections from source %s, dropping connection", peer);
 		return 0;
 	}
 	if (r < 0)
@@ -113,7 +119,8 @@ static int start_instance(struct socket *s, int fd_take)
 	r = manager_enqueue(m, JOB_START, service, JOB_MODE_REPLACE, false, &d, NULL);
 	if (r < 0) {
 		diag_log(&d, name);
-		log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot queue the start of '%s': %m", name);
+		log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot queue the start of '%s': %m",
+		               name);
 		unit_gc_soon(service);
 	}
 	return r;
@@ -125,7 +132,9 @@ void socket_start_connection(struct socket *s, int fd_take)
 	int r;
 
 	if (s->n_connections >= socket_settings(s)->max_connections) {
-		log_unit(LOG_WARNING, s->unit.id, "Too many incoming connections (%u), dropping connection", s->n_connections);
+		log_unit(LOG_WARNING, s->unit.id,
+		         "Too many incoming connections (%u), dropping connection",
+		         s->n_connections);
 		s->n_refused++;
 		return;
 	}
@@ -142,8 +151,10 @@ void socket_start_connection(struct socket *s, int fd_take)
 static bool is_transient(int error)
 {
 	/* accept(2): errors of the connection, not of the socket. */
-	static const int table[] = { -EAGAIN, -EINTR, -ECONNABORTED, -ENETDOWN, -EPROTO, -ENOPROTOOPT, -EHOSTDOWN, -ENONET,
-				     -EHOSTUNREACH, -EOPNOTSUPP, -ENETUNREACH, -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM };
+	static const int table[] = {-EAGAIN,       -EINTR,       -ECONNABORTED, -ENETDOWN,
+	                            -EPROTO,       -ENOPROTOOPT, -EHOSTDOWN,    -ENONET,
+	                            -EHOSTUNREACH, -EOPNOTSUPP,  -ENETUNREACH,  -EMFILE,
+	                            -ENFILE,       -ENOBUFS,     -ENOMEM};
 
 	for (size_t i = 0; i < ELEMENTSOF(table); i++)
 		if (error == table[i])
@@ -159,7 +170,8 @@ static int accept_some(struct socket *s, int fd)
 		if (connection < 0) {
 			if (is_transient(connection))
 				return 0;
-			log_unit_errno(LOG_ERR, s->unit.id, connection, "Cannot accept a connection: %m");
+			log_unit_errno(LOG_ERR, s->unit.id, connection,
+			               "Cannot accept a connection: %m");
 			socket_enter_stop_pre(s, RESULT_RESOURCES);
 			return 0;
 		}
@@ -176,7 +188,8 @@ static int on_io(_unused_ struct source *source, int fd, uint32_t revents, void 
 	if (s->state != SOCKET_LISTENING)
 		return 0;
 	if (!(revents & EPOLLIN)) {
-		log_unit(LOG_ERR, s->unit.id, "Got an unexpected poll event (0x%x) on a socket", revents);
+		log_unit(LOG_ERR, s->unit.id, "Got an unexpected poll event (0x%x) on a socket",
+		         revents);
 		socket_enter_stop_pre(s, RESULT_RESOURCES);
 		return 0;
 	}
@@ -195,11 +208,13 @@ int socket_watch(struct socket *s)
 
 		/* The array may have moved since. */
 		f->source = source_free(f->source);
-		r = loop_add_io(s->unit.manager->loop, f->fd, EPOLLIN, "socket", on_io, f, &f->source);
+		r = loop_add_io(s->unit.manager->loop, f->fd, EPOLLIN, "socket", on_io, f,
+		                &f->source);
 		/* -EPERM: a regular file, always ready and never news. */
 		if (r < 0 && r != -EPERM) {
 			socket_unwatch(s);
-			return log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot watch a listening socket: %m");
+			return log_unit_errno(LOG_WARNING, s->unit.id, r,
+			                      "Cannot watch a listening socket: %m");
 		}
 	}
 	return 0;
@@ -215,7 +230,8 @@ void socket_drain(struct socket *s)
 {
 	for (size_t i = 0; i < s->n_fds; i++)
 		for (int n = 0; n < DRAIN_MAX; n++) {
-			int fd = sys_accept4(s->fds[i].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+			int fd =
+				sys_accept4(s->fds[i].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 			if (fd < 0)
 				break;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Addresses of sockets, from and to text: systemd.socket(5), ListenStream=. Pure but for the index of an interface. */
+/* Addresses of sockets, from and to text: systemd.socket(5), ListenStream=. Pure but for the index
+ * of an interface. */
 #include "types/socket.h"
 
 #include <arpa/inet.h>
@@ -129,9 +130,10 @@ static int parse_bare_port(const char *text, bool have_ipv6, struct socket_targe
 	return parse_port(text, &t->address.in.sin_port);
 }
 
-int socket_address_parse(const char *text, enum socket_port_kind kind, bool have_ipv6, struct socket_target *ret)
+int socket_address_parse(const char *text, enum socket_port_kind kind, bool have_ipv6,
+                         struct socket_target *ret)
 {
-	struct socket_target t = { 0 };
+	struct socket_target t = {0};
 	int r;
 
 	if (kind > SOCKET_PORT_SEQPACKET)
@@ -229,7 +231,8 @@ static int format_for_name(const union socket_address *a, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-int socket_instance_suffix(const union socket_address *local, const union socket_address *peer, const struct ucred *cred, char **ret)
+int socket_instance_suffix(const union socket_address *local, const union socket_address *peer,
+                           const struct ucred *cred, char **ret)
 {
 	auto_free char *l = NULL, *p = NULL;
 	int r;

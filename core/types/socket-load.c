@@ -4,8 +4,9 @@
 
 static int refuse(const struct unit *u, struct diag *d, const char *why)
 {
-	return diag_add(d, -ENOEXEC, DIAG_ERROR, u->file->fragment_path ? u->file->fragment_path : u->id, 0, "%s. Refusing",
-			why);
+	return diag_add(d, -ENOEXEC, DIAG_ERROR,
+	                u->file->fragment_path ? u->file->fragment_path : u->id, 0, "%s. Refusing",
+	                why);
 }
 
 static bool port_can_accept(const struct socket_port *p)
@@ -18,14 +19,20 @@ static int verify(const struct unit *u, struct diag *d)
 	const struct socket_settings *c = u->file->socket;
 
 	if (!c->ports)
-		return refuse(u, d, "Unit has no Listen setting (ListenStream=, ListenDatagram=, ListenFIFO=, ...)");
+		return refuse(u, d,
+		              "Unit has no Listen setting (ListenStream=, ListenDatagram=, "
+		              "ListenFIFO=, ...)");
 	if (c->accept && c->service)
-		return refuse(u, d, "Explicit service configuration for accepting socket units not supported");
+		return refuse(
+			u, d,
+			"Explicit service configuration for accepting socket units not supported");
 	if (c->accept && c->max_connections == 0)
 		return refuse(u, d, "MaxConnections= setting too small");
 	for (const struct socket_port *p = c->ports; p && c->accept; p = p->next)
 		if (!port_can_accept(p))
-			return refuse(u, d, "Unit configured for accepting sockets, but sockets are non-accepting");
+			return refuse(u, d,
+			              "Unit configured for accepting sockets, but sockets are "
+			              "non-accepting");
 	return 0;
 }
 
@@ -57,8 +64,8 @@ static int add_interface(struct unit *u)
 int socket_load(struct unit *u, struct diag *d)
 {
 	static const struct dependency_row rows[] = {
-		{ DEP_BEFORE, DEP_INVALID, "sockets.target" },
-		{ DEP_AFTER, DEP_REQUIRES, "sysinit.target" },
+		{DEP_BEFORE, DEP_INVALID, "sockets.target"},
+		{DEP_AFTER, DEP_REQUIRES, "sysinit.target"},
 	};
 	int r;
 

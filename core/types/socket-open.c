@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From a port of the settings to an open fd: sockets of all families, FIFOs, special files, message queues. */
+/* From a port of the settings to an open fd: sockets of all families, FIFOs, special files, message
+ * queues. */
 #include "types/socket.h"
 
 #include "base/sys.h"
@@ -19,7 +20,8 @@ static bool have_ipv6(void)
 
 /* ---- sockets ---- */
 
-/* The file's mode comes from the umask at bind(2); ours is the whole process's, so it is put back at once. */
+/* The file's mode comes from the umask at bind(2); ours is the whole process's, so it is put back
+ * at once. */
 static int bind_with_mode(int fd, const struct socket_target *t, mode_t mode)
 {
 	mode_t old = umask((mode_t) ~mode & 0777);
@@ -40,7 +42,8 @@ static int bind_address(const struct socket *s, int fd, const struct socket_targ
 		(void) mkdir_parents(path, c->directory_mode);
 	r = bind_with_mode(fd, t, c->socket_mode);
 	if (r == -EADDRINUSE && is_file) {
-		/* A socket nobody listens on any more; what is no socket is left alone by bind(2)'s second answer. */
+		/* A socket nobody listens on any more; what is no socket is left alone by bind(2)'s
+		 * second answer. */
 		if (unlink(path) < 0 && errno != ENOENT)
 			return -errno;
 		r = bind_with_mode(fd, t, c->socket_mode);
@@ -71,15 +74,24 @@ static int open_socket(const struct socket *s, const struct socket_port *p)
 /* ---- netlink: "route 1361" ---- */
 
 static const char *const netlink_family[] = {
-	[NETLINK_ROUTE] = "route",	   [NETLINK_FIREWALL] = "firewall",
-	[NETLINK_SOCK_DIAG] = "sock-diag", [NETLINK_NFLOG] = "nflog",
-	[NETLINK_XFRM] = "xfrm",	   [NETLINK_SELINUX] = "selinux",
-	[NETLINK_ISCSI] = "iscsi",	   [NETLINK_AUDIT] = "audit",
-	[NETLINK_FIB_LOOKUP] = "fib-lookup", [NETLINK_CONNECTOR] = "connector",
-	[NETLINK_NETFILTER] = "netfilter", [NETLINK_IP6_FW] = "ip6-fw",
-	[NETLINK_DNRTMSG] = "dnrtmsg",	   [NETLINK_KOBJECT_UEVENT] = "kobject-uevent",
-	[NETLINK_GENERIC] = "generic",	   [NETLINK_SCSITRANSPORT] = "scsitransport",
-	[NETLINK_ECRYPTFS] = "ecryptfs",   [NETLINK_RDMA] = "rdma",
+	[NETLINK_ROUTE] = "route",
+	[NETLINK_FIREWALL] = "firewall",
+	[NETLINK_SOCK_DIAG] = "sock-diag",
+	[NETLINK_NFLOG] = "nflog",
+	[NETLINK_XFRM] = "xfrm",
+	[NETLINK_SELINUX] = "selinux",
+	[NETLINK_ISCSI] = "iscsi",
+	[NETLINK_AUDIT] = "audit",
+	[NETLINK_FIB_LOOKUP] = "fib-lookup",
+	[NETLINK_CONNECTOR] = "connector",
+	[NETLINK_NETFILTER] = "netfilter",
+	[NETLINK_IP6_FW] = "ip6-fw",
+	[NETLINK_DNRTMSG] = "dnrtmsg",
+	[NETLINK_KOBJECT_UEVENT] = "kobject-uevent",
+	[NETLINK_GENERIC] = "generic",
+	[NETLINK_SCSITRANSPORT] = "scsitransport",
+	[NETLINK_ECRYPTFS] = "ecryptfs",
+	[NETLINK_RDMA] = "rdma",
 	[NETLINK_CRYPTO] = "crypto",
 };
 
@@ -109,7 +121,7 @@ static int netlink_parse(const char *text, int *ret_family, uint32_t *ret_groups
 
 static int open_netlink(const struct socket *s, const struct socket_port *p)
 {
-	struct sockaddr_nl nl = { .nl_family = AF_NETLINK };
+	struct sockaddr_nl nl = {.nl_family = AF_NETLINK};
 	auto_fd int fd = -EBADF;
 	int family, r;
 
@@ -145,7 +157,8 @@ static int open_fifo(const struct socket *s, const struct socket_port *p)
 		return -errno;
 	if (!S_ISFIFO(st.st_mode))
 		return -EEXIST;
-	if (c->pipe_size > 0 && fcntl(fd, F_SETPIPE_SZ, (int) MIN(c->pipe_size, (int64_t) INT32_MAX)) < 0)
+	if (c->pipe_size > 0 &&
+	    fcntl(fd, F_SETPIPE_SZ, (int) MIN(c->pipe_size, (int64_t) INT32_MAX)) < 0)
 		log_unit_errno(LOG_WARNING, s->unit.id, errno, "PipeSize= failed: %m");
 	return TAKE_FD(fd);
 }
@@ -153,7 +166,8 @@ static int open_fifo(const struct socket *s, const struct socket_port *p)
 static int open_special(const struct socket *s, const struct socket_port *p)
 {
 	int access_mode = socket_settings(s)->writable ? O_RDWR : O_RDONLY;
-	auto_fd int fd = open(p->address, access_mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+	auto_fd int fd =
+		open(p->address, access_mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -164,12 +178,13 @@ static int open_special(const struct socket *s, const struct socket_port *p)
 static int open_message_queue(const struct socket *s, const struct socket_port *p)
 {
 	const struct socket_settings *c = socket_settings(s);
-	struct mq_attr attr = { .mq_maxmsg = c->mq_max_messages, .mq_msgsize = c->mq_message_size };
+	struct mq_attr attr = {.mq_maxmsg = c->mq_max_messages, .mq_msgsize = c->mq_message_size};
 	bool has_attr = c->mq_max_messages > 0 && c->mq_message_size > 0;
 	mode_t old = umask((mode_t) ~c->socket_mode & 0777);
 	mqd_t fd;
 
-	fd = mq_open(p->address, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_CREAT, c->socket_mode, has_attr ? &attr : NULL);
+	fd = mq_open(p->address, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_CREAT, c->socket_mode,
+	             has_attr ? &attr : NULL);
 	umask(old);
 	return fd == (mqd_t) -1 ? -errno : (int) fd;
 }
@@ -193,7 +208,8 @@ static int (*const openers[])(const struct socket *s, const struct socket_port *
 
 /* ---- is it still what the port says? ---- */
 
-static bool same_address(const union socket_address *a, socklen_t a_size, const struct socket_target *t)
+static bool same_address(const union socket_address *a, socklen_t a_size,
+                         const struct socket_target *t)
 {
 	if (a->sa.sa_family != t->address.sa.sa_family)
 		return false;
@@ -201,13 +217,16 @@ static bool same_address(const union socket_address *a, socklen_t a_size, const 
 	case AF_UNIX:
 		/* A path may or may not be counted with its NUL. */
 		if (t->address.un.sun_path[0])
-			return strncmp(a->un.sun_path, t->address.un.sun_path, sizeof(a->un.sun_path)) == 0;
+			return strncmp(a->un.sun_path, t->address.un.sun_path,
+			               sizeof(a->un.sun_path)) == 0;
 		return a_size == t->size && memcmp(a, &t->address, a_size) == 0;
 	case AF_INET:
-		return a->in.sin_port == t->address.in.sin_port && a->in.sin_addr.s_addr == t->address.in.sin_addr.s_addr;
+		return a->in.sin_port == t->address.in.sin_port &&
+		       a->in.sin_addr.s_addr == t->address.in.sin_addr.s_addr;
 	case AF_INET6:
 		return a->in6.sin6_port == t->address.in6.sin6_port &&
-		       memcmp(&a->in6.sin6_addr, &t->address.in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
+		       memcmp(&a->in6.sin6_addr, &t->address.in6.sin6_addr,
+		              sizeof(a->in6.sin6_addr)) == 0;
 	case AF_VSOCK: {
 		const struct sockaddr_vm *x = (const struct sockaddr_vm *) &a->storage,
 					 *y = (const struct sockaddr_vm *) &t->address.storage;
@@ -221,7 +240,7 @@ static bool same_address(const union socket_address *a, socklen_t a_size, const 
 
 static int check_socket(const struct socket_port *p, int fd)
 {
-	union socket_address a = { 0 };
+	union socket_address a = {0};
 	socklen_t size = sizeof(a), n = sizeof(int);
 	struct socket_target t;
 	int type, r;
@@ -305,7 +324,8 @@ static void keep_in_vault(const struct socket *s, const struct socket_fd *f)
 	if (r >= 0)
 		r = link_vault_put(k, name, f->fd);
 	if (r < 0)
-		log_unit_errno(LOG_WARNING, s->unit.id, r, "Socket %u will not outlive core: %m", f->port);
+		log_unit_errno(LOG_WARNING, s->unit.id, r, "Socket %u will not outlive core: %m",
+		               f->port);
 }
 
 static bool is_open(const struct socket *s, unsigned port)
@@ -332,7 +352,8 @@ int socket_open_all(struct socket *s)
 			return -E2BIG;
 		fd = openers[p->kind](s, p);
 		if (fd < 0) {
-			log_unit_errno(LOG_ERR, s->unit.id, fd, "Cannot listen on '%s': %m", p->address);
+			log_unit_errno(LOG_ERR, s->unit.id, fd, "Cannot listen on '%s': %m",
+			               p->address);
 			goto fail;
 		}
 		bigger = reallocarray(s->fds, s->n_fds + 1, sizeof(*s->fds));
@@ -342,7 +363,7 @@ int socket_open_all(struct socket *s)
 			goto fail;
 		}
 		s->fds = bigger;
-		s->fds[s->n_fds++] = (struct socket_fd){ .fd = fd, .port = n, .socket = s };
+		s->fds[s->n_fds++] = (struct socket_fd){.fd = fd, .port = n, .socket = s};
 	}
 	for (size_t i = have; i < s->n_fds; i++)
 		keep_in_vault(s, &s->fds[i]);
@@ -357,8 +378,10 @@ static void remove_file(const struct socket *s, const struct socket_port *p)
 {
 	if (p->kind == SOCKET_PORT_MESSAGE_QUEUE)
 		(void) mq_unlink(p->address);
-	else if (*p->address == '/' && p->kind != SOCKET_PORT_SPECIAL && unlink(p->address) < 0 && errno != ENOENT)
-		log_unit_errno(LOG_WARNING, s->unit.id, errno, "Cannot remove '%s': %m", p->address);
+	else if (*p->address == '/' && p->kind != SOCKET_PORT_SPECIAL && unlink(p->address) < 0 &&
+	         errno != ENOENT)
+		log_unit_errno(LOG_WARNING, s->unit.id, errno, "Cannot remove '%s': %m",
+		               p->address);
 }
 
 void socket_close_all(struct socket *s, bool stopping)
@@ -381,7 +404,7 @@ void socket_close_all(struct socket *s, bool stopping)
 		return;
 	for (const struct socket_port *p = c->ports; p; p = p->next)
 		remove_file(s, p);
-	STRV_FOREACH(link, c->symlinks)
+	STRV_FOREACH (link, c->symlinks)
 		(void) unlink(*link);
 }
 
@@ -391,18 +414,19 @@ int socket_make_symlinks(const struct socket *s)
 	const char *target = NULL;
 
 	for (const struct socket_port *p = c->ports; p && !target; p = p->next)
-		if (*p->address == '/' && p->kind != SOCKET_PORT_SPECIAL && p->kind != SOCKET_PORT_MESSAGE_QUEUE)
+		if (*p->address == '/' && p->kind != SOCKET_PORT_SPECIAL &&
+		    p->kind != SOCKET_PORT_MESSAGE_QUEUE)
 			target = p->address;
 	if (!target)
 		return 0;
-	STRV_FOREACH(link, c->symlinks)
-	{
+	STRV_FOREACH (link, c->symlinks) {
 		int r;
 
 		(void) mkdir_parents(*link, c->directory_mode);
 		r = symlink_atomic(target, *link);
 		if (r < 0)
-			log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot make symlink '%s': %m", *link);
+			log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot make symlink '%s': %m",
+			               *link);
 	}
 	return 0;
 }

@@ -3,8 +3,10 @@
 #include "types/socket.h"
 
 static const char *const list_name[SOCKET_EXEC_MAX] = {
-	[SOCKET_EXEC_START_PRE] = "start-pre", [SOCKET_EXEC_START_POST] = "start-post",
-	[SOCKET_EXEC_STOP_PRE] = "stop-pre",   [SOCKET_EXEC_STOP_POST] = "stop-post",
+	[SOCKET_EXEC_START_PRE] = "start-pre",
+	[SOCKET_EXEC_START_POST] = "start-post",
+	[SOCKET_EXEC_STOP_PRE] = "stop-pre",
+	[SOCKET_EXEC_STOP_POST] = "stop-post",
 };
 
 void socket_save(const struct unit *u, struct strbuf *b)
@@ -55,12 +57,13 @@ static int take_port(struct socket *s, unsigned port)
 		return fd;
 	r = socket_check_fd(s, p, fd);
 	if (r <= 0)
-		return log_unit_errno(LOG_WARNING, s->unit.id, r < 0 ? r : -ESTALE, "The kept socket is not '%s' any more: %m", p->address);
+		return log_unit_errno(LOG_WARNING, s->unit.id, r < 0 ? r : -ESTALE,
+		                      "The kept socket is not '%s' any more: %m", p->address);
 	bigger = reallocarray(s->fds, s->n_fds + 1, sizeof(*s->fds));
 	if (!bigger)
 		return -ENOMEM;
 	s->fds = bigger;
-	s->fds[s->n_fds++] = (struct socket_fd){ .fd = TAKE_FD(fd), .port = port, .socket = s };
+	s->fds[s->n_fds++] = (struct socket_fd){.fd = TAKE_FD(fd), .port = port, .socket = s};
 	return 0;
 }
 
@@ -73,7 +76,8 @@ static int take_all(struct socket *s)
 		int r = take_port(s, n);
 
 		if (r < 0 && r != -ENOENT)
-			log_unit_errno(LOG_WARNING, s->unit.id, r, "Socket '%s' is not there any more: %m", p->address);
+			log_unit_errno(LOG_WARNING, s->unit.id, r,
+			               "Socket '%s' is not there any more: %m", p->address);
 	}
 	return s->n_fds > 0;
 }
@@ -98,10 +102,12 @@ int socket_restore(struct unit *u, const struct record *r)
 	s->state = state;
 	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	(void) record_take_process(u, r, "control-pid", &s->control_pid);
-	s->control_list = list ? (enum socket_exec) ENUM_FROM_STRING(list_name, list) : SOCKET_EXEC_MAX;
+	s->control_list =
+		list ? (enum socket_exec) ENUM_FROM_STRING(list_name, list) : SOCKET_EXEC_MAX;
 	if ((int) s->control_list < 0)
 		s->control_list = SOCKET_EXEC_MAX;
-	s->control_index = (unsigned) MIN(record_get_u64(r, "control-index", 0), (uint64_t) UINT16_MAX);
+	s->control_index =
+		(unsigned) MIN(record_get_u64(r, "control-index", 0), (uint64_t) UINT16_MAX);
 	s->spawning = record_get_bool(r, "spawning", false);
 	process_status_restore(&s->control_status, "control", r);
 	s->deadline.at = record_get_u64(r, "deadline", 0);
@@ -112,13 +118,16 @@ int socket_restore(struct unit *u, const struct record *r)
 
 static void finish_spawn(struct socket *s)
 {
-	const struct exec_command *c = s->control_list < SOCKET_EXEC_MAX ?
-					       command_nth(socket_settings(s)->commands[s->control_list], s->control_index) :
-					       NULL;
+	const struct exec_command *c =
+		s->control_list < SOCKET_EXEC_MAX
+			? command_nth(socket_settings(s)->commands[s->control_list],
+	                              s->control_index)
+			: NULL;
 	struct pidref pid = PIDREF_NULL;
 
 	s->spawning = false;
-	if (process_find_spawned(&s->unit, 0, 0, &pid) > 0 || (c && control_spawn(&s->unit, c, NULL, &pid) >= 0)) {
+	if (process_find_spawned(&s->unit, 0, 0, &pid) > 0 ||
+	    (c && control_spawn(&s->unit, c, NULL, &pid) >= 0)) {
 		s->control_pid = pid;
 		process_status_begin(&s->control_status, pid.pid);
 		unit_save_soon(&s->unit);
@@ -138,7 +147,8 @@ int socket_coldplug(struct unit *u)
 		return r;
 	if (s->spawning)
 		finish_spawn(s);
-	if (s->state != SOCKET_LISTENING && s->state != SOCKET_RUNNING && s->state != SOCKET_START_POST)
+	if (s->state != SOCKET_LISTENING && s->state != SOCKET_RUNNING &&
+	    s->state != SOCKET_START_POST)
 		return 0;
 	/* A port that was lost is opened again: its clients see a reset, not an end. */
 	r = socket_open_all(s);
@@ -178,10 +188,14 @@ int socket_collect_fds(struct unit *u, int **ret_fds, char ***ret_names, size_t 
 }
 
 static const char *const kind_name[] = {
-	[SOCKET_PORT_STREAM] = "Stream",	[SOCKET_PORT_DATAGRAM] = "Datagram",
-	[SOCKET_PORT_SEQPACKET] = "SequentialPacket", [SOCKET_PORT_NETLINK] = "Netlink",
-	[SOCKET_PORT_FIFO] = "FIFO",		[SOCKET_PORT_SPECIAL] = "Special",
-	[SOCKET_PORT_MESSAGE_QUEUE] = "MessageQueue", [SOCKET_PORT_USB_FUNCTION] = "USBFunction",
+	[SOCKET_PORT_STREAM] = "Stream",
+	[SOCKET_PORT_DATAGRAM] = "Datagram",
+	[SOCKET_PORT_SEQPACKET] = "SequentialPacket",
+	[SOCKET_PORT_NETLINK] = "Netlink",
+	[SOCKET_PORT_FIFO] = "FIFO",
+	[SOCKET_PORT_SPECIAL] = "Special",
+	[SOCKET_PORT_MESSAGE_QUEUE] = "MessageQueue",
+	[SOCKET_PORT_USB_FUNCTION] = "USBFunction",
 };
 
 static int describe_ports(const struct socket_settings *c, cJSON *properties)
@@ -192,7 +206,9 @@ static int describe_ports(const struct socket_settings *c, cJSON *properties)
 	for (const struct socket_port *p = c->ports; p && r >= 0; p = p->next) {
 		cJSON *pair = cJSON_CreateArray();
 
-		r = pair ? json_append_take(pair, cJSON_CreateString(ENUM_TO_STRING(kind_name, p->kind))) : -ENOMEM;
+		r = pair ? json_append_take(pair,
+		                            cJSON_CreateString(ENUM_TO_STRING(kind_name, p->kind)))
+		         : -ENOMEM;
 		if (r >= 0)
 			r = json_append_take(pair, cJSON_CreateString(p->address));
 		if (r < 0)
@@ -214,29 +230,35 @@ static int describe_values(const struct socket *s, cJSON *p)
 		const char *key;
 		uint64_t value;
 	} rows[] = {
-		{ "Backlog", c->backlog },
-		{ "TimeoutUSec", c->timeout_usec },
-		{ "DirectoryMode", c->directory_mode },
-		{ "SocketMode", c->socket_mode },
-		{ "MaxConnections", c->max_connections },
-		{ "MaxConnectionsPerSource", c->max_connections_per_source },
-		{ "NConnections", s->n_connections },
-		{ "NAccepted", s->n_accepted },
-		{ "NRefused", s->n_refused },
-		{ "ReceiveBuffer", c->receive_buffer },
-		{ "SendBuffer", c->send_buffer },
-		{ "ControlPID", (uint64_t) s->control_pid.pid },
+		{"Backlog", c->backlog},
+		{"TimeoutUSec", c->timeout_usec},
+		{"DirectoryMode", c->directory_mode},
+		{"SocketMode", c->socket_mode},
+		{"MaxConnections", c->max_connections},
+		{"MaxConnectionsPerSource", c->max_connections_per_source},
+		{"NConnections", s->n_connections},
+		{"NAccepted", s->n_accepted},
+		{"NRefused", s->n_refused},
+		{"ReceiveBuffer", c->receive_buffer},
+		{"SendBuffer", c->send_buffer},
+		{"ControlPID", (uint64_t) s->control_pid.pid},
 	};
 	const struct {
 		const char *key;
 		bool value;
 	} flags[] = {
-		{ "Accept", c->accept },	       { "KeepAlive", c->keep_alive },
-		{ "NoDelay", c->no_delay },	       { "FreeBind", c->free_bind },
-		{ "Transparent", c->transparent },     { "Broadcast", c->broadcast },
-		{ "PassCredentials", c->pass_credentials }, { "PassSecurity", c->pass_security },
-		{ "PassPacketInfo", c->pass_packet_info },  { "RemoveOnStop", c->remove_on_stop },
-		{ "ReusePort", c->reuse_port },	       { "Writable", c->writable },
+		{"Accept", c->accept},
+		{"KeepAlive", c->keep_alive},
+		{"NoDelay", c->no_delay},
+		{"FreeBind", c->free_bind},
+		{"Transparent", c->transparent},
+		{"Broadcast", c->broadcast},
+		{"PassCredentials", c->pass_credentials},
+		{"PassSecurity", c->pass_security},
+		{"PassPacketInfo", c->pass_packet_info},
+		{"RemoveOnStop", c->remove_on_stop},
+		{"ReusePort", c->reuse_port},
+		{"Writable", c->writable},
 	};
 	int r = 0;
 
@@ -255,7 +277,8 @@ static int describe_values(const struct socket *s, cJSON *p)
 
 int socket_describe(const struct unit *u, cJSON *properties)
 {
-	static const char *const keys[SOCKET_EXEC_MAX] = { "ExecStartPre", "ExecStartPost", "ExecStopPre", "ExecStopPost" };
+	static const char *const keys[SOCKET_EXEC_MAX] = {"ExecStartPre", "ExecStartPost",
+	                                                  "ExecStopPre", "ExecStopPost"};
 	const struct socket *s = SOCKET(u);
 	int r;
 

@@ -15,11 +15,6 @@ static const enum unit_active_state state_active[SOCKET_STATE_MAX] = {
 };
 /* clang-format on */
 
-/* systemd.socket(5), TriggerLimitIntervalSec=. */
-#define TRIGGER_INTERVAL_USEC (2 * USEC_PER_SEC)
-#define TRIGGER_BURST	      20
-#define TRIGGER_BURST_ACCEPT  200
-
 static void enter_start_chown(struct socket *s, enum result result);
 static void enter_start_post(struct socket *s, enum result result);
 static void enter_listening(struct socket *s, enum result result);
@@ -31,21 +26,22 @@ static void on_stop_pre_due(struct socket *s, enum result result);
 static void on_stop_pre_term_due(struct socket *s, enum result result);
 static void on_final_term_due(struct socket *s, enum result result);
 
-/* What the end of the control process means in a state, good or bad, and what it means when it does not end. */
+/* What the end of the control process means in a state, good or bad, and what it means when it does
+ * not end. */
 static const struct step {
 	void (*good)(struct socket *s, enum result result);
 	void (*bad)(struct socket *s, enum result result);
 	void (*due)(struct socket *s, enum result result);
 } steps[SOCKET_STATE_MAX] = {
-	[SOCKET_START_PRE] = { enter_start_chown, enter_final, enter_final },
-	[SOCKET_START_CHOWN] = { enter_start_post, socket_enter_stop_pre, socket_enter_stop_pre },
-	[SOCKET_START_POST] = { enter_listening, socket_enter_stop_pre, socket_enter_stop_pre },
-	[SOCKET_STOP_PRE] = { enter_stop_post, enter_stop_post, on_stop_pre_due },
-	[SOCKET_STOP_PRE_SIGTERM] = { enter_stop_post, enter_stop_post, on_stop_pre_term_due },
-	[SOCKET_STOP_PRE_SIGKILL] = { enter_stop_post, enter_stop_post, enter_stop_post },
-	[SOCKET_STOP_POST] = { enter_final, enter_final, enter_final },
-	[SOCKET_FINAL_SIGTERM] = { enter_dead, enter_dead, on_final_term_due },
-	[SOCKET_FINAL_SIGKILL] = { enter_dead, enter_dead, enter_dead },
+	[SOCKET_START_PRE] = {enter_start_chown, enter_final, enter_final},
+	[SOCKET_START_CHOWN] = {enter_start_post, socket_enter_stop_pre, socket_enter_stop_pre},
+	[SOCKET_START_POST] = {enter_listening, socket_enter_stop_pre, socket_enter_stop_pre},
+	[SOCKET_STOP_PRE] = {enter_stop_post, enter_stop_post, on_stop_pre_due},
+	[SOCKET_STOP_PRE_SIGTERM] = {enter_stop_post, enter_stop_post, on_stop_pre_term_due},
+	[SOCKET_STOP_PRE_SIGKILL] = {enter_stop_post, enter_stop_post, enter_stop_post},
+	[SOCKET_STOP_POST] = {enter_final, enter_final, enter_final},
+	[SOCKET_FINAL_SIGTERM] = {enter_dead, enter_dead, on_final_term_due},
+	[SOCKET_FINAL_SIGKILL] = {enter_dead, enter_dead, enter_dead},
 };
 
 const char *socket_state_to_string(enum socket_state s)
@@ -77,7 +73,8 @@ void socket_set_state(struct socket *s, enum socket_state state, usec_t deadline
 	if (state != SOCKET_LISTENING)
 		socket_unwatch(s);
 	if (old != state)
-		log_unit(LOG_DEBUG, s->unit.id, "Changed %s -> %s", state_name[old], state_name[state]);
+		log_unit(LOG_DEBUG, s->unit.id, "Changed %s -> %s", state_name[old],
+		         state_name[state]);
 	unit_save_soon(&s->unit);
 	unit_notify(&s->unit, state_active[old], state_active[state], true);
 }
@@ -137,8 +134,10 @@ static int spawn_chown(struct socket *s)
 	const struct socket_settings *c = socket_settings(s);
 	char program[] = "/bin/chown", dashes[] = "--", no_dereference[] = "-h";
 	auto_strv char **argv = NULL;
-	struct exec_command command = { .path = program, .flags = EXEC_FULLY_PRIVILEGED | EXEC_NO_ENV_EXPAND };
-	auto_free char *owner = str_printf("%s:%s", c->user ? c->user : "", c->group ? c->group : "");
+	struct exec_command command = {.path = program,
+	                               .flags = EXEC_FULLY_PRIVILEGED | EXEC_NO_ENV_EXPAND};
+	auto_free char *owner =
+		str_printf("%s:%s", c->user ? c->user : "", c->group ? c->group : "");
 	int r, n = 0;
 
 	if (!owner)
@@ -151,7 +150,8 @@ static int spawn_chown(struct socket *s)
 	if (r >= 0)
 		r = strv_append(&argv, owner);
 	for (const struct socket_port *p = c->ports; p && r >= 0; p = p->next)
-		if (*p->address == '/' && p->kind != SOCKET_PORT_SPECIAL && p->kind != SOCKET_PORT_MESSAGE_QUEUE) {
+		if (*p->address == '/' && p->kind != SOCKET_PORT_SPECIAL &&
+		    p->kind != SOCKET_PORT_MESSAGE_QUEUE) {
 			r = strv_append(&argv, p->address);
 			n++;
 		}
@@ -213,82 +213,6 @@ void socket_enter_listening(struct socket *s)
 	enter_listening(s, RESULT_SUCCESS);
 }
 
-bool socket_trigger_allowed(struct socket *s, usec_t at)
-{
-	const struct socket_settings *c = socket_settings(s);
-	usec_t interval = c->trigger_limit_interval_usec == USEC_INFINITY ? TRIGGER_INTERVAL_USEC : c->trigger_limit_interval_usec;
-	unsigned burst = c->trigger_limit_burst;
-
-	if (burst == UINT32_MAX)
-		burst = c->accept ? TRIGGER_BURST_ACCEPT : TRIGGER_BURST;
-	if (interval == 0 || burst == 0)
-		return true;
-	if (s->trigger_begin_usec == 0 || usec_sub(at, s->trigger_begin_usec) > interval) {
-		s->trigger_begin_usec = at;
-		s->trigger_count = 0;
-	}
-	return ++s->trigger_count <= burst;
-}
-
-static struct unit *socket_service(const struct socket *s)
-{
-	return triggered_unit(&s->unit, socket_settings(s)->service, ".service");
-}
-
-static bool is_coming(const struct unit *u)
-{
-	return unit_is_active_or_activating(u) ||
-	       (u->job && (u->job->type == JOB_START || u->job->type == JOB_RESTART || u->job->type == JOB_RELOAD_OR_START));
-}
-
-static int start_service(struct socket *s)
-{
-	struct unit *service = socket_service(s), *other;
-	struct diag d = { 0 };
-	int r;
-
-	UNIT_FOREACH_DEPENDENCY(other, &s->unit, DEP_TRIGGERS)
-		if (is_coming(other))
-			return 0;
-	if (!service)
-		return -ENOENT;
-	r = manager_enqueue(s->unit.manager, JOB_START, service, JOB_MODE_REPLACE, false, &d, NULL);
-	if (r < 0)
-		diag_log(&d, service->id);
-	return r;
-}
-
-void socket_enter_running(struct socket *s, int connection_take)
-{
-	auto_fd int connection = connection_take;
-	int r;
-
-	if (unit_stop_pending(&s->unit)) {
-		log_unit(LOG_DEBUG, s->unit.id, "Suppressing connection request since a stop is scheduled");
-		if (connection >= 0)
-			s->n_refused++;
-		else
-			socket_drain(s);
-		return;
-	}
-	if (!socket_trigger_allowed(s, now(CLOCK_MONOTONIC))) {
-		log_unit(LOG_WARNING, s->unit.id, "Trigger limit hit, refusing further activation");
-		socket_enter_stop_pre(s, RESULT_TRIGGER_LIMIT_HIT);
-		return;
-	}
-	if (connection >= 0) {
-		socket_start_connection(s, TAKE_FD(connection));
-		return;
-	}
-	r = start_service(s);
-	if (r < 0) {
-		log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot queue the start of the service: %m");
-		socket_enter_stop_pre(s, RESULT_RESOURCES);
-		return;
-	}
-	socket_set_state(s, SOCKET_RUNNING, 0);
-}
-
 void socket_enter_stop_pre(struct socket *s, enum result result)
 {
 	int r;
@@ -319,7 +243,7 @@ static void enter_signal(struct socket *s, enum socket_state state, enum result 
 {
 	bool kill = state == SOCKET_STOP_PRE_SIGKILL || state == SOCKET_FINAL_SIGKILL;
 	bool final = state == SOCKET_FINAL_SIGTERM || state == SOCKET_FINAL_SIGKILL;
-	const struct kill_targets t = { .control = &s->control_pid };
+	const struct kill_targets t = {.control = &s->control_pid};
 	int r;
 
 	add_result(s, result);
@@ -342,7 +266,8 @@ static void enter_dead(struct socket *s, enum result result)
 	/* Reached without stop-post when the start failed early. */
 	socket_close_all(s, true);
 	if (s->result != RESULT_SUCCESS)
-		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'", result_to_string(s->result));
+		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'",
+		         result_to_string(s->result));
 	if (s->unit.file->exec)
 		(void) exec_directories_remove(&s->unit, s->unit.file->exec, false);
 	invocation_unpublish(&s->unit);
@@ -427,10 +352,14 @@ static int socket_start(struct unit *u)
 	if (!socket_settings(s)->accept) {
 		service = socket_service(s);
 		if (!service || service->load_state != LOAD_LOADED)
-			return log_unit_errno(LOG_ERR, u->id, -ENOENT, "The service to activate is not loaded, refusing");
+			return log_unit_errno(LOG_ERR, u->id, -ENOENT,
+			                      "The service to activate is not loaded, refusing");
 		/* It would have no use of a socket it did not get at its start. */
-		if (unit_is_active_or_activating(service) && !streq(unit_sub_state(service), "auto-restart"))
-			return log_unit_errno(LOG_ERR, u->id, -EBUSY, "Socket service %s already active, refusing", service->id);
+		if (unit_is_active_or_activating(service) &&
+		    !streq(unit_sub_state(service), "auto-restart"))
+			return log_unit_errno(LOG_ERR, u->id, -EBUSY,
+			                      "Socket service %s already active, refusing",
+			                      service->id);
 	}
 	if (!unit_start_limit_test(u)) {
 		enter_dead(s, RESULT_START_LIMIT_HIT);
@@ -440,7 +369,7 @@ static int socket_start(struct unit *u)
 	if (r < 0)
 		return r;
 	s->result = RESULT_SUCCESS;
-	s->control_status = (struct process_status){ 0 };
+	s->control_status = (struct process_status){0};
 	s->trigger_begin_usec = 0;
 	enter_start_pre(s);
 	return 0;
@@ -490,13 +419,17 @@ static void socket_on_exit(struct unit *u, const struct process_exit *e)
 		return;
 	result = result_of_exit(e, EXIT_CLEAN_COMMAND, NULL);
 	process_status_end(&s->control_status, e);
-	command = s->control_list < SOCKET_EXEC_MAX ? command_nth(socket_settings(s)->commands[s->control_list], s->control_index) : NULL;
+	command = s->control_list < SOCKET_EXEC_MAX
+	                  ? command_nth(socket_settings(s)->commands[s->control_list],
+	                                s->control_index)
+	                  : NULL;
 	if (command && command->flags & EXEC_IGNORE_FAILURE)
 		result = RESULT_SUCCESS;
 	process_forget(u, &s->control_pid);
 	next = command ? command->next : NULL;
 	if (next && result == RESULT_SUCCESS &&
-	    (s->state == SOCKET_START_PRE || s->state == SOCKET_START_POST || s->state == SOCKET_STOP_PRE || s->state == SOCKET_STOP_POST)) {
+	    (s->state == SOCKET_START_PRE || s->state == SOCKET_START_POST ||
+	     s->state == SOCKET_STOP_PRE || s->state == SOCKET_STOP_POST)) {
 		s->control_index++;
 		if (spawn(s, next) >= 0)
 			return;
@@ -510,35 +443,9 @@ static void socket_on_exit(struct unit *u, const struct process_exit *e)
 		steps[s->state].bad(s, result);
 }
 
-static bool is_start_limited(const struct unit *u)
-{
-	return u->start_limit_hit || (u->ops->result && streq_ptr(u->ops->result(u), "start-limit-hit"));
-}
-
-/* The service went down or is going up: listen again, or leave the socket to it. */
-static void socket_on_trigger(struct unit *u, struct unit *triggered)
-{
-	struct socket *s = SOCKET(u);
-	enum unit_active_state a = unit_active_state(triggered);
-	const char *sub = unit_sub_state(triggered);
-
-	if ((s->state != SOCKET_RUNNING && s->state != SOCKET_LISTENING) || socket_settings(s)->accept)
-		return;
-	if (triggered->ops->type == UNIT_SERVICE && is_start_limited(triggered)) {
-		socket_enter_stop_pre(s, RESULT_SERVICE_START_LIMIT_HIT);
-		return;
-	}
-	if (a == UNIT_INACTIVE || a == UNIT_FAILED || streq(sub, "auto-restart") || str_after(sub, "final-")) {
-		if (s->state == SOCKET_RUNNING)
-			socket_enter_listening(s);
-	} else if (s->state == SOCKET_LISTENING && unit_is_active_or_activating(triggered)) {
-		socket_set_state(s, SOCKET_RUNNING, 0);
-	}
-}
-
 static int socket_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
 {
-	const struct kill_targets t = { .control = &SOCKET(u)->control_pid };
+	const struct kill_targets t = {.control = &SOCKET(u)->control_pid};
 
 	return processes_kill_who(u, who, sig, &t, d);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * socket - listening file descriptors, and the service that starts when something comes in. Private to the socket-*.c files:
- * socket.c (states), socket-load.c, socket-address.c (pure: text to address), socket-open.c (from a port to an fd), socket-options.c, socket-accept.c
- * (connections), socket-record.c.
+ * socket - listening file descriptors, and the service that starts when something comes in. Private
+ * to the socket-*.c files: socket.c (states), socket-trigger.c (the service), socket-load.c,
+ * socket-address.c (pure: text to address), socket-open.c (from a port to an fd), socket-options.c,
+ * socket-accept.c (connections), socket-record.c.
  *
- * The fds are in the vault as "socket/UNIT/NUMBER", so they and what is queued in them outlive core; they are believed after a restart only if kind
- * and address are what the unit's port says.
+ * The fds are in the vault as "socket/UNIT/NUMBER", so they and what is queued in them outlive
+ * core; they are believed after a restart only if kind and address are what the unit's port says.
  */
 #pragma once
 
@@ -36,10 +37,12 @@ enum socket_state {
 #define X(id, name, active) SOCKET_##id,
 	SOCKET_STATES(X)
 #undef X
-	SOCKET_STATE_MAX, SOCKET_STATE_INVALID = -EINVAL,
+		SOCKET_STATE_MAX,
+	SOCKET_STATE_INVALID = -EINVAL,
 };
 
-/* One port of the unit while it is open. USB functions and directories can make several fds of one port; all others one. */
+/* One port of the unit while it is open. USB functions and directories can make several fds of one
+ * port; all others one. */
 struct socket_fd {
 	int fd;
 	unsigned port; /* number of the port in the settings */
@@ -61,7 +64,8 @@ struct socket {
 	struct socket_fd *fds;
 	size_t n_fds;
 
-	struct map *peers; /* source address -> number of connections, for MaxConnectionsPerSource= */
+	struct map
+		*peers; /* source address -> number of connections, for MaxConnectionsPerSource= */
 	unsigned n_connections, n_accepted, n_refused;
 	usec_t trigger_begin_usec;
 	unsigned trigger_count;
@@ -81,10 +85,15 @@ const char *socket_state_to_string(enum socket_state s);
 void socket_set_state(struct socket *s, enum socket_state state, usec_t deadline);
 void socket_enter_stop_pre(struct socket *s, enum result result);
 void socket_enter_listening(struct socket *s);
-void socket_enter_running(struct socket *s, int connection_take);
 int socket_on_deadline(struct source *source, usec_t deadline, void *userdata);
+
+/* ---- socket-trigger.c ---- */
+struct unit *socket_service(const struct socket *s); /* NULL if it is not in memory */
 /* One more trigger; false: too many in TriggerLimitIntervalSec=. Pure but for @s. */
 bool socket_trigger_allowed(struct socket *s, usec_t at);
+/* Something came in: a connection (taken), or -EBADF for all that is on the listening fds. */
+void socket_enter_running(struct socket *s, int connection_take);
+void socket_on_trigger(struct unit *u, struct unit *triggered);
 
 /* ---- socket-load.c ---- */
 int socket_load(struct unit *u, struct diag *d);
@@ -102,18 +111,23 @@ struct socket_target {
 	socklen_t size;
 	int type; /* SOCK_STREAM, ... */
 };
-/* "80", "1.2.3.4:80", "[::1%eth0]:80", "/path", "@abstract", "vsock:CID:PORT". @have_ipv6: what a bare port means. */
-int socket_address_parse(const char *text, enum socket_port_kind kind, bool have_ipv6, struct socket_target *ret);
+/* "80", "1.2.3.4:80", "[::1%eth0]:80", "/path", "@abstract", "vsock:CID:PORT". @have_ipv6: what a
+ * bare port means. */
+int socket_address_parse(const char *text, enum socket_port_kind kind, bool have_ipv6,
+                         struct socket_target *ret);
 /* "1.2.3.4:80", "[::1]:80", "/path", "@abstract": for show and messages. */
 int socket_address_format(const union socket_address *a, socklen_t size, char **ret);
-/* "1.2.3.4:80-5.6.7.8:99" or "PID-UID": the part of an Accept=yes instance's name behind the number. */
-int socket_instance_suffix(const union socket_address *local, const union socket_address *peer, const struct ucred *cred, char **ret);
+/* "1.2.3.4:80-5.6.7.8:99" or "PID-UID": the part of an Accept=yes instance's name behind the
+ * number. */
+int socket_instance_suffix(const union socket_address *local, const union socket_address *peer,
+                           const struct ucred *cred, char **ret);
 
 /* ---- socket-open.c ---- */
 int socket_open_all(struct socket *s);
 /* Closes; with RemoveOnStop= the files go, too. */
 void socket_close_all(struct socket *s, bool stopping);
-int socket_check_fd(const struct socket *s, const struct socket_port *p, int fd); /* is it what the port says? */
+int socket_check_fd(const struct socket *s, const struct socket_port *p,
+                    int fd); /* is it what the port says? */
 int socket_vault_name(const struct unit *u, unsigned number, char **ret);
 int socket_make_symlinks(const struct socket *s);
 

@@ -41,7 +41,7 @@ int swaps_parse(char *text, int (*fn)(const struct swap_entry *e, void *userdata
 			(void) next_field(&text);
 		priority = next_field(&text);
 		if (*what == '/' && str_to_i32(priority, &number) >= 0) {
-			e = (struct swap_entry){ .what = what, .priority = number };
+			e = (struct swap_entry){.what = what, .priority = number};
 			r = fn(&e, userdata);
 			if (r < 0)
 				return r;
@@ -79,8 +79,8 @@ static bool is_same_device(const struct swap *s, const char *what)
 {
 	struct stat a, b;
 
-	return s->what && stat(s->what, &a) >= 0 && stat(what, &b) >= 0 && S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode) &&
-	       a.st_rdev == b.st_rdev;
+	return s->what && stat(s->what, &a) >= 0 && stat(what, &b) >= 0 && S_ISBLK(a.st_mode) &&
+	       S_ISBLK(b.st_mode) && a.st_rdev == b.st_rdev;
 }
 
 static int collect(struct manager *m, struct swap ***ret, size_t *ret_n)
@@ -104,7 +104,8 @@ static void see_other_names(struct swap **v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < n && !v[i]->seen; k++)
-			if (v[k]->seen && v[k]->kernel_what && is_same_device(v[i], v[k]->kernel_what)) {
+			if (v[k]->seen && v[k]->kernel_what &&
+			    is_same_device(v[i], v[k]->kernel_what)) {
 				v[i]->seen = true;
 				v[i]->kernel_priority = v[k]->kernel_priority;
 				(void) str_set(&v[i]->kernel_what, v[k]->kernel_what);
@@ -157,7 +158,8 @@ int swap_refresh(struct manager *m)
 	w->n_new = 0;
 	r = swaps_parse(text, on_entry, w);
 	if (r >= 0 && w->n_new > 0)
-		r = manager_load_unit(m, "-.slice", NULL, &any); /* works off the whole load queue */
+		r = manager_load_unit(m, "-.slice", NULL,
+		                      &any); /* works off the whole load queue */
 	if (r >= 0) {
 		free(v);
 		v = NULL;
@@ -172,7 +174,8 @@ int swap_refresh(struct manager *m)
 	return r;
 }
 
-static int on_change(_unused_ struct source *source, _unused_ int fd, _unused_ uint32_t revents, void *userdata)
+static int on_change(_unused_ struct source *source, _unused_ int fd, _unused_ uint32_t revents,
+                     void *userdata)
 {
 	struct swap_watch *w = userdata;
 	int r = swap_refresh(w->manager);

@@ -21,8 +21,9 @@ static int on_deadline(struct source *source, usec_t deadline, void *userdata);
 
 static bool has_process(enum swap_state s)
 {
-	return s == SWAP_STATE_ACTIVATING || s == SWAP_STATE_ACTIVATING_DONE || s == SWAP_STATE_DEACTIVATING ||
-	       s == SWAP_STATE_DEACTIVATING_SIGTERM || s == SWAP_STATE_DEACTIVATING_SIGKILL;
+	return s == SWAP_STATE_ACTIVATING || s == SWAP_STATE_ACTIVATING_DONE ||
+	       s == SWAP_STATE_DEACTIVATING || s == SWAP_STATE_DEACTIVATING_SIGTERM ||
+	       s == SWAP_STATE_DEACTIVATING_SIGKILL;
 }
 
 void swap_set_state(struct swap *s, enum swap_state state, usec_t deadline)
@@ -34,7 +35,8 @@ void swap_set_state(struct swap *s, enum swap_state state, usec_t deadline)
 	if (!has_process(state))
 		process_forget(&s->unit, &s->control_pid);
 	if (old != state)
-		log_unit(LOG_DEBUG, s->unit.id, "Changed %s -> %s", state_name[old], state_name[state]);
+		log_unit(LOG_DEBUG, s->unit.id, "Changed %s -> %s", state_name[old],
+		         state_name[state]);
 	unit_save_soon(&s->unit);
 	unit_notify(&s->unit, state_active[old], state_active[state], true);
 }
@@ -49,7 +51,8 @@ void swap_enter_dead(struct swap *s, enum result result)
 {
 	add_result(s, result);
 	if (s->result != RESULT_SUCCESS)
-		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'", result_to_string(s->result));
+		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'",
+		         result_to_string(s->result));
 	invocation_unpublish(&s->unit);
 	swap_set_state(s, s->result == RESULT_SUCCESS ? SWAP_STATE_DEAD : SWAP_STATE_FAILED, 0);
 }
@@ -72,14 +75,15 @@ static usec_t step_deadline(const struct swap *s)
 {
 	const struct swap_settings *c = s->unit.file->swap;
 
-	return deadline_in(c ? c->timeout_usec : s->unit.manager->context.default_timeout_start_usec);
+	return deadline_in(c ? c->timeout_usec
+	                     : s->unit.manager->context.default_timeout_start_usec);
 }
 
 static int spawn(struct swap *s, bool off)
 {
 	const struct swap_settings *c = s->unit.file->swap;
 	auto_strv char **argv = NULL;
-	struct exec_command command = { .flags = EXEC_NO_ENV_EXPAND };
+	struct exec_command command = {.flags = EXEC_NO_ENV_EXPAND};
 	struct pidref pid = PIDREF_NULL;
 	char priority[16];
 	int r;
@@ -118,7 +122,7 @@ static int spawn(struct swap *s, bool off)
 
 static void enter_signal(struct swap *s, enum swap_state state, enum result result)
 {
-	const struct kill_targets t = { .control = &s->control_pid };
+	const struct kill_targets t = {.control = &s->control_pid};
 	bool kill = state == SWAP_STATE_DEACTIVATING_SIGKILL;
 	int r;
 
@@ -139,12 +143,16 @@ static int on_deadline(_unused_ struct source *source, _unused_ usec_t deadline,
 	s->deadline.at = 0;
 	if (!has_process(s->state))
 		return 0;
-	log_unit(LOG_WARNING, s->unit.id, "State '%s' timed out. Terminating", state_name[s->state]);
+	log_unit(LOG_WARNING, s->unit.id, "State '%s' timed out. Terminating",
+	         state_name[s->state]);
 	if (s->state == SWAP_STATE_DEACTIVATING_SIGKILL)
 		enter_dead_or_active(s, RESULT_TIMEOUT);
 	else
-		enter_signal(s, s->state == SWAP_STATE_DEACTIVATING_SIGTERM ? SWAP_STATE_DEACTIVATING_SIGKILL : SWAP_STATE_DEACTIVATING_SIGTERM,
-			     RESULT_TIMEOUT);
+		enter_signal(s,
+		             s->state == SWAP_STATE_DEACTIVATING_SIGTERM
+		                     ? SWAP_STATE_DEACTIVATING_SIGKILL
+		                     : SWAP_STATE_DEACTIVATING_SIGTERM,
+		             RESULT_TIMEOUT);
 	return 0;
 }
 
@@ -203,17 +211,20 @@ static int swap_load(struct unit *u, struct diag *d)
 	if (r < 0)
 		return r;
 	if (!streq(name, u->id))
-		return diag_add(d, -ENOEXEC, DIAG_ERROR, u->file->fragment_path ? u->file->fragment_path : u->id, 0,
-				"Value of What= and unit name do not match. Refusing");
+		return diag_add(d, -ENOEXEC, DIAG_ERROR,
+		                u->file->fragment_path ? u->file->fragment_path : u->id, 0,
+		                "Value of What= and unit name do not match. Refusing");
 	if (is_device_path(s->what))
-		r = dependencies_add_device(u, s->what, u->file->fragment_path ? DEP_BINDS_TO : DEP_REQUIRES);
+		r = dependencies_add_device(u, s->what,
+		                            u->file->fragment_path ? DEP_BINDS_TO : DEP_REQUIRES);
 	else
 		r = unit_require_mounts_for(u, s->what);
 	if (r >= 0)
 		r = dependencies_add_exec(u);
 	if (r < 0 || !u->file->unit.default_dependencies)
 		return r;
-	/* umount.target: swap on a file has to go before its file system. swap.target comes from the file or the generator, unless nofail. */
+	/* umount.target: swap on a file has to go before its file system. swap.target comes from
+	 * the file or the generator, unless nofail. */
 	r = unit_add_two_dependencies_by_name(u, DEP_BEFORE, DEP_CONFLICTS, "umount.target");
 	if (r >= 0 && (!c || !c->options || !strstr(c->options, "nofail")))
 		r = unit_add_dependency_by_name(u, DEP_BEFORE, "swap.target");
@@ -299,7 +310,7 @@ static void swap_on_exit(struct unit *u, const struct process_exit *e)
 
 static int swap_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
 {
-	const struct kill_targets t = { .control = &SWAP(u)->control_pid };
+	const struct kill_targets t = {.control = &SWAP(u)->control_pid};
 
 	return processes_kill_who(u, who, sig, &t, d);
 }
@@ -341,7 +352,9 @@ static int swap_restore(struct unit *u, const struct record *r)
 	int state = text ? ENUM_FROM_STRING(state_name, text) : -EINVAL;
 	enum result result = result_from_string(record_get(r, "result"));
 
-	s->state = state >= 0 ? (enum swap_state) state : s->is_active ? SWAP_STATE_ACTIVE : SWAP_STATE_DEAD;
+	s->state = state >= 0     ? (enum swap_state) state
+	           : s->is_active ? SWAP_STATE_ACTIVE
+	                          : SWAP_STATE_DEAD;
 	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	(void) record_take_process(u, r, "control-pid", &s->control_pid);
 	process_status_restore(&s->control_status, "control", r);
@@ -353,7 +366,8 @@ static int swap_restore(struct unit *u, const struct record *r)
 
 static bool has_settled(const struct swap *s)
 {
-	return !has_process(s->state) || (s->state == SWAP_STATE_ACTIVATING_DONE && !pidref_is_set(&s->control_pid));
+	return !has_process(s->state) ||
+	       (s->state == SWAP_STATE_ACTIVATING_DONE && !pidref_is_set(&s->control_pid));
 }
 
 static int on_go_on(struct source *source, void *userdata)
@@ -366,7 +380,9 @@ static int on_go_on(struct source *source, void *userdata)
 	(void) swap_refresh(s->unit.manager);
 	if (s->spawning) {
 		s->spawning = false;
-		if (process_find_spawned(&s->unit, 0, 0, &pid) > 0)
+		if (s->is_active != s->spawning_off)
+			swap_on_control_exit(s, RESULT_SUCCESS);
+		else if (process_find_spawned(&s->unit, 0, 0, &pid) > 0)
 			s->control_pid = pid;
 		else if (spawn(s, s->spawning_off) < 0)
 			swap_on_control_exit(s, RESULT_RESOURCES);
@@ -390,7 +406,9 @@ static int swap_coldplug(struct unit *u)
 	if (has_settled(s) && s->is_active == (s->state == SWAP_STATE_ACTIVE))
 		return 0;
 	r = deadline_set(&s->deadline, u, s->deadline.at, on_deadline);
-	return r < 0 ? r : loop_add_defer(u->manager->loop, "swap-coldplug", on_go_on, s, &s->coldplug_source);
+	return r < 0 ? r
+	             : loop_add_defer(u->manager->loop, "swap-coldplug", on_go_on, s,
+	                              &s->coldplug_source);
 }
 
 static int swap_describe(const struct unit *u, cJSON *properties)
@@ -399,9 +417,15 @@ static int swap_describe(const struct unit *u, cJSON *properties)
 	const struct swap_settings *c = u->file->swap;
 	int r;
 
-	r = json_add_string(properties, "What", s->kernel_what ? s->kernel_what : s->what ? s->what : "");
+	r = json_add_string(properties, "What",
+	                    s->kernel_what ? s->kernel_what
+	                    : s->what      ? s->what
+	                                   : "");
 	if (r >= 0)
-		r = json_add_i64(properties, "Priority", s->is_active ? s->kernel_priority : c ? c->priority : -1);
+		r = json_add_i64(properties, "Priority",
+		                 s->is_active ? s->kernel_priority
+		                 : c          ? c->priority
+		                              : -1);
 	if (r >= 0)
 		r = json_add_string(properties, "Options", c && c->options ? c->options : "");
 	if (r >= 0 && c)

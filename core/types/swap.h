@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* swap - a swap file or device. swap.c (states), swap-watch.c (/proc/swaps and its parser). /proc/swaps is the truth. */
+/* swap - a swap file or device. swap.c (states), swap-watch.c (/proc/swaps and its parser).
+ * /proc/swaps is the truth. */
 #pragma once
 
 #include "types/common.h"
@@ -15,7 +16,7 @@ enum swap_state {
 #define X(id, name, active) SWAP_STATE_##id,
 	SWAP_STATES(X)
 #undef X
-	SWAP_STATE_MAX,
+		SWAP_STATE_MAX,
 };
 
 struct swap {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* target - a name for a set of units; active as soon as all that it is after is. The engine orders it after what it wants. */
+/* target - a name for a set of units; active as soon as all that it is after is. The engine orders
+ * it after what it wants. */
 #include "types/common.h"
 
 struct target {
@@ -25,7 +26,8 @@ static void target_set(struct target *t, bool active)
 
 	t->active = active;
 	unit_save_soon(&t->unit);
-	unit_notify(&t->unit, old ? UNIT_ACTIVE : UNIT_INACTIVE, active ? UNIT_ACTIVE : UNIT_INACTIVE, true);
+	unit_notify(&t->unit, old ? UNIT_ACTIVE : UNIT_INACTIVE,
+	            active ? UNIT_ACTIVE : UNIT_INACTIVE, true);
 }
 
 static int target_start(struct unit *u)

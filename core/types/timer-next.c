@@ -11,7 +11,8 @@ static usec_t monotonic_base(const struct timer_input *in, enum timer_base base)
 
 	switch (base) {
 	case TIMER_ON_ACTIVE:
-		return in->timer_is_active && in->activated.monotonic > 0 ? in->activated.monotonic : in->now.monotonic;
+		return in->timer_is_active && in->activated.monotonic > 0 ? in->activated.monotonic
+		                                                          : in->now.monotonic;
 	case TIMER_ON_BOOT:
 		return 0;
 	case TIMER_ON_STARTUP:
@@ -31,7 +32,8 @@ static usec_t calendar_value_next(const struct timer_input *in, const struct tim
 {
 	usec_t since, next;
 
-	/* Since the last time it elapsed, so that one that was missed is made up for; else from when it was started. */
+	/* Since the last time it elapsed, so that one that was missed is made up for; else from
+	 * when it was started. */
 	if (in->last_trigger.realtime > 0)
 		since = in->last_trigger.realtime;
 	else if (in->timer_is_active && in->activated.realtime > 0)
@@ -44,7 +46,8 @@ static usec_t calendar_value_next(const struct timer_input *in, const struct tim
 usec_t timer_value_next(const struct timer_input *in, const struct timer_value *v)
 {
 	usec_t base, next;
-	bool once = v->base == TIMER_ON_ACTIVE || v->base == TIMER_ON_BOOT || v->base == TIMER_ON_STARTUP;
+	bool once = v->base == TIMER_ON_ACTIVE || v->base == TIMER_ON_BOOT ||
+	            v->base == TIMER_ON_STARTUP;
 
 	if (v->base == TIMER_ON_CALENDAR)
 		return calendar_value_next(in, v);
@@ -58,7 +61,7 @@ usec_t timer_value_next(const struct timer_input *in, const struct timer_value *
 
 void timer_next_elapse(const struct timer_input *in, struct timer_next *ret)
 {
-	struct timer_next n = { .monotonic = USEC_INFINITY, .realtime = USEC_INFINITY };
+	struct timer_next n = {.monotonic = USEC_INFINITY, .realtime = USEC_INFINITY};
 
 	for (const struct timer_value *v = in->settings->values; v; v = v->next) {
 		usec_t next = timer_value_next(in, v);
@@ -84,11 +87,12 @@ usec_t timer_random_delay(usec_t max, uint64_t seed)
 	return v % max;
 }
 
-/* FixedRandomDelay=: the same on this machine for this unit, different between machines. FNV-1a over machine id and name. */
+/* FixedRandomDelay=: the same on this machine for this unit, different between machines. FNV-1a
+ * over machine id and name. */
 uint64_t timer_seed(const char *unit_id)
 {
 	uint64_t h = UINT64_C(14695981039346656037);
-	struct id128 machine = { 0 };
+	struct id128 machine = {0};
 
 	(void) id128_machine(&machine);
 	for (size_t i = 0; i < sizeof(machine.bytes); i++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Persistent=: the last trigger outlives the machine's uptime as the mtime of an empty file, in systemd's own place. */
+/* Persistent=: the last trigger outlives the machine's uptime as the mtime of an empty file, in
+ * systemd's own place. */
 #include "types/timer.h"
 
 #include <fcntl.h>
@@ -29,7 +30,8 @@ int timer_stamp_read(struct timer *t)
 	if (at <= now(CLOCK_REALTIME))
 		t->last_trigger.realtime = at;
 	else
-		log_unit(LOG_WARNING, t->unit.id, "Not using the time of the last trigger, it is in the future");
+		log_unit(LOG_WARNING, t->unit.id,
+		         "Not using the time of the last trigger, it is in the future");
 	return 0;
 }
 
@@ -37,8 +39,9 @@ int timer_stamp_touch(const struct timer *t)
 {
 	auto_free char *path = stamp_path(t);
 	auto_fd int fd = -EBADF;
-	const usec_t at = t->last_trigger.realtime > 0 ? t->last_trigger.realtime : now(CLOCK_REALTIME);
-	const struct timespec times[2] = { usec_to_timespec(at), usec_to_timespec(at) };
+	const usec_t at =
+		t->last_trigger.realtime > 0 ? t->last_trigger.realtime : now(CLOCK_REALTIME);
+	const struct timespec times[2] = {usec_to_timespec(at), usec_to_timespec(at)};
 
 	if (!path)
 		return -ENOMEM;

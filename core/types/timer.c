@@ -54,7 +54,8 @@ static void set_state(struct timer *t, enum timer_state state)
 	if (state_active[state] != UNIT_ACTIVE)
 		unwatch_clock(t);
 	if (old != state)
-		log_unit(LOG_DEBUG, t->unit.id, "Changed %s -> %s", state_name[old], state_name[state]);
+		log_unit(LOG_DEBUG, t->unit.id, "Changed %s -> %s", state_name[old],
+		         state_name[state]);
 	unit_save_soon(&t->unit);
 	unit_notify(&t->unit, state_active[old], state_active[state], true);
 }
@@ -74,11 +75,13 @@ static void tell_trigger(struct timer *t, struct unit *target)
 
 	r = strv_append_consume(&env, str_printf("TRIGGER_UNIT=%s", t->unit.id));
 	if (r >= 0)
-		r = strv_append_consume(&env, str_printf("TRIGGER_TIMER_REALTIME_USEC=%llu",
-							 (unsigned long long) t->last_trigger.realtime));
+		r = strv_append_consume(&env,
+		                        str_printf("TRIGGER_TIMER_REALTIME_USEC=%llu",
+		                                   (unsigned long long) t->last_trigger.realtime));
 	if (r >= 0)
-		r = strv_append_consume(&env, str_printf("TRIGGER_TIMER_MONOTONIC_USEC=%llu",
-							 (unsigned long long) t->last_trigger.monotonic));
+		r = strv_append_consume(&env,
+		                        str_printf("TRIGGER_TIMER_MONOTONIC_USEC=%llu",
+		                                   (unsigned long long) t->last_trigger.monotonic));
 	if (r >= 0)
 		(void) service_set_activation(target, env);
 }
@@ -86,7 +89,7 @@ static void tell_trigger(struct timer *t, struct unit *target)
 static void enter_running(struct timer *t)
 {
 	struct unit *target = timer_target(t);
-	struct diag d = { 0 };
+	struct diag d = {0};
 	int r;
 
 	if (unit_stop_pending(&t->unit))
@@ -96,23 +99,27 @@ static void enter_running(struct timer *t)
 		return;
 	}
 	t->last_trigger = stamp_now();
-	/* On disk before the job: a crash in between loses this trigger rather than running it twice. */
+	/* On disk before the job: a crash in between loses this trigger rather than running it
+	 * twice. */
 	if (settings(t)->persistent) {
 		r = timer_stamp_touch(t);
 		if (r < 0)
-			log_unit_errno(LOG_WARNING, t->unit.id, r, "Cannot keep the time of the last trigger: %m");
+			log_unit_errno(LOG_WARNING, t->unit.id, r,
+			               "Cannot keep the time of the last trigger: %m");
 	}
 	tell_trigger(t, target);
 	r = manager_enqueue(t->unit.manager, JOB_START, target, JOB_MODE_REPLACE, false, &d, NULL);
 	if (r < 0) {
 		diag_log(&d, t->unit.id);
-		log_unit_errno(LOG_WARNING, t->unit.id, r, "Cannot queue the start of '%s': %m", target->id);
+		log_unit_errno(LOG_WARNING, t->unit.id, r, "Cannot queue the start of '%s': %m",
+		               target->id);
 		enter_dead(t, RESULT_RESOURCES);
 		return;
 	}
 	set_state(t, TIMER_STATE_RUNNING);
 	/* A target is active at once and may have been before: nothing would bring us back. */
-	if (t->state == TIMER_STATE_RUNNING && !target->job && unit_active_state(target) != UNIT_ACTIVATING &&
+	if (t->state == TIMER_STATE_RUNNING && !target->job &&
+	    unit_active_state(target) != UNIT_ACTIVATING &&
 	    unit_active_state(target) != UNIT_DEACTIVATING)
 		enter_waiting(t, false);
 }
@@ -132,7 +139,8 @@ static int arm(struct timer *t, clockid_t clock, usec_t at, struct source **sour
 		return source_set_time(*source, at);
 	if (at == USEC_INFINITY)
 		return 0;
-	return loop_add_time(t->unit.manager->loop, clock, at, settings(t)->accuracy_usec, "timer", on_elapsed, t, source);
+	return loop_add_time(t->unit.manager->loop, clock, at, settings(t)->accuracy_usec, "timer",
+	                     on_elapsed, t, source);
 }
 
 static int arm_both(struct timer *t)
@@ -147,9 +155,12 @@ static void fill_input(const struct timer *t, struct timer_input *in)
 {
 	const struct unit *target = timer_target(t);
 
-	*in = (struct timer_input){ .settings = settings(t), .now = stamp_now(), .started = t->unit.manager->started,
-				    .activated = t->unit.inactive_exit, .last_trigger = t->last_trigger,
-				    .timer_is_active = state_active[t->state] == UNIT_ACTIVE };
+	*in = (struct timer_input){.settings = settings(t),
+	                           .now = stamp_now(),
+	                           .started = t->unit.manager->started,
+	                           .activated = t->unit.inactive_exit,
+	                           .last_trigger = t->last_trigger,
+	                           .timer_is_active = state_active[t->state] == UNIT_ACTIVE};
 	if (target) {
 		in->unit_active = target->inactive_exit;
 		in->unit_inactive = target->inactive_enter;
@@ -169,7 +180,8 @@ static void enter_waiting(struct timer *t, bool keep_armed)
 
 	fill_input(t, &in);
 	timer_next_elapse(&in, &next);
-	if (next.monotonic == USEC_INFINITY && next.realtime == USEC_INFINITY && !c->on_clock_change && !c->on_timezone_change) {
+	if (next.monotonic == USEC_INFINITY && next.realtime == USEC_INFINITY &&
+	    !c->on_clock_change && !c->on_timezone_change) {
 		if (c->remain_after_elapse || next.leave_around)
 			set_state(t, TIMER_STATE_ELAPSED);
 		else
@@ -177,10 +189,14 @@ static void enter_waiting(struct timer *t, bool keep_armed)
 		return;
 	}
 	if (!keep_armed) {
-		delay = timer_random_delay(c->randomized_delay_usec, c->fixed_random_delay ? timer_seed(t->unit.id) : 0);
+		delay = timer_random_delay(c->randomized_delay_usec,
+		                           c->fixed_random_delay ? timer_seed(t->unit.id) : 0);
 		t->next_monotonic = usec_add(next.monotonic, delay);
-		t->next_realtime = next.realtime == USEC_INFINITY ? USEC_INFINITY :
-								    usec_add(MAX(next.realtime, delay > 0 ? in.now.realtime : 0), delay);
+		t->next_realtime =
+			next.realtime == USEC_INFINITY
+				? USEC_INFINITY
+				: usec_add(MAX(next.realtime, delay > 0 ? in.now.realtime : 0),
+		                           delay);
 	}
 	r = arm_both(t);
 	if (r < 0) {
@@ -193,7 +209,8 @@ static void enter_waiting(struct timer *t, bool keep_armed)
 }
 
 /* Somebody set the clock: calendar values are counted anew, and OnClockChange= elapses. */
-static int on_clock(_unused_ struct source *source, int fd, _unused_ uint32_t revents, void *userdata)
+static int on_clock(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
+                    void *userdata)
 {
 	struct timer *t = userdata;
 	uint64_t n;
@@ -227,7 +244,8 @@ static bool has_calendar(const struct timer *t)
 static void watch_clock(struct timer *t)
 {
 	/* Never elapses; it is only there to be cancelled. */
-	const struct itimerspec never = { .it_value.tv_sec = (time_t) (INT64_MAX / (int64_t) USEC_PER_SEC / 2) };
+	const struct itimerspec never = {.it_value.tv_sec =
+	                                         (time_t) (INT64_MAX / (int64_t) USEC_PER_SEC / 2)};
 	int r;
 
 	if (t->clock_source || (!settings(t)->on_clock_change && !has_calendar(t)))
@@ -237,11 +255,16 @@ static void watch_clock(struct timer *t)
 		t->clock_fd = -EBADF;
 		return;
 	}
-	r = timerfd_settime(t->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 ? -errno : 0;
+	r = timerfd_settime(t->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never,
+	                    NULL) < 0
+	            ? -errno
+	            : 0;
 	if (r >= 0)
-		r = loop_add_io(t->unit.manager->loop, t->clock_fd, EPOLLIN, "timer-clock", on_clock, t, &t->clock_source);
+		r = loop_add_io(t->unit.manager->loop, t->clock_fd, EPOLLIN, "timer-clock",
+		                on_clock, t, &t->clock_source);
 	if (r < 0) {
-		log_unit_errno(LOG_WARNING, t->unit.id, r, "Cannot watch for changes of the clock: %m");
+		log_unit_errno(LOG_WARNING, t->unit.id, r,
+		               "Cannot watch for changes of the clock: %m");
 		unwatch_clock(t);
 	}
 }
@@ -266,19 +289,20 @@ static void timer_done(struct unit *u)
 static int timer_load(struct unit *u, struct diag *d)
 {
 	static const struct dependency_row rows[] = {
-		{ DEP_BEFORE, DEP_INVALID, "timers.target" },
-		{ DEP_AFTER, DEP_REQUIRES, "sysinit.target" },
+		{DEP_BEFORE, DEP_INVALID, "timers.target"},
+		{DEP_AFTER, DEP_REQUIRES, "sysinit.target"},
 	};
 	static const struct dependency_row calendar_rows[] = {
-		{ DEP_AFTER, DEP_INVALID, "time-set.target" },
-		{ DEP_AFTER, DEP_INVALID, "time-sync.target" },
+		{DEP_AFTER, DEP_INVALID, "time-set.target"},
+		{DEP_AFTER, DEP_INVALID, "time-sync.target"},
 	};
 	const struct timer_settings *c = u->file->timer;
 	int r;
 
 	if (!c || (!c->values && !c->on_clock_change && !c->on_timezone_change))
-		return diag_add(d, -ENOEXEC, DIAG_ERROR, u->file->fragment_path ? u->file->fragment_path : u->id, 0,
-				"Timer unit lacks value setting. Refusing");
+		return diag_add(d, -ENOEXEC, DIAG_ERROR,
+		                u->file->fragment_path ? u->file->fragment_path : u->id, 0,
+		                "Timer unit lacks value setting. Refusing");
 	r = dependencies_add_triggered(u, c->unit, ".service");
 	if (r >= 0 && c->persistent)
 		r = unit_require_mounts_for(u, TIMER_STAMP_DIRECTORY);
@@ -300,7 +324,8 @@ static int timer_start(struct unit *u)
 		return -EALREADY;
 	target = timer_target(t);
 	if (!target || target->load_state != LOAD_LOADED)
-		return log_unit_errno(LOG_ERR, u->id, -ENOENT, "The unit to trigger is not loaded, refusing");
+		return log_unit_errno(LOG_ERR, u->id, -ENOENT,
+		                      "The unit to trigger is not loaded, refusing");
 	if (!unit_start_limit_test(u)) {
 		enter_dead(t, RESULT_START_LIMIT_HIT);
 		return -ECANCELED;
@@ -309,11 +334,12 @@ static int timer_start(struct unit *u)
 	if (r < 0)
 		return r;
 	t->result = RESULT_SUCCESS;
-	t->last_trigger = (struct stamp){ 0 };
+	t->last_trigger = (struct stamp){0};
 	if (settings(t)->persistent) {
 		r = timer_stamp_read(t);
 		if (r < 0)
-			log_unit_errno(LOG_WARNING, u->id, r, "Cannot read the time of the last trigger: %m");
+			log_unit_errno(LOG_WARNING, u->id, r,
+			               "Cannot read the time of the last trigger: %m");
 	}
 	enter_waiting(t, false);
 	return 0;
@@ -346,7 +372,8 @@ static void timer_on_trigger(struct unit *u, struct unit *triggered)
 		return;
 	switch (t->state) {
 	case TIMER_STATE_WAITING:
-		/* Values that count from the unit's start or stop have a new base; a random delay that was rolled stays for the others. */
+		/* Values that count from the unit's start or stop have a new base; a random delay
+		 * that was rolled stays for the others. */
 		for (const struct timer_value *v = settings(t)->values; v; v = v->next)
 			if (v->base == TIMER_ON_UNIT_ACTIVE || v->base == TIMER_ON_UNIT_INACTIVE) {
 				enter_waiting(t, false);
@@ -417,26 +444,29 @@ static int timer_coldplug(struct unit *u)
 		enter_waiting(t, armed);
 	target = timer_target(t);
 	/* It ended while nobody was there to hear of it. */
-	if (t->state == TIMER_STATE_RUNNING && target && !target->job && !unit_is_active_or_activating(target) &&
-	    unit_active_state(target) != UNIT_DEACTIVATING)
+	if (t->state == TIMER_STATE_RUNNING && target && !target->job &&
+	    !unit_is_active_or_activating(target) && unit_active_state(target) != UNIT_DEACTIVATING)
 		enter_waiting(t, false);
 	return 0;
 }
 
 static const char *const base_name[] = {
-	[TIMER_ON_ACTIVE] = "OnActiveUSec",	      [TIMER_ON_BOOT] = "OnBootUSec",
-	[TIMER_ON_STARTUP] = "OnStartupUSec",	      [TIMER_ON_UNIT_ACTIVE] = "OnUnitActiveUSec",
-	[TIMER_ON_UNIT_INACTIVE] = "OnUnitInactiveUSec", [TIMER_ON_CALENDAR] = "OnCalendar",
+	[TIMER_ON_ACTIVE] = "OnActiveUSec",
+	[TIMER_ON_BOOT] = "OnBootUSec",
+	[TIMER_ON_STARTUP] = "OnStartupUSec",
+	[TIMER_ON_UNIT_ACTIVE] = "OnUnitActiveUSec",
+	[TIMER_ON_UNIT_INACTIVE] = "OnUnitInactiveUSec",
+	[TIMER_ON_CALENDAR] = "OnCalendar",
 };
 
 static cJSON *describe_value(const struct timer_input *in, const struct timer_value *v)
 {
 	cJSON *row = cJSON_CreateArray();
 	usec_t next = timer_value_next(in, v);
-	cJSON *items[3] = { cJSON_CreateString(base_name[v->base]),
-			    v->base == TIMER_ON_CALENDAR ? cJSON_CreateString(v->text ? v->text : "") :
-							   cJSON_CreateNumber((double) v->span_usec),
-			    cJSON_CreateNumber(next == USEC_INFINITY ? 0 : (double) next) };
+	cJSON *items[3] = {cJSON_CreateString(base_name[v->base]),
+	                   v->base == TIMER_ON_CALENDAR ? cJSON_CreateString(v->text ? v->text : "")
+	                                                : cJSON_CreateNumber((double) v->span_usec),
+	                   cJSON_CreateNumber(next == USEC_INFINITY ? 0 : (double) next)};
 
 	for (size_t i = 0; i < ELEMENTSOF(items); i++)
 		if (!row || !items[i] || !cJSON_AddItemToArray(row, items[i]))
@@ -451,7 +481,8 @@ static int describe_values(const struct timer *t, bool calendar, const char *key
 
 	fill_input(t, &in);
 	for (const struct timer_value *v = settings(t)->values; list && v; v = v->next) {
-		cJSON *row = (v->base == TIMER_ON_CALENDAR) == calendar ? describe_value(&in, v) : NULL;
+		cJSON *row =
+			(v->base == TIMER_ON_CALENDAR) == calendar ? describe_value(&in, v) : NULL;
 
 		if (row && !cJSON_AddItemToArray(list, row))
 			cJSON_Delete(row);
@@ -473,19 +504,26 @@ static int timer_describe(const struct unit *u, cJSON *p)
 		const char *key;
 		uint64_t value;
 	} rows[] = {
-		{ "NextElapseUSecRealtime", t->next_realtime == USEC_INFINITY ? 0 : t->next_realtime },
-		{ "NextElapseUSecMonotonic", t->next_monotonic == USEC_INFINITY ? (t->next_realtime == USEC_INFINITY ? USEC_INFINITY : 0) : t->next_monotonic },
-		{ "LastTriggerUSec", t->last_trigger.realtime },
-		{ "LastTriggerUSecMonotonic", t->last_trigger.monotonic },
-		{ "AccuracyUSec", c->accuracy_usec },
-		{ "RandomizedDelayUSec", c->randomized_delay_usec },
+		{"NextElapseUSecRealtime",
+	         t->next_realtime == USEC_INFINITY ? 0 : t->next_realtime},
+		{"NextElapseUSecMonotonic",
+	         t->next_monotonic == USEC_INFINITY
+	                 ? (t->next_realtime == USEC_INFINITY ? USEC_INFINITY : 0)
+	                 : t->next_monotonic},
+		{"LastTriggerUSec", t->last_trigger.realtime},
+		{"LastTriggerUSecMonotonic", t->last_trigger.monotonic},
+		{"AccuracyUSec", c->accuracy_usec},
+		{"RandomizedDelayUSec", c->randomized_delay_usec},
 	};
 	const struct {
 		const char *key;
 		bool value;
-	} flags[] = { { "Persistent", c->persistent }, { "WakeSystem", c->wake_system },
-		      { "RemainAfterElapse", c->remain_after_elapse }, { "FixedRandomDelay", c->fixed_random_delay },
-		      { "OnClockChange", c->on_clock_change }, { "OnTimezoneChange", c->on_timezone_change } };
+	} flags[] = {{"Persistent", c->persistent},
+	             {"WakeSystem", c->wake_system},
+	             {"RemainAfterElapse", c->remain_after_elapse},
+	             {"FixedRandomDelay", c->fixed_random_delay},
+	             {"OnClockChange", c->on_clock_change},
+	             {"OnTimezoneChange", c->on_timezone_change}};
 
 	r = json_add_string(p, "Unit", target ? target->id : "");
 	if (r >= 0)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* timer - starts a unit at points of calendar or monotonic time. timer.c (states), timer-next.c (when next: pure), timer-stamp.c (Persistent=). */
+/* timer - starts a unit at points of calendar or monotonic time. timer.c (states), timer-next.c
+ * (when next: pure), timer-stamp.c (Persistent=). */
 #pragma once
 
 #include "types/common.h"
@@ -13,7 +14,7 @@ enum timer_state {
 #define X(id, name, active) TIMER_STATE_##id,
 	TIMER_STATES(X)
 #undef X
-	TIMER_STATE_MAX,
+		TIMER_STATE_MAX,
 };
 
 struct timer {
@@ -34,12 +35,13 @@ static inline struct timer *TIMER(const struct unit *u)
 /* What the next elapse is counted from. Zero stamps did not happen. */
 struct timer_input {
 	const struct timer_settings *settings;
-	struct stamp now, started /* of the manager */, activated /* the timer */, last_trigger, unit_active /* the triggered unit */, unit_inactive;
+	struct stamp now, started /* of the manager */, activated /* the timer */, last_trigger,
+		unit_active /* the triggered unit */, unit_inactive;
 	bool timer_is_active;
 };
 struct timer_next {
 	usec_t monotonic, realtime; /* USEC_INFINITY: none */
-	bool leave_around;	    /* a value waits for the unit to start or stop */
+	bool leave_around;          /* a value waits for the unit to start or stop */
 };
 void timer_next_elapse(const struct timer_input *in, struct timer_next *ret);
 /* One value alone, for show. */

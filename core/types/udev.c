@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * udev's two texts, both stable interfaces of libudev: the packet that udevd multicasts after its rules have run, and the database file that it keeps
- * for each device. Pure: bytes in, struct out.
+ * udev's two texts, both stable interfaces of libudev: the packet that udevd multicasts after its
+ * rules have run, and the database file that it keeps for each device. Pure: bytes in, struct out.
  */
 #include "types/device.h"
 
@@ -27,7 +27,7 @@ void udev_device_done(struct udev_device *d)
 	strv_free(d->links);
 	strv_free(d->aliases);
 	strv_free(d->wants);
-	*d = (struct udev_device){ 0 };
+	*d = (struct udev_device){0};
 }
 
 static int set_number(struct udev_device *d, unsigned *p, const char *value)
@@ -99,7 +99,8 @@ static int set_property(struct udev_device *d, const char *key, const char *valu
 		d->is_ready = str_to_bool(value) != 0;
 	else if (streq(key, "CURRENT_TAGS") || streq(key, "TAGS"))
 		d->is_tagged = d->is_tagged || has_tag(value, "systemd");
-	else if (streq(key, "ID_MODEL_FROM_DATABASE") || (streq(key, "ID_MODEL") && !d->description))
+	else if (streq(key, "ID_MODEL_FROM_DATABASE") ||
+	         (streq(key, "ID_MODEL") && !d->description))
 		return str_set(&d->description, value);
 	return 0;
 }
@@ -121,14 +122,15 @@ static int add_assignment(struct udev_device *d, const char *line, size_t size)
 static int check_path(const struct udev_device *d)
 {
 	/* It becomes a path below /sys and a unit's name. */
-	if (!d->devpath || *d->devpath != '/' || !path_is_normalized(d->devpath) || !d->subsystem || !d->action)
+	if (!d->devpath || *d->devpath != '/' || !path_is_normalized(d->devpath) || !d->subsystem ||
+	    !d->action)
 		return -EBADMSG;
 	return 0;
 }
 
 int udev_message_parse(const void *data, size_t size, struct udev_device *ret)
 {
-	struct udev_device d = { .is_ready = true };
+	struct udev_device d = {.is_ready = true};
 	struct udev_header h;
 	const char *p, *end;
 	unsigned n = 0;
@@ -139,7 +141,8 @@ int udev_message_parse(const void *data, size_t size, struct udev_device *ret)
 	memcpy(&h, data, sizeof(h));
 	if (memcmp(h.prefix, "libudev", 8) != 0 || ntohl(h.magic) != UDEV_MAGIC)
 		return -EBADMSG;
-	if (h.properties_offset < sizeof(h) || h.properties_offset >= size || h.properties_size > size - h.properties_offset)
+	if (h.properties_offset < sizeof(h) || h.properties_offset >= size ||
+	    h.properties_size > size - h.properties_offset)
 		return -EBADMSG;
 	p = (const char *) data + h.properties_offset;
 	end = p + h.properties_size;
@@ -188,7 +191,7 @@ static int database_line(struct udev_device *d, const char *line, size_t size)
 
 int udev_database_parse(const char *text, size_t size, struct udev_device *ret)
 {
-	struct udev_device d = { .is_ready = true };
+	struct udev_device d = {.is_ready = true};
 	const char *end = text + size;
 	unsigned n = 0;
 	int r;

@@ -119,8 +119,8 @@ static int take_path(struct command_line *l, const char *word)
 	if (!l->separate_argv0 && (r = strv_append(&l->command->argv, path)) < 0)
 		return r;
 	path_simplify(path);
-	if (*path == '/' && (size >= PATH_MAX || !path_is_normalized(path)))
-		return refuse(l, "Executable path is not normalized", path);
+	if (size >= PATH_MAX)
+		return refuse(l, "Executable path is too long", path);
 	l->command->path = TAKE_PTR(path);
 	return 1;
 }

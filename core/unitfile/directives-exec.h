@@ -15,13 +15,13 @@
 	X("CacheDirectory", directories, directories[EXEC_DIRECTORY_CACHE].paths, 0) \
 	X("CacheDirectoryMode", mode, directories[EXEC_DIRECTORY_CACHE].mode, 0) \
 	X("CapabilityBoundingSet", capabilities, capability_bounding_set, -1) \
-	X("ConfigurationDirectory", directories, directories[EXEC_DIRECTORY_CONFIGURATION].paths, 0) \
+	X("ConfigurationDirectory", directories, directories[EXEC_DIRECTORY_CONFIGURATION].paths, 1) \
 	X("ConfigurationDirectoryMode", mode, directories[EXEC_DIRECTORY_CONFIGURATION].mode, 0) \
 	IGNORED("CoredumpFilter", "core dumps hold what the kernel's default filter lets through") \
 	X("DynamicUser", boolean, dynamic_user, 0) \
 	X("Environment", environment, environment, 0) \
 	X("EnvironmentFile", environment_file, environment_files, 0) \
-	X("ExecPaths", paths, exec_paths, 0) \
+	X("ExecPaths", paths, exec_paths, 1) \
 	X("ExecSearchPath", search_path, exec_search_path, 0) \
 	IGNORED("ExtensionDirectories", "the root directory is not overlaid with extensions") \
 	IGNORED("ExtensionImages", "the root directory is not overlaid with extensions") \
@@ -130,13 +130,13 @@
 	X("SystemCallErrorNumber", system_call_error_number, system_call_error_number, 0) \
 	X("SystemCallFilter", system_call_filter, system_call_filter, 0) \
 	X("SystemCallLog", system_call_filter, system_call_log, 1) \
+	IGNORED("TCPWrapName", "TCP wrappers are no more") \
 	IGNORED("TTYColumns", "the terminal keeps its width") \
 	X("TTYPath", path, tty_path, 0) \
 	X("TTYReset", boolean, tty_reset, 0) \
 	IGNORED("TTYRows", "the terminal keeps its height") \
 	X("TTYVHangup", boolean, tty_vhangup, 0) \
 	X("TTYVTDisallocate", boolean, tty_vt_disallocate, 0) \
-	IGNORED("TCPWrapName", "TCP wrappers are no more") \
 	X("TemporaryFileSystem", temporary_file_systems, temporary_file_systems, 0) \
 	IGNORED("TimeoutCleanSec", "cleaning a unit's directories has no time limit of its own") \
 	X("TimerSlackNSec", nsec, timer_slack_nsec, 0) \

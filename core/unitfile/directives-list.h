@@ -101,7 +101,7 @@
 	X("RestartSec", sec, restart_usec, 0) \
 	X("RestartSteps", unsigned, restart_steps, 0) \
 	X("RootDirectoryStartOnly", root_start_only, root_directory_start_only, 0) \
-	X("RuntimeMaxSec", sec_default, runtime_max_usec, -1) \
+	X("RuntimeMaxSec", sec, runtime_max_usec, 0) \
 	X("RuntimeRandomizedExtraSec", sec, runtime_randomized_extra_usec, 0) \
 	X("Sockets", socket_units, sockets, 0) \
 	X("SuccessExitStatus", exit_status_set, success_exit_status, 0) \
@@ -171,7 +171,7 @@
 	X("SocketProtocol", socket_protocol, protocol, 0) \
 	X("SocketUser", user, user, 0) \
 	X("Symlinks", paths, symlinks, 0) \
-	X("TCPCongestion", string, congestion_algorithm, 0) \
+	X("TCPCongestion", string_plain, congestion_algorithm, 0) \
 	X("TimeoutSec", mount_timeout, timeout_usec, 0) \
 	X("Timestamping", timestamping, timestamping, 0) \
 	X("Transparent", boolean, transparent, 0) \
@@ -200,7 +200,7 @@
 
 #define SWAP_DIRECTIVES(X, IGNORED) \
 	X("Options", string, options, 0) \
-	X("Priority", int, priority, 0) \
+	X("Priority", swap_priority, priority, 0) \
 	X("TimeoutSec", mount_timeout, timeout_usec, 0) \
 	X("What", path, what, 0)
 
@@ -235,7 +235,7 @@
 
 #define SCOPE_DIRECTIVES(X, IGNORED) \
 	X("OOMPolicy", oom_policy, runtime_max_usec, 0) \
-	X("RuntimeMaxSec", sec_default, runtime_max_usec, -1) \
+	X("RuntimeMaxSec", sec, runtime_max_usec, 0) \
 	IGNORED("RuntimeRandomizedExtraSec", "RuntimeMaxSec= is exact for scopes") \
 	X("TimeoutStopSec", sec_fix_0, timeout_stop_usec, 0)
 

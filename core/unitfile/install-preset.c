@@ -203,9 +203,7 @@ static int prepare(struct preset *s, const char *name)
 	struct install_info *i;
 	int r;
 
-	/* What came in by another's Also= has not been asked about itself. */
-	i = install_info_find(&s->plus, name);
-	if ((i && !i->auxiliary) || install_info_find(&s->minus, name))
+	if (install_info_find(&s->plus, name) || install_info_find(&s->minus, name))
 		return 0;
 	install_init(&look, s->plus.p, s->plus.flags, s->plus.changes, s->plus.d);
 	r = install_info_discover(&look, name, INSTALL_FOLLOW, &i);

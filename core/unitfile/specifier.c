@@ -3,6 +3,8 @@
 #include "unitfile/unitfile.h"
 #include "unitfile/name.h"
 
+#include <ctype.h>
+
 #define EXPANDED_MAX (1024U * 1024)
 
 struct specifier_input {
@@ -197,7 +199,9 @@ static int expand_one(const struct specifier_input *in, unsigned char letter, st
 	auto_free char *value = NULL;
 	int r;
 
-	/* What is not known stands for itself. */
+	/* Letters and digits are kept for specifiers to come; anything else stands for itself. */
+	if ((!s || !s->fn) && isalnum(letter))
+		return -EBADSLT;
 	if (!s || !s->fn) {
 		strbuf_add(b, (const char[]){ '%', (char) letter }, letter == '%' ? 1 : 2);
 		return 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* status.c - signals and exit statuses by name: systemd.exec(5), "Process Exit Codes". */
-#include "unitfile/unitfile.h"
+#include "unitfile/value.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -34,12 +34,12 @@ static const struct exit_status_row exit_statuses[] = {
 
 int exit_status_from_string(const char *s)
 {
-	uint32_t n;
+	int64_t n;
 
 	for (size_t i = 0; i < ELEMENTSOF(exit_statuses); i++)
 		if (streq(exit_statuses[i].name, s))
 			return exit_statuses[i].status;
-	return str_to_u32(s, &n) >= 0 && n <= 255 ? (int) n : -EINVAL;
+	return parse_number(s, false, &n) >= 0 && n <= 255 ? (int) n : -EINVAL;
 }
 
 /* "RTMIN", "RTMIN+3", "RTMAX-2"; the C library keeps the first two of the kernel's for itself. */
@@ -63,10 +63,10 @@ static int realtime_signal(const char *s)
 int signal_from_string(const char *s)
 {
 	const char *name = str_after(s, "SIG");
-	uint32_t n;
+	int64_t n;
 
-	if (str_to_u32(s, &n) >= 0)
-		return n > 0 && n <= (uint32_t) SIGRTMAX ? (int) n : -EINVAL;
+	if (parse_number(s, false, &n) >= 0)
+		return n > 0 && n <= SIGRTMAX ? (int) n : -EINVAL;
 	if (!name)
 		name = s;
 	for (int i = 1; i < SIGRTMIN; i++) {

@@ -122,6 +122,8 @@ VALUE_PARSER(path)
 	r = parse_expand(p, value, arg == 1, &s);
 	if (r <= 0)
 		return r;
+	if (!*s)
+		return str_set(field, NULL);
 	if (!path_is_absolute(s))
 		return parse_refuse(p, arg == 1, "Path '%.100s' is not absolute, ignored", s);
 	path_simplify(s);
@@ -178,8 +180,7 @@ VALUE_PARSER(sec_default)
 	return 0;
 }
 
-/* Decimal, 0x.., 0o.. and 0b.., and the octal of a leading 0, as in systemd.syntax(7). */
-static int parse_number(const char *s, bool negative_ok, int64_t *ret)
+int parse_number(const char *s, bool negative_ok, int64_t *ret)
 {
 	const char *digits = s + (*s == '-' || *s == '+');
 	unsigned base = 10;
@@ -321,6 +322,7 @@ int parse_size(const char *s, uint64_t base, uint64_t *ret)
 		char *end;
 
 		s += strspn(s, WHITESPACE);
+		s += *s == '+';
 		if (!isdigit((unsigned char) *s) && *s != '.')
 			return *s == '-' ? -ERANGE : -EINVAL;
 		errno = 0;
@@ -338,7 +340,7 @@ int parse_size(const char *s, uint64_t base, uint64_t *ret)
 		if (*at)
 			suffix = strchr(suffixes, *at);
 		if (*at && !suffix)
-			return isdigit((unsigned char) *at) ? -EINVAL : -EINVAL;
+			return -EINVAL;
 		/* Parts go from large to small, a bare number is bytes. */
 		if ((suffix ? suffix - suffixes : 0) >= last)
 			return -EINVAL;
@@ -413,7 +415,7 @@ struct enum_word {
 	int value;
 };
 struct enum_row {
-	struct enum_word words[8];
+	struct enum_word words[12];
 	bool boolean;
 	int no_value, yes_value;
 };
@@ -429,7 +431,7 @@ static const struct enum_row value_enums[ENUM_MAX] = {
 	[ENUM_IO_CLASS] = { { { "none", IOPRIO_CLASS_NONE }, { "realtime", IOPRIO_CLASS_RT }, { "best-effort", IOPRIO_CLASS_BE },
 		{ "idle", IOPRIO_CLASS_IDLE }, { "0", 0 }, { "1", 1 }, { "2", 2 }, { "3", 3 } } },
 	[ENUM_CPU_POLICY] = { { { "other", SCHED_OTHER }, { "batch", SCHED_BATCH }, { "idle", SCHED_IDLE }, { "fifo", SCHED_FIFO },
-		{ "rr", SCHED_RR } } },
+		{ "rr", SCHED_RR }, { "0", SCHED_OTHER }, { "1", SCHED_FIFO }, { "2", SCHED_RR }, { "3", SCHED_BATCH }, { "5", SCHED_IDLE } } },
 	[ENUM_PROTECT_HOME] = { { { "read-only", PROTECT_HOME_READ_ONLY }, { "tmpfs", PROTECT_HOME_TMPFS },
 		{ "yes", PROTECT_HOME_YES }, { "no", PROTECT_HOME_NO } }, true, PROTECT_HOME_NO, PROTECT_HOME_YES },
 	[ENUM_PROTECT_SYSTEM] = { { { "full", PROTECT_SYSTEM_FULL }, { "strict", PROTECT_SYSTEM_STRICT },

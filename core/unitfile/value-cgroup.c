@@ -8,6 +8,7 @@
 
 #define CGROUP_OF(field_, member) ((struct cgroup_settings *) (void *) ((char *) (field_) -offsetof(struct cgroup_settings, member)))
 #define PERMYRIAD_ALL		10000U
+#define CPU_NUMBER_MAX		8191
 #define MEMORY_LIMIT_LEGACY	5
 #define MEMORY_MAX_BIT		3
 /* Defaults of the v1 controllers, which the v2 weight 100 stands for. */
@@ -46,6 +47,8 @@ VALUE_PARSER(delegate)
 	int b, r;
 
 	(void) arg;
+	if (p->f->type != UNIT_SERVICE && p->f->type != UNIT_SCOPE)
+		return parse_warn(p, "Units of this type cannot delegate, ignored");
 	b = *value ? str_to_bool(value) : -EINVAL;
 	if (b >= 0) {
 		g->delegate = b;
@@ -74,12 +77,12 @@ VALUE_PARSER(delegate)
 
 static int bounded_u64(const char *s, uint64_t low, uint64_t high, uint64_t *ret)
 {
-	uint64_t v;
-	int r = str_to_u64(s, 10, &v);
+	int64_t v;
+	int r = parse_number(s, false, &v);
 
-	if (r < 0 || v < low || v > high)
+	if (r < 0 || (uint64_t) v < low || (uint64_t) v > high)
 		return r < 0 ? r : -ERANGE;
-	*ret = v;
+	*ret = (uint64_t) v;
 	return 0;
 }
 
@@ -198,9 +201,9 @@ VALUE_PARSER(tasks_max)
 		r = parse_permyriad(value, PERMYRIAD_ALL, &v);
 		percent = r >= 0;
 		if (r == -EINVAL)
-			r = str_to_u64(value, 10, &v);
-		if (r < 0 || v == 0 || v >= CGROUP_LIMIT_INFINITY)
-			return r < 0 ? r : -ERANGE;
+			r = bounded_u64(value, 1, INT64_MAX, &v);
+		if (r < 0)
+			return r;
 	}
 	g->tasks_max = v;
 	g->tasks_max_is_percent = percent;
@@ -211,19 +214,25 @@ VALUE_PARSER(tasks_max)
 VALUE_PARSER(cpu_list)
 {
 	auto_strv char **words = NULL;
+	auto_free char *s = NULL;
 	char *joined;
-	int r = word_split(value, WHITESPACE ",", WORD_UNQUOTE, &words);
+	int r = parse_expand(p, value, false, &s);
 
-	(void) p;
 	(void) arg;
+	if (r <= 0)
+		return r;
+	r = word_split(s, WHITESPACE ",", WORD_UNQUOTE, &words);
 	if (r < 0)
 		return r;
 	STRV_FOREACH(w, words) {
 		size_t n = strspn(*w, "0123456789");
 		size_t m = (*w)[n] == '-' ? strspn(*w + n + 1, "0123456789") : 0;
 
-		if (n == 0 || n > 6 || m > 6 || ((*w)[n] == '-' ? m == 0 || (*w)[n + 1 + m] : (*w)[n]))
+		/* No kernel has a CPU or node that high. */
+		if (n == 0 || n > 4 || m > 4 || ((*w)[n] == '-' ? m == 0 || (*w)[n + 1 + m] : (*w)[n]))
 			return -EINVAL;
+		if (atoi(*w) > CPU_NUMBER_MAX || (m > 0 && (atoi(*w) > atoi(*w + n + 1) || atoi(*w + n + 1) > CPU_NUMBER_MAX)))
+			return -ERANGE;
 	}
 	if (!words)
 		return str_set(field, NULL);

@@ -1,36 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* value-exec.c - what a process starts with: environment, user, directories, stdio, limits: systemd.exec(5). */
+/* value-exec.c - user, directories, limits and scheduling of a process: systemd.exec(5). */
 #include "unitfile/value.h"
 
 #include <limits.h>
 #include <sys/personality.h>
-#include <syslog.h>
 
 #define EXEC_OF(field_, member) ((struct exec_settings *) (void *) ((char *) (field_) -offsetof(struct exec_settings, member)))
-#define STDIN_DATA_MAX (64U * 1024 * 1024)
-
-bool env_name_is_valid(const char *s, size_t size)
-{
-	if (!size || (*s >= '0' && *s <= '9'))
-		return false;
-	for (size_t i = 0; i < size; i++)
-		if (!(s[i] == '_' || (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z')))
-			return false;
-	return true;
-}
-
-/* Tabs and newlines are fine in a value, as in a shell; other control characters are not. */
-bool env_assignment_is_valid(const char *s)
-{
-	const char *equals = strchr(s, '=');
-
-	if (!equals || !env_name_is_valid(s, (size_t) (equals - s)))
-		return false;
-	for (const char *c = equals + 1; *c; c++)
-		if (((unsigned char) *c < ' ' && *c != '\t' && *c != '\n') || *c == 0x7f)
-			return false;
-	return utf8_is_valid(equals + 1, strlen(equals + 1));
-}
 
 static int reset_list(void *field)
 {
@@ -38,98 +13,7 @@ static int reset_list(void *field)
 	return 0;
 }
 
-VALUE_PARSER(environment)
-{
-	const char *at = value;
-
-	(void) arg;
-	if (!*value)
-		return reset_list(field);
-	for (;;) {
-		auto_free char *word = NULL, *expanded = NULL;
-		int r = word_next_relaxed(&at, 0, &word);
-
-		if (r == -EINVAL)
-			return parse_warn(p, "Unbalanced quotes in '%.100s', the rest is ignored", value);
-		if (r <= 0)
-			return r;
-		if (r == 2)
-			parse_warn(p, "Unknown escape sequence in '%.100s', taken as it stands", word);
-		r = parse_expand(p, word, false, &expanded);
-		if (r < 0)
-			return r;
-		if (r > 0 && !env_assignment_is_valid(expanded))
-			parse_warn(p, "'%.100s' is no assignment, ignored", expanded);
-		else if (r > 0 && (r = env_set(field, expanded)) < 0)
-			return r;
-	}
-}
-
-VALUE_PARSER(environment_file)
-{
-	auto_free char *s = NULL;
-	const char *path;
-	int r;
-
-	(void) arg;
-	if (!*value)
-		return reset_list(field);
-	r = parse_expand(p, value, false, &s);
-	if (r <= 0)
-		return r;
-	path = *s == '-' ? s + 1 : s;
-	if (!path_is_absolute(path))
-		return parse_warn(p, "Path '%.100s' is not absolute, ignored", path);
-	path_simplify(s + (path - s));
-	return strv_append(field, s);
-}
-
-static int add_env_name(struct parse *p, char *word, void *field, int64_t arg)
-{
-	if (env_name_is_valid(word, strlen(word)) || (arg && env_assignment_is_valid(word)))
-		return strv_append_unique(field, word);
-	return parse_warn(p, "'%.100s' is no variable's name, ignored", word);
-}
-
-VALUE_PARSER(pass_environment)
-{
-	if (!*value)
-		return reset_list(field);
-	return parse_words(p, value, WORD_UNQUOTE | WORD_CUNESCAPE, add_env_name, field, arg);
-}
-
-VALUE_PARSER(unset_environment)
-{
-	(void) arg;
-	return value_pass_environment(p, value, field, 1);
-}
-
-VALUE_PARSER(search_path)
-{
-	auto_strv char **dirs = NULL;
-	auto_free char *s = NULL;
-	int r;
-
-	(void) arg;
-	if (!*value)
-		return reset_list(field);
-	r = parse_expand(p, value, false, &s);
-	if (r <= 0)
-		return r;
-	r = strv_split(s, ":", &dirs);
-	if (r < 0)
-		return r;
-	STRV_FOREACH(d, dirs) {
-		path_simplify(*d);
-		if (!path_is_normalized(*d))
-			parse_warn(p, "Path '%.100s' is not absolute and normalized, ignored", *d);
-		else if ((r = strv_append_unique(field, *d)) < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* What useradd(8) accepts and more: no characters that passwd(5), paths or arguments give a meaning. Or a number. */
+/* All that directories make of user names, but nothing that passwd(5) or paths give a meaning. Or a number. */
 bool user_name_is_valid(const char *s)
 {
 	size_t n = strlen(s);
@@ -139,10 +23,10 @@ bool user_name_is_valid(const char *s)
 		return false;
 	if (strspn(s, "0123456789") == n)
 		return (*s != '0' || n == 1) && str_to_u32(s, &id) >= 0 && id != UINT32_MAX && id != UINT16_MAX;
-	if (*s == '-' || streq(s, ".") || streq(s, "..") || *s == ' ' || s[n - 1] == ' ')
+	if (streq(s, ".") || streq(s, "..") || *s == ' ' || s[n - 1] == ' ')
 		return false;
-	/* "+5" and the like would be taken for numbers by some. */
-	if (*s == '+' && strspn(s + 1, "0123456789") == n - 1)
+	/* "-5" and the like would be taken for numbers by some. */
+	if (*s == '-' && strspn(s + 1, "0123456789") == n - 1)
 		return false;
 	return text_is_safe(s) && !strpbrk(s, ":/") && utf8_is_valid(s, n);
 }
@@ -230,7 +114,8 @@ static int add_directory(struct parse *p, char *word, void *field, int64_t arg)
 	char *colon = strchr(word, ':');
 	auto_free char *whole = NULL;
 
-	(void) arg;
+	if (colon && arg)
+		return parse_warn(p, "No symlink can be asked for here, '%.100s' ignored", word);
 	if (colon)
 		*colon = 0;
 	if (!relative_path_is_valid(word) || (colon && *(colon + 1) && !relative_path_is_valid(colon + 1)))
@@ -245,7 +130,7 @@ VALUE_PARSER(directories)
 {
 	if (!*value)
 		return reset_list(field);
-	return parse_words(p, value, WORD_UNQUOTE, add_directory, field, arg);
+	return parse_words(p, value, WORD_UNQUOTE | WORD_CUNESCAPE, add_directory, field, arg);
 }
 
 VALUE_PARSER(preserve)
@@ -258,276 +143,6 @@ VALUE_PARSER(preserve)
 		return b;
 	*(enum exec_preserve *) field = streq(value, "restart") ? EXEC_PRESERVE_RESTART : b ? EXEC_PRESERVE_YES : EXEC_PRESERVE_NO;
 	return 0;
-}
-
-/* ---- stdio ---- */
-
-struct stdio_word {
-	const char *word;
-	int value;
-};
-/* clang-format off */
-static const struct stdio_word input_words[] = {
-	{ "null", EXEC_INPUT_NULL }, { "tty", EXEC_INPUT_TTY }, { "tty-force", EXEC_INPUT_TTY_FORCE },
-	{ "tty-fail", EXEC_INPUT_TTY_FAIL }, { "socket", EXEC_INPUT_SOCKET }, { "data", EXEC_INPUT_DATA },
-	{ "fd", EXEC_INPUT_NAMED_FD },
-};
-/* "syslog" went to the journal since version 246. */
-static const struct stdio_word output_words[] = {
-	{ "inherit", EXEC_OUTPUT_INHERIT }, { "null", EXEC_OUTPUT_NULL }, { "tty", EXEC_OUTPUT_TTY },
-	{ "kmsg", EXEC_OUTPUT_KMSG }, { "kmsg+console", EXEC_OUTPUT_KMSG_AND_CONSOLE },
-	{ "journal", EXEC_OUTPUT_JOURNAL }, { "journal+console", EXEC_OUTPUT_JOURNAL_AND_CONSOLE },
-	{ "syslog", EXEC_OUTPUT_JOURNAL }, { "syslog+console", EXEC_OUTPUT_JOURNAL_AND_CONSOLE },
-	{ "socket", EXEC_OUTPUT_SOCKET }, { "fd", EXEC_OUTPUT_NAMED_FD },
-};
-static const struct stdio_word output_files[] = {
-	{ "file:", EXEC_OUTPUT_FILE }, { "append:", EXEC_OUTPUT_FILE_APPEND }, { "truncate:", EXEC_OUTPUT_FILE_TRUNCATE },
-};
-/* clang-format on */
-
-static int find_word(const struct stdio_word *words, size_t n, const char *s)
-{
-	for (size_t i = 0; i < n; i++)
-		if (streq(words[i].word, s))
-			return words[i].value;
-	return -EINVAL;
-}
-
-static int set_stdio_name(struct parse *p, struct exec_settings *e, unsigned fd, const char *name)
-{
-	auto_free char *s = NULL;
-	int r = parse_expand(p, name, true, &s);
-
-	if (r <= 0)
-		return r;
-	if (!*s || strlen(s) > 255 || !text_is_safe(s) || strchr(s, ':'))
-		return parse_fatal(p, "'%.100s' is no name of a file descriptor", s);
-	r = str_set(&e->stdio_fdname[fd], s);
-	return r < 0 ? r : 1;
-}
-
-static int set_stdio_file(struct parse *p, struct exec_settings *e, unsigned fd, const char *path)
-{
-	auto_free char *s = NULL;
-	int r = parse_expand(p, path, true, &s);
-
-	if (r <= 0)
-		return r;
-	path_simplify(s);
-	if (!path_is_normalized(s))
-		return parse_fatal(p, "Path '%.100s' is not absolute and normalized", s);
-	r = str_set(&e->stdio_file[fd], s);
-	return r < 0 ? r : 1;
-}
-
-VALUE_PARSER(input)
-{
-	struct exec_settings *e = EXEC_OF(field, std_input);
-	const char *rest;
-	int r = 1, kind;
-
-	(void) arg;
-	if ((rest = str_after(value, "fd:"))) {
-		kind = EXEC_INPUT_NAMED_FD;
-		r = set_stdio_name(p, e, 0, rest);
-	} else if ((rest = str_after(value, "file:"))) {
-		kind = EXEC_INPUT_FILE;
-		r = set_stdio_file(p, e, 0, rest);
-	} else {
-		kind = find_word(input_words, ELEMENTSOF(input_words), value);
-		if (kind < 0)
-			return kind;
-	}
-	if (r > 0)
-		e->std_input = (enum exec_input) kind;
-	return r < 0 ? r : 0;
-}
-
-VALUE_PARSER(output)
-{
-	unsigned fd = (unsigned) arg;
-	struct exec_settings *e = fd == 1 ? EXEC_OF(field, std_output) : EXEC_OF(field, std_error);
-	int r = 1, kind = -EINVAL;
-	const char *rest;
-
-	for (size_t i = 0; i < ELEMENTSOF(output_files); i++) {
-		rest = str_after(value, output_files[i].word);
-		if (rest) {
-			kind = output_files[i].value;
-			r = set_stdio_file(p, e, fd, rest);
-		}
-	}
-	rest = str_after(value, "fd:");
-	if (rest) {
-		kind = EXEC_OUTPUT_NAMED_FD;
-		r = set_stdio_name(p, e, fd, rest);
-	}
-	if (kind < 0)
-		kind = find_word(output_words, ELEMENTSOF(output_words), value);
-	if (kind < 0)
-		return kind;
-	if (str_after(value, "syslog"))
-		parse_warn(p, "'%s' is obsolete, the log is meant", value);
-	if (r > 0)
-		*(enum exec_output *) field = (enum exec_output) kind;
-	return r < 0 ? r : 0;
-}
-
-static int add_stdin_data(struct parse *p, struct exec_settings *e, const char *data, size_t size, bool newline)
-{
-	size_t total = e->stdin_data_size + size + newline;
-	char *grown;
-
-	if (total > STDIN_DATA_MAX)
-		return parse_warn(p, "Standard input data of more than %u bytes, ignored", STDIN_DATA_MAX);
-	grown = realloc(e->stdin_data, total + 1);
-	if (!grown)
-		return -ENOMEM;
-	memcpy(grown + e->stdin_data_size, data, size);
-	if (newline)
-		grown[total - 1] = '\n';
-	grown[total] = 0;
-	e->stdin_data = grown;
-	e->stdin_data_size = total;
-	return 0;
-}
-
-static int drop_stdin_data(struct exec_settings *e)
-{
-	free(e->stdin_data);
-	e->stdin_data = NULL;
-	e->stdin_data_size = 0;
-	return 0;
-}
-
-VALUE_PARSER(input_text)
-{
-	struct exec_settings *e = EXEC_OF(field, stdin_data);
-	auto_free char *unescaped = NULL, *s = NULL;
-	int r;
-
-	(void) arg;
-	if (!*value)
-		return drop_stdin_data(e);
-	r = c_unescape(value, &unescaped);
-	if (r < 0)
-		return r;
-	r = parse_expand(p, unescaped, false, &s);
-	return r <= 0 ? r : add_stdin_data(p, e, s, strlen(s), true);
-}
-
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-VALUE_PARSER(input_data)
-{
-	struct exec_settings *e = EXEC_OF(field, stdin_data);
-	auto_free char *data = malloc(strlen(value) + 1);
-	uint32_t bits = 0;
-	size_t n = 0, digits = 0, pads = 0;
-
-	(void) arg;
-	if (!data)
-		return -ENOMEM;
-	if (!*value)
-		return drop_stdin_data(e);
-	for (const char *c = value; *c; c++) {
-		int d = base64_digit(*c);
-
-		if (strchr(WHITESPACE, *c))
-			continue;
-		if (*c == '=') {
-			pads++;
-			continue;
-		}
-		if (d < 0 || pads)
-			return -EINVAL;
-		bits = bits << 6 | (uint32_t) d;
-		if (++digits % 4 != 1)
-			data[n++] = (char) (bits >> (6 - 2 * ((digits - 1) % 4)));
-	}
-	if ((digits + pads) % 4 || pads > 2)
-		return -EINVAL;
-	return add_stdin_data(p, e, data, n, false);
-}
-
-/* ---- log ---- */
-
-static const char *const facilities[] = {
-	"kern", "user", "mail",	   "daemon", "auth",   "syslog", "lpr",	   "news",   "uucp",   "cron",	 "authpriv", "ftp",
-	NULL,	NULL,	NULL,	   NULL,     "local0", "local1", "local2", "local3", "local4", "local5", "local6",   "local7",
-};
-static const char *const levels[] = { "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug" };
-
-VALUE_PARSER(syslog_facility)
-{
-	int i = -EINVAL;
-
-	(void) p;
-	(void) arg;
-	for (size_t k = 0; k < ELEMENTSOF(facilities); k++)
-		if (facilities[k] && streq(facilities[k], value))
-			i = (int) k;
-	if (i < 0)
-		return i;
-	*(int *) field = i << 3;
-	return 0;
-}
-
-VALUE_PARSER(syslog_level)
-{
-	uint32_t n;
-	int i = ENUM_FROM_STRING(levels, value);
-
-	(void) p;
-	(void) arg;
-	if (i < 0 && str_to_u32(value, &n) >= 0 && n <= LOG_DEBUG)
-		i = (int) n;
-	if (i < 0)
-		return i;
-	*(int *) field = i;
-	return 0;
-}
-
-/* A field's name is upper case, begins with a letter; the part behind "=" is free. */
-VALUE_PARSER(log_extra_fields)
-{
-	const char *at = value;
-
-	(void) arg;
-	if (!*value)
-		return reset_list(field);
-	for (;;) {
-		auto_free char *word = NULL, *s = NULL;
-		size_t n;
-		int r = word_next_relaxed(&at, 0, &word);
-
-		if (r == -EINVAL)
-			return parse_warn(p, "Unbalanced quotes in '%.100s', the rest is ignored", value);
-		if (r <= 0)
-			return r;
-		r = parse_expand(p, word, false, &s);
-		if (r < 0)
-			return r;
-		if (r == 0)
-			continue;
-		n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-		if (s[n] != '=' || n == 0 || n > 64 || *s == '_' || (*s >= '0' && *s <= '9')) {
-			parse_warn(p, "'%.100s' is no log field, ignored", s);
-			continue;
-		}
-		r = strv_append(field, s);
-		if (r < 0)
-			return r;
-	}
 }
 
 /* ---- limits and scheduling ---- */
@@ -567,7 +182,7 @@ static int parse_rlimit_part(enum rlimit_unit unit, const char *s, rlim_t *ret)
 	usec_t u;
 	int r;
 
-	if (streq(s, "infinity")) {
+	if (streq(s, "infinity") && unit != RLIMIT_IN_NICE) {
 		*ret = RLIM_INFINITY;
 		return 0;
 	}
@@ -586,6 +201,8 @@ static int parse_rlimit_part(enum rlimit_unit unit, const char *s, rlim_t *ret)
 		return parse_rlimit_nice(s, ret);
 	default:
 		r = str_to_u64(s, 10, &v);
+		if (r == -EINVAL)
+			r = parse_number(s, false, (int64_t *) &v);
 	}
 	if (r < 0 || v >= RLIM_INFINITY)
 		return r < 0 ? r : -ERANGE;
@@ -648,6 +265,10 @@ static int bounded_int(struct parse *p, const char *value, int low, int high, in
 VALUE_PARSER(nice)
 {
 	(void) arg;
+	if (!*value) {
+		*(int *) field = INT_MIN;
+		return 0;
+	}
 	return bounded_int(p, value, -20, 19, field);
 }
 
@@ -696,9 +317,14 @@ VALUE_PARSER(cpu_affinity)
 {
 	auto_strv char **words = NULL;
 	cpu_set_t set, **slot = field;
+	auto_free char *s = NULL;
 	int r;
 
 	(void) arg;
+	r = parse_expand(p, value, false, &s);
+	if (r <= 0)
+		return r;
+	value = s;
 	if (!*value) {
 		free(*slot);
 		*slot = NULL;

@@ -108,9 +108,10 @@ static int bits_of_words(struct parse *p, const struct bit_row *rows, size_t n, 
 
 		while (i < n && !streq(rows[i].name, *w))
 			i++;
-		if (i == n)
-			return parse_warn(p, "'%.60s' is not known, the line is ignored", *w);
-		bits |= rows[i].bits;
+		if (i < n)
+			bits |= rows[i].bits;
+		else
+			parse_warn(p, "'%.60s' is not known, ignored", *w);
 	}
 	*ret = bits;
 	return 1;
@@ -278,9 +279,9 @@ VALUE_PARSER(restrict_namespaces)
 
 static int errno_from_string(const char *s)
 {
-	uint32_t n;
+	int64_t n;
 
-	if (str_to_u32(s, &n) >= 0)
+	if (parse_number(s, false, &n) >= 0)
 		return n > 0 && n <= 4095 ? (int) n : -EINVAL;
 	for (int e = 1; e < 256; e++) {
 		const char *name = strerrorname_np(e);
@@ -350,6 +351,10 @@ VALUE_PARSER(system_call_filter)
 
 		if (!syscall_word_is_valid(*w)) {
 			parse_warn(p, "'%.60s' is no system call or group, ignored", *w);
+			continue;
+		}
+		if (!invert && strchr(*w, ':')) {
+			parse_warn(p, "A system call that is allowed has no error number, '%.60s' ignored", *w);
 			continue;
 		}
 		if (invert == !*allow_list) {

@@ -120,6 +120,22 @@ VALUE_PARSER(mount_timeout)
 	return 0;
 }
 
+/* swapon(2): the kernel itself counts down from -2. */
+VALUE_PARSER(swap_priority)
+{
+	int v, r;
+
+	if (!*value) {
+		*(int *) field = -1;
+		return 0;
+	}
+	r = value_int(p, value, &v, arg);
+	if (r < 0 || v < -1 || v > INT16_MAX)
+		return r < 0 ? r : -ERANGE;
+	*(int *) field = v;
+	return 0;
+}
+
 VALUE_PARSER(pid_file)
 {
 	auto_free char *s = NULL;

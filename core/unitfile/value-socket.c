@@ -15,9 +15,9 @@
 
 static bool port_is_valid(const char *s)
 {
-	uint32_t port;
+	int64_t port;
 
-	return str_to_u32(s, &port) >= 0 && port > 0 && port <= PORT_MAX;
+	return parse_number(s, false, &port) >= 0 && port > 0 && port <= PORT_MAX;
 }
 
 /* "[addr]:port", "[addr%scope]:port". */
@@ -63,13 +63,13 @@ static bool vsock_is_valid(const char *s)
 static bool address_is_valid(const char *s, enum socket_port_kind kind)
 {
 	if (*s == '/')
-		return strlen(s) <= UNIX_PATH_MAX && path_is_normalized(s);
+		return s[1] && strlen(s) <= UNIX_PATH_MAX;
 	if (*s == '@')
 		return s[1] && strlen(s) <= UNIX_PATH_MAX;
 	if (*s == '[')
 		return inet6_is_valid(s) && kind != SOCKET_PORT_SEQPACKET;
 	if (str_after(s, VSOCK_PREFIX))
-		return vsock_is_valid(s);
+		return vsock_is_valid(s) && kind != SOCKET_PORT_SEQPACKET;
 	return inet_is_valid(s) && kind != SOCKET_PORT_SEQPACKET;
 }
 
@@ -82,18 +82,19 @@ static const char *const netlink_families[] = {
 static bool netlink_is_valid(const char *s)
 {
 	auto_strv char **words = NULL;
-	uint32_t n;
+	int64_t n;
 
 	if (word_split(s, NULL, 0, &words) < 0 || !words || strv_length(words) > 2)
 		return false;
-	if (ENUM_FROM_STRING(netlink_families, words[0]) < 0 && str_to_u32(words[0], &n) < 0)
+	if (ENUM_FROM_STRING(netlink_families, words[0]) < 0 && (parse_number(words[0], false, &n) < 0 || n > INT32_MAX))
 		return false;
-	return !words[1] || str_to_u32(words[1], &n) >= 0;
+	return !words[1] || (parse_number(words[1], false, &n) >= 0 && n <= UINT32_MAX);
 }
 
+/* Only its form as a path: whether there can be such a queue is for the kernel to say. */
 static bool mq_name_is_valid(const char *s)
 {
-	return *s == '/' && s[1] && !strchr(s + 1, '/') && strlen(s) < MQ_NAME_MAX && !streq(s, "/.") && !streq(s, "/..");
+	return path_is_normalized(s) && strlen(s) < MQ_NAME_MAX;
 }
 
 static bool port_text_is_valid(char *s, enum socket_port_kind kind)
@@ -149,7 +150,7 @@ VALUE_PARSER(socket_protocol)
 	static const struct {
 		const char *name;
 		int protocol;
-	} rows[] = { { "udplite", IPPROTO_UDPLITE }, { "sctp", IPPROTO_SCTP }, { "mptcp", 262 }, { "", 0 } };
+	} rows[] = { { "udplite", IPPROTO_UDPLITE }, { "sctp", IPPROTO_SCTP }, { "mptcp", 262 } };
 
 	(void) p;
 	(void) arg;
@@ -193,6 +194,10 @@ VALUE_PARSER(ip_tos)
 			*(int *) field = rows[i].tos;
 			return 0;
 		}
+	}
+	if (!*value) {
+		*(int *) field = -1;
+		return 0;
 	}
 	r = value_int(p, value, &v, arg);
 	if (r < 0 || v < 0 || v > 255)
@@ -258,7 +263,7 @@ VALUE_PARSER(interface)
 	r = parse_expand(p, value, false, &s);
 	if (r <= 0)
 		return r;
-	if (!*s || strlen(s) >= IFNAMSIZ || strpbrk(s, "/:% \t") || streq(s, ".") || streq(s, ".."))
+	if (!*s || strlen(s) >= IFNAMSIZ || strspn(s, "0123456789") == strlen(s) || strpbrk(s, "/:% \t") || streq(s, ".") || streq(s, "..") || streq(s, "all") || streq(s, "default"))
 		return parse_warn(p, "'%.60s' is no network interface, ignored", s);
 	return str_set(field, s);
 }

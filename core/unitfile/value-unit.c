@@ -66,6 +66,8 @@ static int add_documentation(struct parse *p, char *word, void *field, int64_t a
 	static const char *const schemes[] = { "http://", "https://", "file:/", "info:", "man:" };
 
 	(void) arg;
+	if (!*word)
+		return 0;
 	for (size_t i = 0; i < ELEMENTSOF(schemes); i++) {
 		const char *rest = str_after(word, schemes[i]);
 
@@ -145,6 +147,8 @@ VALUE_PARSER(condition)
 		if (!path_is_absolute(s))
 			return parse_warn(p, "Path '%.100s' is not absolute, ignored", s);
 		path_simplify(s);
+		if (!path_is_normalized(s))
+			return parse_warn(p, "Path '%.100s' is not normalized, ignored", s);
 	}
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -217,7 +221,7 @@ VALUE_PARSER(action)
 
 VALUE_PARSER(exit_status)
 {
-	uint32_t v;
+	int64_t v;
 	int r;
 
 	(void) p;
@@ -226,7 +230,7 @@ VALUE_PARSER(exit_status)
 		*(int *) field = -1;
 		return 0;
 	}
-	r = str_to_u32(value, &v);
+	r = parse_number(value, false, &v);
 	if (r < 0 || v > 255)
 		return r < 0 ? r : -ERANGE;
 	*(int *) field = (int) v;

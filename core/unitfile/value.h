@@ -107,6 +107,7 @@ VALUE_PARSER(service_timeout);	/* start and stop */
 VALUE_PARSER(timeout_start);
 VALUE_PARSER(timeout_abort);
 VALUE_PARSER(mount_timeout);	/* usec_t of socket, mount, swap, and its timeout_set */
+VALUE_PARSER(swap_priority);	/* int */
 VALUE_PARSER(pid_file);		/* char * */
 VALUE_PARSER(bus_name);		/* char * */
 VALUE_PARSER(exit_status_set);	/* struct exit_status_set */
@@ -134,6 +135,8 @@ VALUE_PARSER(trigger_unit);	/* char * */
 /* Helpers that several of them share. */
 int parse_permyriad(const char *s, uint64_t max, uint64_t *ret); /* "12.5%" is 1250; -EINVAL if it is no percentage */
 int parse_size(const char *s, uint64_t base, uint64_t *ret);	 /* base 1024 or 1000: "1G 512M"; -EINVAL, -ERANGE */
+/* Decimal, 0x.., 0o.. and 0b.., and the octal of a leading 0, as in systemd.syntax(7). -EINVAL, -ERANGE. */
+int parse_number(const char *s, bool negative_ok, int64_t *ret);
 int parse_mode(const char *s, mode_t *ret);
 int parse_nsec(const char *s, uint64_t *ret);
 bool user_name_is_valid(const char *s); /* or a number */

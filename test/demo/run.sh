@@ -157,7 +157,7 @@ seed() { # VM VIA: a NoCloud seed with identity, token and controller
   jq -n --arg name "$1" --arg via "$2" --arg token "$token" --rawfile ca "$FLEETCTL_DIR/pki/ca.pem" --rawfile key "$dir/key.pub" \
     --arg url "https://10.0.2.2:$port" '
     { hostname: $name,
-      users: [ { name: "operator", groups: "adm", shell: "/bin/bash", ssh_authorized_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDemoDemoDemoDemoDemoDemoDemoDemoDemoDemoDemo demo"] } ],
+      users: [ { name: "ops", groups: "adm", shell: "/bin/bash", ssh_authorized_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDemoDemoDemoDemoDemoDemoDemoDemoDemoDemoDemo demo"] } ],
       write_files: [ { path: "/etc/motd", content: "one of the fleet\n" } ],
       runcmd: [ ["touch", "/run/runcmd-was-here"] ],
       sysmaster: { fleet: { controller: $url, token: $token, ca: $ca, via: $via }, upgrade: { keys: [$key], gate_sec: 3 } } }' |
@@ -185,7 +185,7 @@ metadata_applied() {
   local vm
   for vm in "${vms[@]}"; do
     [[ $(guest "$vm" hostname) == "$vm" && $(guest "$vm" cat /etc/motd) == "one of the fleet" ]] || return
-    guest "$vm" id operator >/dev/null && guest "$vm" test -s /home/operator/.ssh/authorized_keys || return
+    guest "$vm" id ops >/dev/null && guest "$vm" test -s /home/ops/.ssh/authorized_keys || return
     wait_until 20 guest "$vm" test -e /run/runcmd-was-here || return
     note "$vm: name, user, keys, files, commands; in $(guest "$vm" cat /run/sysmaster/metadata/result.json | jq -r '.took_usec / 1000 | floor') ms"
   done

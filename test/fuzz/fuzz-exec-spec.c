@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	auto_strbuf struct strbuf first = { 0 }, second = { 0 };
+	auto_strbuf struct strbuf first = {0}, second = {0};
 	struct exec_spec p, q;
 	char *copy = malloc(size + 1), *again;
 
@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(again, first.data ?: "", first.size);
 		if (exec_spec_read(again, first.size, &q) < 0 || exec_spec_write(&q, &second) < 0)
 			abort();
-		if (first.size != second.size || memcmp(first.data ?: "", second.data ?: "", first.size) != 0)
+		if (first.size != second.size ||
+		    memcmp(first.data ?: "", second.data ?: "", first.size) != 0)
 			abort();
 		exec_spec_done(&q);
 		free(again);

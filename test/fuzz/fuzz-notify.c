@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (strv_length(tags) == 0 || strv_length(tags) > NOTIFY_TAGS_MAX)
 		abort();
-	STRV_FOREACH(t, tags)
+	STRV_FOREACH (t, tags)
 		if (!strchr(*t, '=') || strchr(*t, '\n'))
 			abort();
 	strv_free(tags);

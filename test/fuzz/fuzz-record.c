@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any bytes as a record: parsing never crashes, and what was parsed reads back the same after it is written again. */
+/* Any bytes as a record: parsing never crashes, and what was parsed reads back the same after it is
+ * written again. */
 #include "engine/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const keys[] = { "v", "u.id", "state", "list", "stamp", "pid", "a" };
+	static const char *const keys[] = {"v", "u.id", "state", "list", "stamp", "pid", "a"};
 	struct record *r, *again;
 	struct stamp t;
 	uint64_t start;
@@ -15,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (record_parse((const char *) data, size, &r) < 0)
 		return 0;
 	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-		auto_strbuf struct strbuf b = { 0 };
+		auto_strbuf struct strbuf b = {0};
 		const char *value = record_get(r, keys[i]);
 		auto_strv char **v = NULL;
 
@@ -28,13 +29,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		record_begin(&b);
 		record_add(&b, "x", value);
-		if (b.error < 0 || b.size > RECORD_SIZE_MAX || record_parse(b.data, b.size, &again) < 0)
+		if (b.error < 0 || b.size > RECORD_SIZE_MAX ||
+		    record_parse(b.data, b.size, &again) < 0)
 			continue;
 		if (!record_get(again, "x") || strcmp(record_get(again, "x"), value))
 			abort();
 		record_free(again);
 	}
-	auto_strbuf struct strbuf carried = { 0 };
+	auto_strbuf struct strbuf carried = {0};
 	record_carry(r, &carried);
 	record_free(r);
 	return 0;

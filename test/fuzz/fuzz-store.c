@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A store's file whose bytes were changed: the input is a list of (offset, byte) for a good file, 3 and 1 bytes each. */
+/* A store's file whose bytes were changed: the input is a list of (offset, byte) for a good file, 3
+ * and 1 bytes each. */
 #include "state/state.h"
 #include "state/store-internal.h"
 
@@ -10,7 +11,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 
-/* A fault in the middle of opening leaves some of LMDB's own memory behind: once in a core's life, and known. */
+/* A fault in the middle of opening leaves some of LMDB's own memory behind: once in a core's life,
+ * and known. */
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void)
 {
 	return "leak:mdb_\n";
@@ -22,6 +24,13 @@ static int ignore(const char *key, const char *value, size_t size, void *userdat
 	(void) value;
 	*(size_t *) userdata += size;
 	return 0;
+}
+
+static const char *fuzz_dir;
+
+static void remove_dir(void)
+{
+	(void) rm_rf(fuzz_dir);
 }
 
 static char *good_file(const char *dir, size_t *ret_size)
@@ -59,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!good) {
 		if (!mkdtemp(dir))
 			abort();
+		fuzz_dir = dir;
+		(void) atexit(remove_dir);
 		good = good_file(dir, &good_size);
 	}
 	path = path_join(dir, STORE_FILE);
@@ -72,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (store_open(dir, &s) < 0 && !s)
 		abort();
-	if (store_foreach(s, "", ignore, &sum) < 0 || store_put(s, "new", "x", 1) < 0 || store_flush(s) < 0)
+	if (store_foreach(s, "", ignore, &sum) < 0 || store_put(s, "new", "x", 1) < 0 ||
+	    store_flush(s) < 0)
 		abort();
 	store_free(s);
 	return 0;

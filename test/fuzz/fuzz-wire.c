@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Packets from init, one after another: a byte of flags (1: with an fd, 2: ready first), a byte and a half of size, the packet. */
+/* Packets from init, one after another: a byte of flags (1: with an fd, 2: ready first), a byte and
+ * a half of size, the packet. */
 #include "state/link-internal.h"
 
 #include <sys/socket.h>
@@ -19,9 +20,10 @@ static void on_reply(uint32_t serial, int error, const char *text, void *userdat
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct link_handlers handlers = { .on_exit = on_exit_report, .on_reply = on_reply };
+	static const struct link_handlers handlers = {.on_exit = on_exit_report,
+	                                              .on_reply = on_reply};
 	uint64_t sum = 0;
-	struct link k = { .fd = -EBADF, .handlers = handlers, .userdata = &sum };
+	struct link k = {.fd = -EBADF, .handlers = handlers, .userdata = &sum};
 	int pair[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
@@ -36,11 +38,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		int fd, r;
 
 		k.ready |= data[0] & 2;
-		if (n > 0 && n <= 4096 && fd_send_fds(pair[1], data + 3, n, &null, data[0] & 1) >= 0) {
+		if (n > 0 && n <= 4096 &&
+		    fd_send_fds(pair[1], data + 3, n, &null, data[0] & 1) >= 0) {
 			r = link_receive(&k, &m, text, &fd);
 			if (r > 0)
 				r = link_dispatch(&k, &m, text, fd);
-			/* A real link would be lost; the rest of the input is worth a try all the same. */
+			/* A real link would be lost; the rest of the input is worth a try all the
+			 * same. */
 			(void) r;
 		}
 		/* Answers must not fill the socket. */

@@ -140,10 +140,14 @@ static int exec_loop(struct exec *e, const char *command)
 			if (status >= 0)
 				return status;
 		}
-		if (r == 0 || (r < 0 && r != -EAGAIN) || frame_queue_flush(&e->out, e->fd) < 0) {
+		if (r == 0 || (r < 0 && r != -EAGAIN)) {
 			vm_error("the machine went away under %s", command);
 			return VM_EXIT_GONE;
 		}
+		/* The supervisor hangs up after the last frame, which may still lie in our socket:
+		 * only reading tells the end. */
+		if (frame_queue_flush(&e->out, e->fd) < 0)
+			frame_queue_clear(&e->out);
 	}
 }
 

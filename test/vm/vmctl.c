@@ -2,6 +2,7 @@
 #include "vmctl.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -227,6 +228,8 @@ static int usage(FILE *f)
 
 int main(int argc, char **argv)
 {
+	/* A peer that hung up is an error of a write, with what it sent before still to be read. */
+	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2)
 		return usage(stderr);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * child.h - core-exec: a process on its way to becoming a unit's command. It reads its settings from the memfd whose number is its
- * only argument, goes through the table of steps in main.c, and executes the command. The first step that fails logs one line and
- * exits with that step's status. A step does nothing, and reads nothing, unless a setting asks for it.
+ * child.h - core-exec: a process on its way to becoming a unit's command. It reads its settings
+ * from the memfd whose number is its only argument, goes through the table of steps in main.c, and
+ * executes the command. The first step that fails logs one line and exits with that step's status.
+ * A step does nothing, and reads nothing, unless a setting asks for it.
  *
- * Linked statically, without name services: a user that is not in /etc/passwd makes it execute core-exec-nss, the same program linked
- * dynamically, which starts over. Nothing is freed: execve does that.
+ * Linked statically, without name services: a user that is not in /etc/passwd makes it execute
+ * core-exec-nss, the same program linked dynamically, which starts over. Nothing is freed: execve
+ * does that.
  */
 #pragma once
 
@@ -19,8 +21,8 @@ struct child {
 	struct exec_spec spec;
 	struct exec_settings *s; /* of spec */
 	int spec_fd;
-	bool sandbox;	      /* settings restrict this process */
-	const char *step;     /* its name, for the message */
+	bool sandbox;     /* settings restrict this process */
+	const char *step; /* its name, for the message */
 	char detail[CHILD_DETAIL_MAX];
 
 	/* user.c */
@@ -37,10 +39,11 @@ struct child {
 
 	char **env;
 	char **directory_env; /* RUNTIME_DIRECTORY=... */
-	char **private_dirs; /* "/var/lib/private/x": to be seen through a dynamic user's mount name space */
+	char **private_dirs; /* "/var/lib/private/x": to be seen through a dynamic user's mount name
+	                        space */
 	char *credentials_dir;
 	char **argv;
-	bool needs_mounts;   /* the root is the one asked for already */
+	bool needs_mounts; /* the root is the one asked for already */
 	bool seccomp_wanted;
 };
 
@@ -103,7 +106,8 @@ int child_pass_fds(struct child *c);
 
 /* ---- shared helpers ---- */
 /* user.c: looks a name or number up; -ESRCH. Strings are kept. */
-int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **ret_home, const char **ret_shell, const char **ret_name);
+int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **ret_home,
+                const char **ret_shell, const char **ret_name);
 int group_lookup(const char *name, gid_t *ret_gid);
 int groups_of_user(const char *user, gid_t gid, gid_t **ret, size_t *ret_n);
 /* tty.c */

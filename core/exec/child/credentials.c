@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * LoadCredential=, SetCredential=: files in /run/credentials/UNIT, on a ramfs (never swapped out) of the unit's own, owned by its user,
- * then read-only. The first command of a start fills it, the others find it, core unmounts it when the unit is dead.
+ * LoadCredential=, SetCredential=: files in /run/credentials/UNIT, on a ramfs (never swapped out)
+ * of the unit's own, owned by its user, then read-only. The first command of a start fills it, the
+ * others find it, core unmounts it when the unit is dead.
  */
 #include "exec/child/child.h"
 
@@ -17,7 +18,8 @@
 #define CREDENTIALS_ROOT     "/run/credentials"
 #define CREDENTIALS_SYSTEM   CREDENTIALS_ROOT "/@system"
 
-static const char *const stores[] = { CREDENTIALS_SYSTEM, "/etc/credstore", "/run/credstore", "/usr/local/lib/credstore", "/usr/lib/credstore" };
+static const char *const stores[] = {CREDENTIALS_SYSTEM, "/etc/credstore", "/run/credstore",
+                                     "/usr/local/lib/credstore", "/usr/lib/credstore"};
 
 struct credentials {
 	struct child *c;
@@ -52,7 +54,7 @@ static int add(struct credentials *x, const char *id, const void *data, size_t s
 /* A socket gives the content to whoever connects. */
 static int read_socket(const char *path, size_t max, char **ret, size_t *ret_size)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	auto_fd int fd = -EBADF;
 
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -85,15 +87,17 @@ static int load_tree(struct credentials *x, const char *id, const char *path, un
 	if (depth > 16)
 		return -ELOOP;
 	r = dir_list(path, &names);
-	STRV_FOREACH(name, names) {
-		auto_free char *below = path_join(path, *name), *sub = str_printf("%s_%s", id, *name);
+	STRV_FOREACH (name, names) {
+		auto_free char *below = path_join(path, *name),
+			       *sub = str_printf("%s_%s", id, *name);
 		struct stat st;
 
 		if (!below || !sub)
 			return -ENOMEM;
 		if (stat(below, &st) < 0)
 			return -errno;
-		r = S_ISDIR(st.st_mode) ? load_tree(x, sub, below, depth + 1) : load_file(x, sub, below);
+		r = S_ISDIR(st.st_mode) ? load_tree(x, sub, below, depth + 1)
+		                        : load_file(x, sub, below);
 		if (r < 0)
 			return r;
 	}
@@ -128,7 +132,7 @@ static int fill(struct credentials *x)
 {
 	const struct exec_settings *s = x->c->s;
 
-	STRV_FOREACH(entry, s->load_credentials) {
+	STRV_FOREACH (entry, s->load_credentials) {
 		auto_free char *id = strdup(*entry);
 		char *source = id ? strchr(id, ':') : NULL;
 		int r;
@@ -138,11 +142,12 @@ static int fill(struct credentials *x)
 		if (source)
 			*source++ = 0;
 		r = load(x, id, source ?: id);
-		/* One that is not there may have its value in SetCredential=; else the program will miss it. */
+		/* One that is not there may have its value in SetCredential=; else the program will
+		 * miss it. */
 		if (r < 0 && r != -ENOENT)
 			return child_fail(x->c, r, "Credential \"%s\"", id);
 	}
-	STRV_FOREACH(entry, s->set_credentials) {
+	STRV_FOREACH (entry, s->set_credentials) {
 		auto_free char *id = strdup(*entry);
 		char *value = id ? strchr(id, ':') : NULL;
 		int r;
@@ -164,14 +169,15 @@ static int mount_store(const char *path)
 {
 	unsigned long flags = MS_NODEV | MS_NOEXEC | MS_NOSUID;
 
-	if (mount("ramfs", path, "ramfs", flags, "mode=0700") >= 0 || mount("tmpfs", path, "tmpfs", flags, "mode=0700,size=2M") >= 0)
+	if (mount("ramfs", path, "ramfs", flags, "mode=0700") >= 0 ||
+	    mount("tmpfs", path, "tmpfs", flags, "mode=0700,size=2M") >= 0)
 		return 1;
 	return errno == EPERM || errno == EACCES || errno == ENODEV ? 0 : -errno;
 }
 
 int child_credentials(struct child *c)
 {
-	struct credentials x = { .c = c, .dir = -EBADF, .left = CREDENTIALS_SIZE_MAX };
+	struct credentials x = {.c = c, .dir = -EBADF, .left = CREDENTIALS_SIZE_MAX};
 	int r, mounted;
 
 	if (strv_length(c->s->load_credentials) == 0 && strv_length(c->s->set_credentials) == 0)
@@ -196,11 +202,13 @@ int child_credentials(struct child *c)
 	if (x.dir < 0)
 		return -errno;
 	r = fill(&x);
-	if (r >= 0 && (fchmod(x.dir, 0500) < 0 || (c->user_set && fchown(x.dir, c->uid, (gid_t) -1) < 0)))
+	if (r >= 0 &&
+	    (fchmod(x.dir, 0500) < 0 || (c->user_set && fchown(x.dir, c->uid, (gid_t) -1) < 0)))
 		r = -errno;
 	fd_close(x.dir);
 	if (r >= 0 && mounted > 0 &&
-	    mount(NULL, c->credentials_dir, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL) < 0)
+	    mount(NULL, c->credentials_dir, NULL,
+	          MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL) < 0)
 		r = -errno;
 	return r;
 }

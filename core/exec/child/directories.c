@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* RuntimeDirectory=, StateDirectory=, CacheDirectory=, LogsDirectory=, ConfigurationDirectory=: systemd.exec(5). */
+/* RuntimeDirectory=, StateDirectory=, CacheDirectory=, LogsDirectory=, ConfigurationDirectory=:
+ * systemd.exec(5). */
 #include "exec/child/child.h"
 
 #include <dirent.h>
@@ -23,7 +24,8 @@ static const struct {
 
 #define CHOWN_DEPTH_MAX 128
 
-/* Gives a tree to another user: for data that a service of another identity left. Follows no symbolic link. Takes @fd. */
+/* Gives a tree to another user: for data that a service of another identity left. Follows no
+ * symbolic link. Takes @fd. */
 static int chown_tree(int fd, uid_t uid, gid_t gid, unsigned depth)
 {
 	DIR *d = depth > CHOWN_DEPTH_MAX ? NULL : fdopendir(fd);
@@ -43,11 +45,13 @@ static int chown_tree(int fd, uid_t uid, gid_t gid, unsigned depth)
 		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue; /* gone */
 		if (S_ISDIR(st.st_mode)) {
-			int child = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			int child = openat(dirfd(d), e->d_name,
+			                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			r = child < 0 ? -errno : chown_tree(child, uid, gid, depth + 1);
 		} else if ((st.st_uid != uid || st.st_gid != gid) &&
-			   fchownat(dirfd(d), e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT) {
+		           fchownat(dirfd(d), e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+		           errno != ENOENT) {
 			r = -errno;
 		}
 	}
@@ -92,10 +96,12 @@ static int migrate(const char *from, const char *to)
 	return rename(from, to) < 0 ? -errno : 0;
 }
 
-/* /var/lib/x of a dynamic user is /var/lib/private/x, which only root and the service's own name space can enter. */
+/* /var/lib/x of a dynamic user is /var/lib/private/x, which only root and the service's own name
+ * space can enter. */
 static int private_directory(struct child *c, const char *base, const char *name, mode_t mode)
 {
-	auto_free char *private = path_join(base, "private"), *target = private ? path_join(private, name) : NULL,
+	auto_free char *private = path_join(base, "private"),
+		       *target = private ? path_join(private, name) : NULL,
 		       *public = path_join(base, name), *relative = NULL;
 	size_t depth = 0;
 	int r;
@@ -117,7 +123,8 @@ static int private_directory(struct child *c, const char *base, const char *name
 		return r;
 	for (const char *p = name; (p = strchr(p, '/')); p++)
 		depth++;
-	relative = str_printf("%.*sprivate/%s", (int) MIN(depth * 3, (size_t) 30), "../../../../../../../../../../", name);
+	relative = str_printf("%.*sprivate/%s", (int) MIN(depth * 3, (size_t) 30),
+	                      "../../../../../../../../../../", name);
 	if (!relative)
 		return -ENOMEM;
 	if (symlink(relative, public) < 0 && errno != EEXIST)
@@ -125,7 +132,8 @@ static int private_directory(struct child *c, const char *base, const char *name
 	return strv_append(&c->private_dirs, target);
 }
 
-static int public_directory(struct child *c, const char *base, const char *name, mode_t mode, bool owned)
+static int public_directory(struct child *c, const char *base, const char *name, mode_t mode,
+                            bool owned)
 {
 	auto_free char *path = path_join(base, name), *private = NULL;
 	bool fresh;
@@ -193,8 +201,9 @@ static int make_one(struct child *c, enum exec_directory kind, const char *entry
 		return -ENOMEM;
 	/* The first command of a start makes them, the others find them. */
 	if (c->spec.flags & EXEC_NEW_DIRECTORIES) {
-		r = c->s->dynamic_user && kinds[kind].private ? private_directory(c, base, name, mode)
-							      : public_directory(c, base, name, mode, kinds[kind].owned);
+		r = c->s->dynamic_user && kinds[kind].private
+		            ? private_directory(c, base, name, mode)
+		            : public_directory(c, base, name, mode, kinds[kind].owned);
 	} else if (c->s->dynamic_user && kinds[kind].private) {
 		r = strv_append_consume(&c->private_dirs, str_printf("%s/private/%s", base, name));
 	}
@@ -211,7 +220,7 @@ static int make_all(struct child *c, enum exec_directory kind)
 
 	if (strv_length(c->s->directories[kind].paths) == 0)
 		return 0;
-	STRV_FOREACH(entry, c->s->directories[kind].paths) {
+	STRV_FOREACH (entry, c->s->directories[kind].paths) {
 		char *path = NULL;
 
 		r = make_one(c, kind, *entry, &path);
@@ -222,7 +231,9 @@ static int make_all(struct child *c, enum exec_directory kind)
 			return r;
 	}
 	joined = strv_join(paths, ":");
-	return joined ? strv_append_consume(&c->directory_env, str_printf("%s=%s", kinds[kind].variable, joined)) : -ENOMEM;
+	return joined ? strv_append_consume(&c->directory_env,
+	                                    str_printf("%s=%s", kinds[kind].variable, joined))
+	              : -ENOMEM;
 }
 
 int child_directories_runtime(struct child *c)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The environment, from what everyone gives to what the unit's own files say; the later wins:
- * manager and request, core-exec's own, ExecSearchPath=, PassEnvironment=, Environment=, EnvironmentFile=; UnsetEnvironment= last.
+ * manager and request, core-exec's own, ExecSearchPath=, PassEnvironment=, Environment=,
+ * EnvironmentFile=; UnsetEnvironment= last.
  */
 #include "exec/child/child.h"
 
@@ -11,7 +12,7 @@
 
 static int merge(struct child *c, char *const *more)
 {
-	STRV_FOREACH(assignment, more) {
+	STRV_FOREACH (assignment, more) {
 		int r = env_set(&c->env, *assignment);
 
 		if (r < 0)
@@ -72,7 +73,8 @@ static int set_terminal(struct child *c)
 {
 	const char *path = c->s->tty_path, *number;
 
-	if (!child_uses_tty(c) && c->s->std_output != EXEC_OUTPUT_TTY && c->s->std_error != EXEC_OUTPUT_TTY && !path)
+	if (!child_uses_tty(c) && c->s->std_output != EXEC_OUTPUT_TTY &&
+	    c->s->std_error != EXEC_OUTPUT_TTY && !path)
 		return 0;
 	number = path ? str_after(path, "/dev/tty") : NULL;
 	return set(c, "TERM", number && *number >= '0' && *number <= '9' ? "linux" : "vt220");
@@ -119,7 +121,7 @@ static int read_file(struct child *c, const char *path)
 static int read_files(struct child *c, const char *pattern)
 {
 	bool optional = *pattern == '-';
-	glob_t g = { 0 };
+	glob_t g = {0};
 	int r = 0;
 
 	pattern += optional;
@@ -151,12 +153,12 @@ int child_environment(struct child *c)
 		r = merge(c, c->spec.pass_env);
 	if (r >= 0)
 		r = merge(c, c->s->environment);
-	STRV_FOREACH(pattern, c->s->environment_files)
+	STRV_FOREACH (pattern, c->s->environment_files)
 		if (r >= 0)
 			r = read_files(c, *pattern);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(name, c->s->unset_environment)
+	STRV_FOREACH (name, c->s->unset_environment)
 		env_unset(c->env, *name);
 	if (!c->env && !(c->env = strv_copy(NULL)))
 		return -ENOMEM;

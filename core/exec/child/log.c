@@ -13,19 +13,24 @@
 /* The journal's native protocol; one line, so no field needs its binary form. */
 static int log_journal(const struct child *c, int level, const char *text)
 {
-	static const struct sockaddr_un journal = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket" };
+	static const struct sockaddr_un journal = {.sun_family = AF_UNIX,
+	                                           .sun_path = "/run/systemd/journal/socket"};
 	char packet[LINE_MAX_SIZE + 512];
 	int n, fd;
 
-	n = snprintf(packet, sizeof(packet), "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=core-exec\nUNIT=%s\n%s%s%s", text, level,
-		     c->spec.unit ?: "", c->spec.invocation_id ? "INVOCATION_ID=" : "", c->spec.invocation_id ?: "",
-		     c->spec.invocation_id ? "\n" : "");
+	n = snprintf(packet, sizeof(packet),
+	             "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=core-exec\nUNIT=%s\n%s%s%s", text,
+	             level, c->spec.unit ?: "", c->spec.invocation_id ? "INVOCATION_ID=" : "",
+	             c->spec.invocation_id ?: "", c->spec.invocation_id ? "\n" : "");
 	if (n < 0 || (size_t) n >= sizeof(packet))
 		return -EMSGSIZE;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	n = sendto(fd, packet, (size_t) n, MSG_NOSIGNAL, (const struct sockaddr *) &journal, sizeof(journal)) < 0 ? -errno : 0;
+	n = sendto(fd, packet, (size_t) n, MSG_NOSIGNAL, (const struct sockaddr *) &journal,
+	           sizeof(journal)) < 0
+	            ? -errno
+	            : 0;
 	fd_close(fd);
 	return n;
 }

@@ -74,8 +74,9 @@ int child_fail(struct child *c, int error, const char *fmt, ...)
 }
 
 /*
- * Type=exec: core reads one byte, 1, and then the end of the file when execve worked; without the byte, or with a second one, it did not
- * work. It is sent before the filters, which may not allow write().
+ * Type=exec: core reads one byte, 1, and then the end of the file when execve worked; without the
+ * byte, or with a second one, it did not work. It is sent before the filters, which may not allow
+ * write().
  */
 static void tell_exec(const struct child *c, char byte)
 {
@@ -92,16 +93,18 @@ int child_tell(struct child *c)
 static _Noreturn void give_up(struct child *c, int error, int status)
 {
 	if (c->detail[0])
-		child_log(c, LOG_ERR, "%s: Failed at step %s spawning %s: %s: %s", c->spec.unit ?: "?", c->step ?: "?",
-			  c->spec.path ?: "?", c->detail, strerror(-error));
+		child_log(c, LOG_ERR, "%s: Failed at step %s spawning %s: %s: %s",
+		          c->spec.unit ?: "?", c->step ?: "?", c->spec.path ?: "?", c->detail,
+		          strerror(-error));
 	else
-		child_log(c, LOG_ERR, "%s: Failed at step %s spawning %s: %s", c->spec.unit ?: "?", c->step ?: "?", c->spec.path ?: "?",
-			  strerror(-error));
+		child_log(c, LOG_ERR, "%s: Failed at step %s spawning %s: %s", c->spec.unit ?: "?",
+		          c->step ?: "?", c->spec.path ?: "?", strerror(-error));
 	tell_exec(c, 0);
 	_exit(status);
 }
 
-/* The settings: small ones go into a static buffer, which a static program has without a page fault more than it needs. */
+/* The settings: small ones go into a static buffer, which a static program has without a page fault
+ * more than it needs. */
 static int read_spec(struct child *c, const char *number)
 {
 	static char small[16 * 1024];
@@ -131,18 +134,22 @@ static int read_spec(struct child *c, const char *number)
 	return exec_spec_read(data, (size_t) n, &c->spec);
 }
 
-/* A name without a slash is looked for in ExecSearchPath=, else in the default path, not in the unit's $PATH. */
+/* A name without a slash is looked for in ExecSearchPath=, else in the default path, not in the
+ * unit's $PATH. */
 static int execute(struct child *c)
 {
-	static const char *const standard[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL };
-	char *const *search = strv_length(c->s->exec_search_path) > 0 ? c->s->exec_search_path : (char *const *) standard;
+	static const char *const standard[] = {
+		"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
+		"/sbin",           "/bin",           NULL};
+	char *const *search = strv_length(c->s->exec_search_path) > 0 ? c->s->exec_search_path
+	                                                              : (char *const *) standard;
 	int error = -ENOENT;
 
 	if (strchr(c->spec.path, '/')) {
 		(void) execve(c->spec.path, c->argv, c->env);
 		return -errno;
 	}
-	STRV_FOREACH(directory, search) {
+	STRV_FOREACH (directory, search) {
 		auto_free char *path = path_join(*directory, c->spec.path);
 
 		if (!path)
@@ -162,12 +169,14 @@ int main(int argc, char **argv)
 	c.s = &c.spec.s;
 	if (argc == 3 && streq(argv[1], "--remove"))
 		return rm_rf(argv[2]) < 0 ? 1 : 0;
-	if (argc != 2 || read_spec(&c, argv[1]) < 0 || !c.spec.unit || !c.spec.path || !c.spec.argv) {
+	if (argc != 2 || read_spec(&c, argv[1]) < 0 || !c.spec.unit || !c.spec.path ||
+	    !c.spec.argv) {
 		c.step = "MEMORY";
 		child_log(&c, LOG_ERR, "core-exec is started by core, with a memfd");
 		return EXIT_MEMORY;
 	}
-	c.sandbox = c.spec.flags & EXEC_APPLY_SANDBOX && !(c.spec.command_flags & EXEC_FULLY_PRIVILEGED);
+	c.sandbox = c.spec.flags & EXEC_APPLY_SANDBOX &&
+	            !(c.spec.command_flags & EXEC_FULLY_PRIVILEGED);
 	c.seccomp_wanted = c.sandbox && child_wants_seccomp(&c);
 	for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
 		if (steps[i].sandbox && !c.sandbox)

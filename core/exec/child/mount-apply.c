@@ -18,8 +18,10 @@
 
 static unsigned long old_flags(uint64_t attributes)
 {
-	return (attributes & MOUNT_ATTR_RDONLY ? MS_RDONLY : 0) | (attributes & MOUNT_ATTR_NOEXEC ? MS_NOEXEC : 0) |
-	       (attributes & MOUNT_ATTR_NOSUID ? MS_NOSUID : 0) | (attributes & MOUNT_ATTR_NODEV ? MS_NODEV : 0);
+	return (attributes & MOUNT_ATTR_RDONLY ? MS_RDONLY : 0) |
+	       (attributes & MOUNT_ATTR_NOEXEC ? MS_NOEXEC : 0) |
+	       (attributes & MOUNT_ATTR_NOSUID ? MS_NOSUID : 0) |
+	       (attributes & MOUNT_ATTR_NODEV ? MS_NODEV : 0);
 }
 
 /* What a mount has now, from the options of a line of mountinfo. */
@@ -64,7 +66,10 @@ static int set_flags_remount(const char *path, uint64_t set, uint64_t clear, boo
 		below = path_below(where, path);
 		if (!below || (*below && !recursive))
 			continue;
-		if (mount(NULL, where, NULL, MS_REMOUNT | MS_BIND | ((parse_flags(options) & ~old_flags(clear)) | old_flags(set)), NULL) < 0 &&
+		if (mount(NULL, where, NULL,
+		          MS_REMOUNT | MS_BIND |
+		                  ((parse_flags(options) & ~old_flags(clear)) | old_flags(set)),
+		          NULL) < 0 &&
 		    errno != ENOENT && errno != EINVAL)
 			return -errno;
 	}
@@ -73,9 +78,10 @@ static int set_flags_remount(const char *path, uint64_t set, uint64_t clear, boo
 
 int mount_set_flags(int tree, const char *path, uint64_t set, uint64_t clear, bool recursive)
 {
-	struct mount_attr a = { .attr_set = set, .attr_clr = clear };
+	struct mount_attr a = {.attr_set = set, .attr_clr = clear};
 
-	if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &a, sizeof(a)) >= 0)
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &a,
+	                  sizeof(a)) >= 0)
 		return 0;
 	if (errno != ENOSYS || !path)
 		return -errno;
@@ -106,7 +112,9 @@ static int add_option(int fs, const char *name, unsigned *attributes)
 		}
 	if (value)
 		*value++ = 0;
-	return fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, copy, value, 0) < 0 ? -errno : 0;
+	return fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, copy, value, 0) < 0
+	               ? -errno
+	               : 0;
 }
 
 int mount_new_fs(const char *type, const char *options, unsigned attributes)
@@ -119,7 +127,7 @@ int mount_new_fs(const char *type, const char *options, unsigned attributes)
 		return -errno;
 	if (options)
 		r = strv_split(options, ",", &words);
-	STRV_FOREACH(word, words) {
+	STRV_FOREACH (word, words) {
 		if (r < 0)
 			break;
 		r = add_option(fs, *word, &attributes);
@@ -140,7 +148,8 @@ struct roots {
 
 static int open_below(int root, const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t) (O_PATH | O_CLOEXEC | flags), .resolve = RESOLVE_IN_ROOT };
+	struct open_how how = {.flags = (uint64_t) (O_PATH | O_CLOEXEC | flags),
+	                       .resolve = RESOLVE_IN_ROOT};
 	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 
 	return fd < 0 ? -errno : (int) fd;
@@ -175,8 +184,8 @@ static int make_one(int root, char *path, bool directory)
 }
 
 /*
- * A place of the right kind: a folder for folders, an empty file for everything else. Component by component, so that no
- * symbolic link of a foreign root leads out of it.
+ * A place of the right kind: a folder for folders, an empty file for everything else. Component by
+ * component, so that no symbolic link of a foreign root leads out of it.
  */
 static int make_place(const struct roots *roots, const struct mount_entry *e)
 {
@@ -198,12 +207,17 @@ static int make_place(const struct roots *roots, const struct mount_entry *e)
 
 static int attach(int tree, int place)
 {
-	return move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+	return move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+	                       0
+	               ? -errno
+	               : 0;
 }
 
 static int copy_tree(int dir, const char *path, bool recursive)
 {
-	int fd = open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) | (*path ? 0 : AT_EMPTY_PATH));
+	int fd = open_tree(dir, path,
+	                   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) |
+	                           (*path ? 0 : AT_EMPTY_PATH));
 
 	return fd < 0 ? -errno : fd;
 }
@@ -231,7 +245,7 @@ static const char *inaccessible_name(mode_t mode)
 /* Nodes that nobody may use; every program that checks for a kind of file finds that kind. */
 static int make_inaccessible_nodes(void)
 {
-	static const mode_t kinds[] = { S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK };
+	static const mode_t kinds[] = {S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
 	int r = mkdir_p(INACCESSIBLE_DIR, 0755);
 
 	if (r < 0)
@@ -279,13 +293,15 @@ static int inaccessible_tree(int place)
 static bool parent_is_replaced(const struct mount_table *t, const struct mount_entry *e)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (&t->entries[i] != e && t->entries[i].outside == e->outside && t->entries[i].content >= CONTENT_BIND &&
+		if (&t->entries[i] != e && t->entries[i].outside == e->outside &&
+		    t->entries[i].content >= CONTENT_BIND &&
 		    path_below(e->path, t->entries[i].path))
 			return true;
 	return false;
 }
 
-static int prepare_entry(struct child *c, const struct roots *roots, const struct mount_table *t, struct mount_entry *e)
+static int prepare_entry(struct child *c, const struct roots *roots, const struct mount_table *t,
+                         struct mount_entry *e)
 {
 	auto_fd int place = -EBADF;
 	int r = 0;
@@ -326,10 +342,15 @@ static int entry_tree(struct child *c, struct mount_entry *e, int place)
 static void entry_flags(const struct mount_entry *e, uint64_t *ret_set, uint64_t *ret_clear)
 {
 	/* A new file system first gets the places for mounts below it. */
-	*ret_set = (e->read_only == 1 && e->content != CONTENT_FS ? MOUNT_ATTR_RDONLY : 0) | (e->no_exec == 1 ? MOUNT_ATTR_NOEXEC : 0) |
-		   (e->content == CONTENT_INACCESSIBLE ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC : 0);
+	*ret_set =
+		(e->read_only == 1 && e->content != CONTENT_FS ? MOUNT_ATTR_RDONLY : 0) |
+		(e->no_exec == 1 ? MOUNT_ATTR_NOEXEC : 0) |
+		(e->content == CONTENT_INACCESSIBLE ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+	                                                      MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
+	                                            : 0);
 	/* A place to be kept, whose parent was replaced and is read-only. */
-	*ret_clear = (e->content == CONTENT_KEEP && e->tree < 0 ? MOUNT_ATTR_RDONLY : 0) | (e->no_exec == 0 ? MOUNT_ATTR_NOEXEC : 0);
+	*ret_clear = (e->content == CONTENT_KEEP && e->tree < 0 ? MOUNT_ATTR_RDONLY : 0) |
+	             (e->no_exec == 0 ? MOUNT_ATTR_NOEXEC : 0);
 }
 
 static int apply_entry(struct child *c, const struct roots *roots, struct mount_entry *e)
@@ -377,7 +398,9 @@ static int seal_new(struct child *c, const struct mount_table *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct mount_entry *e = &t->entries[i];
-		int r = e->content == CONTENT_FS && e->tree >= 0 ? mount_set_flags(e->tree, e->path, MOUNT_ATTR_RDONLY, 0, false) : 0;
+		int r = e->content == CONTENT_FS && e->tree >= 0
+		                ? mount_set_flags(e->tree, e->path, MOUNT_ATTR_RDONLY, 0, false)
+		                : 0;
 
 		if (r < 0)
 			return child_fail(c, r, "%s", e->path);
@@ -415,7 +438,8 @@ static int open_roots(struct child *c, struct roots *ret)
 /* The new root takes the old one's place, which goes away from below it. */
 static int enter_root(const struct roots *roots)
 {
-	if (fchdir(roots->inside) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	if (fchdir(roots->inside) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;
 }
@@ -440,7 +464,8 @@ static int apply_all(struct child *c, struct mount_table *t, struct roots *roots
 			break;
 		r = apply_entry(c, roots, &t->entries[i]);
 		if (r < 0 && t->entries[i].may_fail) {
-			child_log(c, LOG_DEBUG, "%s: %s stays as it is: %s", c->spec.unit, t->entries[i].path, strerror(-r));
+			child_log(c, LOG_DEBUG, "%s: %s stays as it is: %s", c->spec.unit,
+			          t->entries[i].path, strerror(-r));
 			r = 0;
 		} else if (r < 0) {
 			child_fail(c, r, "%s", t->entries[i].path);
@@ -451,8 +476,10 @@ static int apply_all(struct child *c, struct mount_table *t, struct roots *roots
 
 int mount_table_apply(struct child *c, struct mount_table *t)
 {
-	struct roots roots = { .host = -EBADF, .inside = -EBADF };
-	unsigned long propagation = c->s->mount_flags_set && c->s->mount_flags ? (unsigned long) c->s->mount_flags : MS_SHARED;
+	struct roots roots = {.host = -EBADF, .inside = -EBADF};
+	unsigned long propagation = c->s->mount_flags_set && c->s->mount_flags
+	                                    ? (unsigned long) c->s->mount_flags
+	                                    : MS_SHARED;
 	mode_t old = umask(0022);
 	int r;
 
@@ -462,7 +489,8 @@ int mount_table_apply(struct child *c, struct mount_table *t)
 	r = apply_all(c, t, &roots);
 	if (r >= 0 && child_has_root(c))
 		r = enter_root(&roots);
-	/* What the service mounts stays with it; what it mounts for its own children is theirs, too. */
+	/* What the service mounts stays with it; what it mounts for its own children is theirs,
+	 * too. */
 	if (r >= 0 && mount(NULL, "/", NULL, propagation | MS_REC, NULL) < 0)
 		r = -errno;
 	umask(old);

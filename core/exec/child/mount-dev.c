@@ -30,7 +30,8 @@ static int copy_host(const char *name, bool recursive)
 
 	if (!path)
 		return -ENOMEM;
-	fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+	fd = open_tree(AT_FDCWD, path,
+	               OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -40,7 +41,8 @@ static int make_nodes(int tree)
 		int fd;
 
 		node_trees[i] = -EBADF;
-		if (mknodat(tree, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) >= 0)
+		if (mknodat(tree, nodes[i].name, S_IFCHR | 0666,
+		            makedev(nodes[i].major, nodes[i].minor)) >= 0)
 			continue;
 		if (errno != EPERM)
 			return -errno;
@@ -61,7 +63,8 @@ int mount_dev_new(struct child *c _unused_, int *ret_tree)
 	mode_t old = umask(0);
 	int tree, r;
 
-	tree = mount_new_fs("tmpfs", "mode=0755,size=4m,nr_inodes=64k", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME);
+	tree = mount_new_fs("tmpfs", "mode=0755,size=4m,nr_inodes=64k",
+	                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME);
 	r = tree < 0 ? tree : make_nodes(tree);
 	for (size_t i = 0; i < ELEMENTSOF(links) && r >= 0; i++)
 		if (symlinkat(links[i].target, tree, links[i].name) < 0)

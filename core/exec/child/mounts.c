@@ -15,8 +15,10 @@
 
 /* ---- the table ---- */
 
-/* One entry a path (and root): the same path named twice gets the sum of both, the stricter one winning. */
-static int table_get(struct mount_table *t, const char *path, bool outside, struct mount_entry **ret)
+/* One entry a path (and root): the same path named twice gets the sum of both, the stricter one
+ * winning. */
+static int table_get(struct mount_table *t, const char *path, bool outside,
+                     struct mount_entry **ret)
 {
 	struct mount_entry *bigger, *e;
 
@@ -32,7 +34,12 @@ static int table_get(struct mount_table *t, const char *path, bool outside, stru
 		return -ENOMEM;
 	t->entries = bigger;
 	e = &t->entries[t->n];
-	*e = (struct mount_entry) { .path = strdup(path), .outside = outside, .read_only = -1, .no_exec = -1, .tree = -EBADF, .optional = true };
+	*e = (struct mount_entry){.path = strdup(path),
+	                          .outside = outside,
+	                          .read_only = -1,
+	                          .no_exec = -1,
+	                          .tree = -EBADF,
+	                          .optional = true};
 	if (!e->path)
 		return -ENOMEM;
 	path_simplify(e->path);
@@ -46,8 +53,9 @@ struct wanted {
 	int read_only, no_exec;
 	bool optional;
 };
-static const struct wanted want_read_only = { CONTENT_SAME, 1, -1, true }, want_keep = { CONTENT_KEEP, -1, -1, true },
-			   want_inaccessible = { CONTENT_INACCESSIBLE, -1, -1, true };
+static const struct wanted want_read_only = {CONTENT_SAME, 1, -1, true},
+			   want_keep = {CONTENT_KEEP, -1, -1, true},
+			   want_inaccessible = {CONTENT_INACCESSIBLE, -1, -1, true};
 
 static int table_want(struct mount_table *t, const char *path, bool outside, const struct wanted *w)
 {
@@ -59,7 +67,8 @@ static int table_want(struct mount_table *t, const char *path, bool outside, con
 	if (w->content > e->content)
 		e->content = w->content;
 	e->read_only = MAX(e->read_only, w->read_only);
-	e->no_exec = e->no_exec >= 0 && w->no_exec >= 0 ? MIN(e->no_exec, w->no_exec) : MAX(e->no_exec, w->no_exec);
+	e->no_exec = e->no_exec >= 0 && w->no_exec >= 0 ? MIN(e->no_exec, w->no_exec)
+	                                                : MAX(e->no_exec, w->no_exec);
 	e->optional &= w->optional;
 	/* Read-only beats writable. */
 	if (e->read_only == 1 && e->content == CONTENT_KEEP)
@@ -68,11 +77,12 @@ static int table_want(struct mount_table *t, const char *path, bool outside, con
 }
 
 /* "-" : may be missing; "+": below RootDirectory=. */
-static int table_want_list(struct child *c, struct mount_table *t, char *const *paths, enum mount_content content, int read_only, int no_exec)
+static int table_want_list(struct child *c, struct mount_table *t, char *const *paths,
+                           enum mount_content content, int read_only, int no_exec)
 {
-	STRV_FOREACH(p, paths) {
+	STRV_FOREACH (p, paths) {
 		const char *path = *p;
-		struct wanted w = { content, read_only, no_exec, false };
+		struct wanted w = {content, read_only, no_exec, false};
 		bool inside = false;
 		int r;
 
@@ -97,8 +107,9 @@ static int table_want_all(struct mount_table *t, const char *const *paths, const
 }
 
 /* A path that gets another content. */
-static int table_replace(struct mount_table *t, const char *path, enum mount_content content, const char *source, const char *options,
-			 unsigned attributes, struct mount_entry **ret)
+static int table_replace(struct mount_table *t, const char *path, enum mount_content content,
+                         const char *source, const char *options, unsigned attributes,
+                         struct mount_entry **ret)
 {
 	struct mount_entry *e;
 	int r = table_get(t, path, false, &e);
@@ -122,8 +133,12 @@ static int table_replace(struct mount_table *t, const char *path, enum mount_con
 
 static int add_system(struct child *c, struct mount_table *t)
 {
-	static const char *const yes[] = { "/usr", "/boot", "/efi", NULL }, *const full[] = { "/etc", NULL };
-	static const char *const strict[] = { "/", NULL }, *const rest[] = { "/proc", "/sys", "/dev", "/home", "/run/user", "/root", NULL };
+	static const char *const yes[] = {"/usr", "/boot", "/efi", NULL}, *const full[] = {"/etc",
+	                                                                                   NULL};
+	static const char *const strict[] = {"/", NULL}, *const rest[] = {"/proc",     "/sys",
+	                                                                  "/dev",      "/home",
+	                                                                  "/run/user", "/root",
+	                                                                  NULL};
 	int r;
 
 	switch (c->s->protect_system) {
@@ -142,7 +157,7 @@ static int add_system(struct child *c, struct mount_table *t)
 
 static int add_home(struct child *c, struct mount_table *t)
 {
-	static const char *const homes[] = { "/home", "/root", "/run/user", NULL };
+	static const char *const homes[] = {"/home", "/root", "/run/user", NULL};
 	int r = 0;
 
 	switch (c->s->protect_home) {
@@ -154,7 +169,9 @@ static int add_home(struct child *c, struct mount_table *t)
 		for (size_t i = 0; homes[i] && r >= 0; i++) {
 			struct mount_entry *e = NULL;
 
-			r = table_replace(t, homes[i], CONTENT_FS, "tmpfs", "mode=0755", MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &e);
+			r = table_replace(t, homes[i], CONTENT_FS, "tmpfs", "mode=0755",
+			                  MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+			                  &e);
 			if (r >= 0) {
 				e->read_only = 1;
 				e->optional = true;
@@ -198,8 +215,10 @@ static int add_kernel(struct child *c, struct mount_table *t)
 
 static int add_proc(struct child *c, struct mount_table *t)
 {
-	static const char *const hide[] = { [PROTECT_PROC_DEFAULT] = "", [PROTECT_PROC_NOACCESS] = "hidepid=noaccess",
-					    [PROTECT_PROC_INVISIBLE] = "hidepid=invisible", [PROTECT_PROC_PTRACEABLE] = "hidepid=ptraceable" };
+	static const char *const hide[] = {[PROTECT_PROC_DEFAULT] = "",
+	                                   [PROTECT_PROC_NOACCESS] = "hidepid=noaccess",
+	                                   [PROTECT_PROC_INVISIBLE] = "hidepid=invisible",
+	                                   [PROTECT_PROC_PTRACEABLE] = "hidepid=ptraceable"};
 	bool wanted = c->s->protect_proc != PROTECT_PROC_DEFAULT || c->s->proc_subset_pid;
 	auto_free char *options = NULL;
 	struct mount_entry *e;
@@ -207,20 +226,23 @@ static int add_proc(struct child *c, struct mount_table *t)
 
 	if (!wanted && !(child_has_root(c) && c->s->mount_api_vfs))
 		return 0;
-	options = str_printf("%s%s", hide[c->s->protect_proc], c->s->proc_subset_pid ? ",subset=pid" : "");
+	options = str_printf("%s%s", hide[c->s->protect_proc],
+	                     c->s->proc_subset_pid ? ",subset=pid" : "");
 	if (!options)
 		return -ENOMEM;
-	r = table_replace(t, "/proc", CONTENT_FS, "proc", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &e);
+	r = table_replace(t, "/proc", CONTENT_FS, "proc", options,
+	                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &e);
 	if (r < 0)
 		return r;
-	/* Before 5.8 there is one instance a PID name space; in a container it may not be mounted again. */
+	/* Before 5.8 there is one instance a PID name space; in a container it may not be mounted
+	 * again. */
 	e->may_fail = true;
 	return 0;
 }
 
 static int add_api(struct child *c, struct mount_table *t)
 {
-	static const char *const paths[] = { "/sys", "/dev", "/run", NULL };
+	static const char *const paths[] = {"/sys", "/dev", "/run", NULL};
 	int r = 0;
 
 	if (!child_has_root(c) || !c->s->mount_api_vfs)
@@ -244,7 +266,8 @@ static int add_tmp_one(struct child *c, struct mount_table *t, const char *where
 
 	if (id128_boot(&id) >= 0)
 		id128_format(&id, boot);
-	r = exec_private_tmp_name(boot, c->spec.unit, c->spec.invocation_id ?: "000000000000", &name);
+	r = exec_private_tmp_name(boot, c->spec.unit, c->spec.invocation_id ?: "000000000000",
+	                          &name);
 	if (r < 0)
 		return r;
 	outer = path_join(where, name);
@@ -259,7 +282,8 @@ static int add_tmp_one(struct child *c, struct mount_table *t, const char *where
 	/* It is in a directory where everybody may make things: what we found must be ours. */
 	if (r >= 0 && lstat(outer, &st) < 0)
 		r = -errno;
-	if (r >= 0 && (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != 0700))
+	if (r >= 0 &&
+	    (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != 0700))
 		r = -EPERM;
 	if (r < 0)
 		return child_fail(c, r, "%s", outer);
@@ -315,10 +339,10 @@ static int add_binds(struct child *c, struct mount_table *t)
 {
 	int r = 0;
 
-	STRV_FOREACH(text, c->s->bind_paths)
+	STRV_FOREACH (text, c->s->bind_paths)
 		if (r >= 0)
 			r = add_bind(c, t, *text, false);
-	STRV_FOREACH(text, c->s->bind_read_only_paths)
+	STRV_FOREACH (text, c->s->bind_read_only_paths)
 		if (r >= 0)
 			r = add_bind(c, t, *text, true);
 	return r;
@@ -326,7 +350,7 @@ static int add_binds(struct child *c, struct mount_table *t)
 
 static int add_tmpfs(struct child *c _unused_, struct mount_table *t)
 {
-	STRV_FOREACH(text, c->s->temporary_file_systems) {
+	STRV_FOREACH (text, c->s->temporary_file_systems) {
 		auto_free char *path = strdup(*text), *options = NULL;
 		struct mount_entry *e;
 		char *given;
@@ -337,25 +361,30 @@ static int add_tmpfs(struct child *c _unused_, struct mount_table *t)
 		given = strchr(path, ':');
 		if (given)
 			*given++ = 0;
-		options = str_printf("mode=0755,size=10%%,nr_inodes=1m%s%s", given ? "," : "", given ?: "");
+		options = str_printf("mode=0755,size=10%%,nr_inodes=1m%s%s", given ? "," : "",
+		                     given ?: "");
 		if (!options)
 			return -ENOMEM;
-		r = table_replace(t, path, CONTENT_FS, "tmpfs", options, MOUNT_ATTR_NODEV | MOUNT_ATTR_STRICTATIME, &e);
+		r = table_replace(t, path, CONTENT_FS, "tmpfs", options,
+		                  MOUNT_ATTR_NODEV | MOUNT_ATTR_STRICTATIME, &e);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-/* The unit's own directories stay writable under ProtectSystem=strict; a dynamic user's are the only ones in private/. */
+/* The unit's own directories stay writable under ProtectSystem=strict; a dynamic user's are the
+ * only ones in private/. */
 static int add_directories(struct child *c, struct mount_table *t)
 {
-	static const char *const bases[] = { "/run", "/var/lib", "/var/cache", "/var/log" };
-	static const char *const privates[] = { "/var/lib/private", "/var/cache/private", "/var/log/private" };
+	static const char *const bases[] = {"/run", "/var/lib", "/var/cache", "/var/log"};
+	static const char *const privates[] = {"/var/lib/private", "/var/cache/private",
+	                                       "/var/log/private"};
 	int r = 0;
 
-	for (size_t i = 0; i < ELEMENTSOF(bases) && c->s->protect_system == PROTECT_SYSTEM_STRICT; i++)
-		STRV_FOREACH(entry, c->s->directories[i].paths) {
+	for (size_t i = 0; i < ELEMENTSOF(bases) && c->s->protect_system == PROTECT_SYSTEM_STRICT;
+	     i++)
+		STRV_FOREACH (entry, c->s->directories[i].paths) {
 			auto_free char *path = NULL;
 
 			if (c->s->dynamic_user && i != EXEC_DIRECTORY_RUNTIME)
@@ -366,12 +395,14 @@ static int add_directories(struct child *c, struct mount_table *t)
 				return r;
 		}
 	for (size_t i = 0; i < ELEMENTSOF(privates); i++)
-		STRV_FOREACH(path, c->private_dirs) {
+		STRV_FOREACH (path, c->private_dirs) {
 			struct mount_entry *e = NULL;
 
 			if (!path_below(*path, privates[i]))
 				continue;
-			r = table_replace(t, privates[i], CONTENT_FS, "tmpfs", "mode=0755", MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &e);
+			r = table_replace(t, privates[i], CONTENT_FS, "tmpfs", "mode=0755",
+			                  MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+			                  &e);
 			if (r >= 0) {
 				e->read_only = 1;
 				r = table_replace(t, *path, CONTENT_BIND, *path, NULL, 0, NULL);
@@ -406,7 +437,8 @@ static int add_devices(struct child *c, struct mount_table *t)
 	if (r >= 0 && c->s->private_ipc) {
 		struct mount_entry *e = NULL;
 
-		r = table_replace(t, "/dev/mqueue", CONTENT_FS, "mqueue", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &e);
+		r = table_replace(t, "/dev/mqueue", CONTENT_FS, "mqueue", NULL,
+		                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &e);
 		if (r >= 0)
 			e->optional = e->may_fail = true;
 	}
@@ -426,7 +458,12 @@ static int compare_entries(const void *a, const void *b)
 	if (*p == *q)
 		return 0;
 	/* '/' sorts before all other characters, the end of the path before that. */
-	return (*p == 0 ? 0 : *p == '/' ? 1 : (unsigned char) *p + 1) - (*q == 0 ? 0 : *q == '/' ? 1 : (unsigned char) *q + 1);
+	return (*p == 0     ? 0
+	        : *p == '/' ? 1
+	                    : (unsigned char) *p + 1) -
+	       (*q == 0     ? 0
+	        : *q == '/' ? 1
+	                    : (unsigned char) *q + 1);
 }
 
 /* Nothing below a path that cannot be entered is worth a mount. */
@@ -438,8 +475,9 @@ static void drop_hidden(struct mount_table *t)
 		bool hidden = false;
 
 		for (size_t k = 0; k < kept && !hidden; k++)
-			hidden = t->entries[k].content == CONTENT_INACCESSIBLE && t->entries[k].outside == t->entries[i].outside &&
-				 path_below(t->entries[i].path, t->entries[k].path);
+			hidden = t->entries[k].content == CONTENT_INACCESSIBLE &&
+			         t->entries[k].outside == t->entries[i].outside &&
+			         path_below(t->entries[i].path, t->entries[k].path);
 		if (!hidden)
 			t->entries[kept++] = t->entries[i];
 	}
@@ -448,8 +486,9 @@ static void drop_hidden(struct mount_table *t)
 
 int mount_table_fill(struct child *c, struct mount_table *t)
 {
-	static int (*const adders[])(struct child *c, struct mount_table *t) = {
-		add_lists, add_system, add_home, add_kernel, add_proc, add_api, add_devices, add_tmpfs, add_binds, add_tmp, add_directories,
+	static int (*const adders[])(struct child * c, struct mount_table * t) = {
+		add_lists,   add_system, add_home,  add_kernel, add_proc,        add_api,
+		add_devices, add_tmpfs,  add_binds, add_tmp,    add_directories,
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(adders); i++) {
@@ -476,10 +515,13 @@ bool child_wants_mounts(const struct child *c)
 {
 	const struct exec_settings *s = c->s;
 
-	return s->root_image || (child_has_root(c) && s->mount_api_vfs) || s->read_write_paths || s->read_only_paths || s->inaccessible_paths ||
-	       s->exec_paths || s->no_exec_paths || s->bind_paths || s->bind_read_only_paths || s->temporary_file_systems ||
-	       (s->mount_flags_set && s->mount_flags != 0 && s->mount_flags != MS_SHARED) || s->private_tmp || s->private_mounts ||
-	       s->private_devices || s->protect_system != PROTECT_SYSTEM_NO || s->protect_home != PROTECT_HOME_NO || s->protect_kernel_tunables ||
-	       s->protect_kernel_modules || s->protect_kernel_logs || s->protect_control_groups || s->protect_proc != PROTECT_PROC_DEFAULT ||
+	return s->root_image || (child_has_root(c) && s->mount_api_vfs) || s->read_write_paths ||
+	       s->read_only_paths || s->inaccessible_paths || s->exec_paths || s->no_exec_paths ||
+	       s->bind_paths || s->bind_read_only_paths || s->temporary_file_systems ||
+	       (s->mount_flags_set && s->mount_flags != 0 && s->mount_flags != MS_SHARED) ||
+	       s->private_tmp || s->private_mounts || s->private_devices ||
+	       s->protect_system != PROTECT_SYSTEM_NO || s->protect_home != PROTECT_HOME_NO ||
+	       s->protect_kernel_tunables || s->protect_kernel_modules || s->protect_kernel_logs ||
+	       s->protect_control_groups || s->protect_proc != PROTECT_PROC_DEFAULT ||
 	       s->proc_subset_pid || s->private_ipc || c->private_dirs;
 }

@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In a container without the right, or on a kernel without the kind: systemd goes on without, and says so. */
+/* In a container without the right, or on a kernel without the kind: systemd goes on without, and
+ * says so. */
 static bool is_unavailable(int error)
 {
 	return error == -EPERM || error == -EACCES || error == -ENOSYS || error == -EINVAL;
@@ -23,7 +24,9 @@ static int unshare_or_warn(struct child *c, int flag, const char *setting)
 
 	if (!is_unavailable(r))
 		return r;
-	child_log(c, LOG_WARNING, "%s: %s is set, but there is no such name space here, ignoring it: %s", c->spec.unit, setting, strerror(-r));
+	child_log(c, LOG_WARNING,
+	          "%s: %s is set, but there is no such name space here, ignoring it: %s",
+	          c->spec.unit, setting, strerror(-r));
 	return 0;
 }
 
@@ -38,7 +41,7 @@ static int join(struct child *c, const char *path, int flag)
 
 static int loopback_up(void)
 {
-	struct ifreq q = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct ifreq q = {.ifr_name = "lo", .ifr_flags = IFF_UP};
 	auto_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	/* Without IPv4 in the kernel there is still AF_UNIX to ask through. */
@@ -88,12 +91,13 @@ static bool mounts_are_essential(const struct child *c)
 {
 	const struct exec_settings *s = c->s;
 
-	return child_has_root(c) || s->root_image || s->bind_paths || s->bind_read_only_paths || s->temporary_file_systems || c->private_dirs;
+	return child_has_root(c) || s->root_image || s->bind_paths || s->bind_read_only_paths ||
+	       s->temporary_file_systems || c->private_dirs;
 }
 
 int child_mounts(struct child *c)
 {
-	struct mount_table t = { 0 };
+	struct mount_table t = {0};
 	int r;
 
 	if (!child_wants_mounts(c))
@@ -108,7 +112,9 @@ int child_mounts(struct child *c)
 		r = -errno;
 		if (!is_unavailable(r) || mounts_are_essential(c))
 			return child_fail(c, r, "A mount name space of its own");
-		child_log(c, LOG_WARNING, "%s: No mount name space here, the file system is not restricted: %s", c->spec.unit, strerror(-r));
+		child_log(c, LOG_WARNING,
+		          "%s: No mount name space here, the file system is not restricted: %s",
+		          c->spec.unit, strerror(-r));
 		return 0;
 	}
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * PAMName=: a session around the command. Only in core-exec-nss, where libpam can be loaded; core-exec starts over as that. A helper process stays
- * behind, without privileges of its own beyond the session's, and closes the session when the command has ended.
+ * PAMName=: a session around the command. Only in core-exec-nss, where libpam can be loaded;
+ * core-exec starts over as that. A helper process stays behind, without privileges of its own
+ * beyond the session's, and closes the session when the command has ended.
  */
 #include "exec/child/child.h"
 
@@ -15,13 +16,23 @@
 struct pam_message;
 struct pam_response;
 struct pam_conversation {
-	int (*conv)(int n, const struct pam_message **messages, struct pam_response **ret, void *userdata);
+	int (*conv)(int n, const struct pam_message **messages, struct pam_response **ret,
+	            void *userdata);
 	void *userdata;
 };
-enum { PAM_OK = 0, PAM_CONVERSATION_ERROR = 19, PAM_TTY_ITEM = 3, PAM_SILENT_FLAG = 0x8000, PAM_ESTABLISH = 2, PAM_DELETE = 4, PAM_DATA_SILENT_FLAG = 0x40000000 };
+enum {
+	PAM_OK = 0,
+	PAM_CONVERSATION_ERROR = 19,
+	PAM_TTY_ITEM = 3,
+	PAM_SILENT_FLAG = 0x8000,
+	PAM_ESTABLISH = 2,
+	PAM_DELETE = 4,
+	PAM_DATA_SILENT_FLAG = 0x40000000
+};
 
 static struct {
-	int (*start)(const char *service, const char *user, const struct pam_conversation *c, void **ret);
+	int (*start)(const char *service, const char *user, const struct pam_conversation *c,
+	             void **ret);
 	int (*set_item)(void *handle, int item, const void *value);
 	int (*putenv)(void *handle, const char *assignment);
 	char **(*getenvlist)(void *handle);
@@ -43,7 +54,8 @@ static const struct { const char *name; void **slot; } symbols[] = {
 /* clang-format on */
 
 /* Nobody is there to answer. */
-static int refuse_questions(int n _unused_, const struct pam_message **messages _unused_, struct pam_response **ret _unused_, void *userdata _unused_)
+static int refuse_questions(int n _unused_, const struct pam_message **messages _unused_,
+                            struct pam_response **ret _unused_, void *userdata _unused_)
 {
 	return PAM_CONVERSATION_ERROR;
 }
@@ -74,7 +86,8 @@ static _Noreturn void keep_session(const struct child *c, void *handle, pid_t co
 	(void) prctl(PR_SET_NAME, "(core-pam)");
 	/* Stdio and all else belong to the command: an end of it must be seen by its readers. */
 	(void) close_range(0, ~0U, 0);
-	if (child_switches_user(c) && (setresgid(c->gid, c->gid, c->gid) < 0 || setresuid(c->uid, c->uid, c->uid) < 0))
+	if (child_switches_user(c) &&
+	    (setresgid(c->gid, c->gid, c->gid) < 0 || setresuid(c->uid, c->uid, c->uid) < 0))
 		_exit(1);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) >= 0)
 		while (getppid() == command && sigwait(&wanted, &sig) == 0)
@@ -91,7 +104,7 @@ static int open_session(struct child *c, void *handle, const char **ret_step, bo
 
 	*ret_step = "pam_set_item";
 	r = c->s->tty_path ? pam.set_item(handle, PAM_TTY_ITEM, c->s->tty_path) : PAM_OK;
-	STRV_FOREACH(assignment, c->env) {
+	STRV_FOREACH (assignment, c->env) {
 		*ret_step = "pam_putenv";
 		if (r == PAM_OK)
 			r = pam.putenv(handle, *assignment);
@@ -113,7 +126,7 @@ static int open_session(struct child *c, void *handle, const char **ret_step, bo
 
 int child_pam(struct child *c)
 {
-	static const struct pam_conversation conversation = { refuse_questions, NULL };
+	static const struct pam_conversation conversation = {refuse_questions, NULL};
 	const char *step = "pam_start";
 	bool opened = false;
 	void *handle = NULL;

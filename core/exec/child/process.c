@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Attributes of the process itself: signals, cgroup, scheduling, limits, keyring, security labels. */
+/* Attributes of the process itself: signals, cgroup, scheduling, limits, keyring, security labels.
+ */
 #include "exec/child/child.h"
 
 #include <fcntl.h>
@@ -16,17 +17,20 @@
 
 #define IOPRIO_CLASS_SHIFT 13
 #define IOPRIO_WHO_PROCESS 1
-#define IOPRIO_CLASS_BE	   2
-#define IOPRIO_DEFAULT	   4
+#define IOPRIO_CLASS_BE    2
+#define IOPRIO_DEFAULT     4
 
 int child_signals(struct child *c)
 {
-	struct sigaction standard = { .sa_handler = SIG_DFL }, ignore = { .sa_handler = SIG_IGN };
+	struct sigaction standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
 	sigset_t none;
 
-	/* execve put handlers back; what core ignores it left. Real-time signals are never ignored by core. */
+	/* execve put handlers back; what core ignores it left. Real-time signals are never ignored
+	 * by core. */
 	for (int i = 1; i < 32; i++)
-		if (i != SIGKILL && i != SIGSTOP && sigaction(i, i == SIGPIPE && c->s->ignore_sigpipe ? &ignore : &standard, NULL) < 0)
+		if (i != SIGKILL && i != SIGSTOP &&
+		    sigaction(i, i == SIGPIPE && c->s->ignore_sigpipe ? &ignore : &standard, NULL) <
+		            0)
 			return -errno;
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
@@ -67,17 +71,23 @@ int child_nice(struct child *c)
 
 int child_scheduler(struct child *c)
 {
-	struct sched_param p = { .sched_priority = c->s->cpu_priority > 0 ? c->s->cpu_priority : 0 };
+	struct sched_param p = {.sched_priority = c->s->cpu_priority > 0 ? c->s->cpu_priority : 0};
 
 	/* The ordinary policy is what core has, too. */
 	if (c->s->cpu_policy == SCHED_OTHER && !c->s->cpu_reset_on_fork)
 		return 0;
-	return sched_setscheduler(0, c->s->cpu_policy | (c->s->cpu_reset_on_fork ? SCHED_RESET_ON_FORK : 0), &p) < 0 ? -errno : 0;
+	return sched_setscheduler(
+		       0, c->s->cpu_policy | (c->s->cpu_reset_on_fork ? SCHED_RESET_ON_FORK : 0),
+		       &p) < 0
+	               ? -errno
+	               : 0;
 }
 
 int child_affinity(struct child *c)
 {
-	return c->s->cpu_affinity && sched_setaffinity(0, sizeof(cpu_set_t), c->s->cpu_affinity) < 0 ? -errno : 0;
+	return c->s->cpu_affinity && sched_setaffinity(0, sizeof(cpu_set_t), c->s->cpu_affinity) < 0
+	               ? -errno
+	               : 0;
 }
 
 int child_ioprio(struct child *c)
@@ -90,12 +100,18 @@ int child_ioprio(struct child *c)
 		class = IOPRIO_CLASS_BE;
 	if (priority < 0)
 		priority = IOPRIO_DEFAULT;
-	return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, class << IOPRIO_CLASS_SHIFT | priority) < 0 ? -errno : 0;
+	return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+	               class << IOPRIO_CLASS_SHIFT | priority) < 0
+	               ? -errno
+	               : 0;
 }
 
 int child_timer_slack(struct child *c)
 {
-	return c->s->timer_slack_nsec >= 0 && prctl(PR_SET_TIMERSLACK, (unsigned long) c->s->timer_slack_nsec) < 0 ? -errno : 0;
+	return c->s->timer_slack_nsec >= 0 &&
+	                       prctl(PR_SET_TIMERSLACK, (unsigned long) c->s->timer_slack_nsec) < 0
+	               ? -errno
+	               : 0;
 }
 
 int child_personality(struct child *c)
@@ -145,17 +161,19 @@ int child_keyring(struct child *c)
 		return -errno;
 	if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0) < 0)
 		r = -errno;
-	else if (streq(mode, "shared") &&
-		 keyctl(KEYCTL_LINK, (unsigned long) KEY_SPEC_USER_KEYRING, (unsigned long) KEY_SPEC_SESSION_KEYRING, 0) < 0)
+	else if (streq(mode, "shared") && keyctl(KEYCTL_LINK, (unsigned long) KEY_SPEC_USER_KEYRING,
+	                                         (unsigned long) KEY_SPEC_SESSION_KEYRING, 0) < 0)
 		r = -errno;
 	if (switches && (seteuid(0) < 0 || setegid(0) < 0))
 		return -errno;
-	/* No keyrings in this kernel or container, or the user's quota is used up: it goes on without, as with systemd. */
+	/* No keyrings in this kernel or container, or the user's quota is used up: it goes on
+	 * without, as with systemd. */
 	return r == -ENOSYS || r == -EPERM || r == -EACCES || r == -EDQUOT ? 0 : (int) r;
 }
 
 /* "-" in front: a label that cannot be had is ignored. */
-static int write_label(struct child *c, const char *what, const char *label, const char *verb, const char *const *files)
+static int write_label(struct child *c, const char *what, const char *label, const char *verb,
+                       const char *const *files)
 {
 	bool optional = *label == '-';
 	auto_free char *text = str_printf("%s%s", verb, label + optional);
@@ -177,7 +195,7 @@ static bool exists(const char *path)
 
 int child_label_selinux(struct child *c)
 {
-	static const char *const files[] = { "/proc/self/attr/exec", NULL };
+	static const char *const files[] = {"/proc/self/attr/exec", NULL};
 
 	if (!c->s->selinux_context || !exists("/sys/fs/selinux/enforce"))
 		return 0;
@@ -186,7 +204,8 @@ int child_label_selinux(struct child *c)
 
 int child_label_apparmor(struct child *c)
 {
-	static const char *const files[] = { "/proc/self/attr/apparmor/exec", "/proc/self/attr/exec", NULL };
+	static const char *const files[] = {"/proc/self/attr/apparmor/exec", "/proc/self/attr/exec",
+	                                    NULL};
 
 	if (!c->s->apparmor_profile || !exists("/sys/module/apparmor"))
 		return 0;
@@ -195,7 +214,8 @@ int child_label_apparmor(struct child *c)
 
 int child_label_smack(struct child *c)
 {
-	static const char *const files[] = { "/proc/self/attr/smack/current", "/proc/self/attr/current", NULL };
+	static const char *const files[] = {"/proc/self/attr/smack/current",
+	                                    "/proc/self/attr/current", NULL};
 
 	if (!c->s->smack_process_label || !exists("/sys/fs/smackfs"))
 		return 0;

@@ -58,7 +58,8 @@ bool rules_wanted(const struct exec_settings *s)
 	for (size_t i = 0; i < ELEMENTSOF(group_rules); i++)
 		if (flag_at(s, group_rules[i].offset))
 			return true;
-	return s->memory_deny_write_execute || s->restrict_realtime || s->restrict_suid_sgid || s->lock_personality || restricts_namespaces(s);
+	return s->memory_deny_write_execute || s->restrict_realtime || s->restrict_suid_sgid ||
+	       s->lock_personality || restricts_namespaces(s);
 }
 
 static int rule_group(const char *call, void *userdata)
@@ -67,9 +68,10 @@ static int rule_group(const char *call, void *userdata)
 }
 
 /* One argument compared; @datum_b is for MASKED_EQ: (argument & a) == b. */
-static int rule_one(scmp_filter_ctx f, const char *call, unsigned argument, enum scmp_compare op, uint64_t a, uint64_t b)
+static int rule_one(scmp_filter_ctx f, const char *call, unsigned argument, enum scmp_compare op,
+                    uint64_t a, uint64_t b)
 {
-	struct scmp_arg_cmp compare = { .arg = argument, .op = op, .datum_a = a, .datum_b = b };
+	struct scmp_arg_cmp compare = {.arg = argument, .op = op, .datum_a = a, .datum_b = b};
 
 	return filter_rule(f, REFUSE, call, 1, &compare);
 }
@@ -91,7 +93,7 @@ static int rules_memory(scmp_filter_ctx f)
 
 static int rules_realtime(scmp_filter_ctx f)
 {
-	static const int refused[] = { SCHED_FIFO, SCHED_RR, SCHED_DEADLINE };
+	static const int refused[] = {SCHED_FIFO, SCHED_RR, SCHED_DEADLINE};
 	int r = rule_one(f, "sched_setscheduler", 1, SCMP_CMP_GT, SCHED_DEADLINE, 0);
 
 	for (size_t i = 0; i < ELEMENTSOF(refused) && r >= 0; i++)
@@ -101,19 +103,23 @@ static int rules_realtime(scmp_filter_ctx f)
 
 static int rules_suid_sgid(scmp_filter_ctx f)
 {
-	static const uint64_t bits[] = { S_ISUID, S_ISGID };
+	static const uint64_t bits[] = {S_ISUID, S_ISGID};
 	int r = 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(mode_calls) && r >= 0; i++)
 		for (size_t k = 0; k < ELEMENTSOF(bits) && r >= 0; k++) {
 			struct scmp_arg_cmp compare[2] = {
-				{ .arg = mode_calls[i].argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = bits[k], .datum_b = bits[k] },
-				{ .op = SCMP_CMP_MASKED_EQ, .datum_a = O_CREAT, .datum_b = O_CREAT },
+				{.arg = mode_calls[i].argument,
+			         .op = SCMP_CMP_MASKED_EQ,
+			         .datum_a = bits[k],
+			         .datum_b = bits[k]},
+				{.op = SCMP_CMP_MASKED_EQ, .datum_a = O_CREAT, .datum_b = O_CREAT},
 			};
 
 			if (mode_calls[i].create >= 0)
 				compare[1].arg = (unsigned) mode_calls[i].create;
-			r = filter_rule(f, REFUSE, mode_calls[i].call, mode_calls[i].create >= 0 ? 2 : 1, compare);
+			r = filter_rule(f, REFUSE, mode_calls[i].call,
+			                mode_calls[i].create >= 0 ? 2 : 1, compare);
 		}
 	/* Its arguments are in memory, where a filter cannot look; programs fall back to openat. */
 	return r < 0 ? r : filter_rule(f, SCMP_ACT_ERRNO(ENOSYS), "openat2", 0, NULL);
@@ -144,7 +150,8 @@ static int rules_namespaces(scmp_filter_ctx f, uint64_t allowed)
 	if (r < 0)
 		return r;
 	/* setns with 0 takes any kind. */
-	return any == 0 ? filter_rule(f, REFUSE, "setns", 0, NULL) : rule_one(f, "setns", 1, SCMP_CMP_EQ, 0, 0);
+	return any == 0 ? filter_rule(f, REFUSE, "setns", 0, NULL)
+	                : rule_one(f, "setns", 1, SCMP_CMP_EQ, 0, 0);
 }
 
 static int rules_add(struct child *c, scmp_filter_ctx f)
@@ -162,7 +169,8 @@ static int rules_add(struct child *c, scmp_filter_ctx f)
 	if (r >= 0 && s->restrict_suid_sgid)
 		r = rules_suid_sgid(f);
 	if (r >= 0 && s->lock_personality)
-		r = rule_one(f, "personality", 0, SCMP_CMP_NE, (uint64_t) (unsigned) personality(0xffffffff), 0);
+		r = rule_one(f, "personality", 0, SCMP_CMP_NE,
+		             (uint64_t) (unsigned) personality(0xffffffff), 0);
 	if (r >= 0 && restricts_namespaces(s))
 		r = rules_namespaces(f, s->restrict_namespaces);
 	return r;
@@ -198,7 +206,7 @@ static int family_number(const char *name)
 
 static int refuse_family(scmp_filter_ctx f, enum scmp_compare op, int family)
 {
-	struct scmp_arg_cmp compare = { .arg = 0, .op = op, .datum_a = (uint64_t) family };
+	struct scmp_arg_cmp compare = {.arg = 0, .op = op, .datum_a = (uint64_t) family};
 
 	return filter_rule(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 1, &compare);
 }
@@ -206,10 +214,10 @@ static int refuse_family(scmp_filter_ctx f, enum scmp_compare op, int family)
 /* Rules say what is refused, so an allow list means: all others, and whatever lies beyond. */
 static int families_add(scmp_filter_ctx f, const struct exec_settings *s)
 {
-	bool listed[AF_MAX + 1] = { false };
+	bool listed[AF_MAX + 1] = {false};
 	int r = 0, highest = -1;
 
-	STRV_FOREACH(name, s->restrict_address_families) {
+	STRV_FOREACH (name, s->restrict_address_families) {
 		int number = family_number(*name);
 
 		if (number >= 0 && number <= AF_MAX)
@@ -223,7 +231,8 @@ static int families_add(scmp_filter_ctx f, const struct exec_settings *s)
 			return filter_rule(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 0, NULL);
 		r = refuse_family(f, SCMP_CMP_GT, highest);
 	}
-	for (int i = 0; i <= (s->restrict_address_families_allow_list ? highest : AF_MAX) && r >= 0; i++)
+	for (int i = 0; i <= (s->restrict_address_families_allow_list ? highest : AF_MAX) && r >= 0;
+	     i++)
 		if (listed[i] != s->restrict_address_families_allow_list)
 			r = refuse_family(f, SCMP_CMP_EQ, i);
 	return r;
@@ -234,7 +243,8 @@ int rules_load_families(struct child *c)
 	scmp_filter_ctx f;
 	int r;
 
-	/* On 32-bit x86 socket() may come through socketcall(), whose arguments no filter can see. */
+	/* On 32-bit x86 socket() may come through socketcall(), whose arguments no filter can see.
+	 */
 	r = filter_new(c, SCMP_ACT_ALLOW, true, &f);
 	if (r < 0)
 		return r;

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System call filters. Up to four, each only if a setting wants it: which architectures exist, which address families, what the
- * Restrict*= and Protect*= settings forbid (all in one), and SystemCallFilter=. The kernel takes the strictest answer of all.
+ * System call filters. Up to four, each only if a setting wants it: which architectures exist,
+ * which address families, what the Restrict*= and Protect*= settings forbid (all in one), and
+ * SystemCallFilter=. The kernel takes the strictest answer of all.
  */
 #include "exec/child/child.h"
 #include "exec/child/seccomp-rules.h"
 
 #include <sys/prctl.h>
 
-/* What filters are written for: the architectures that may run, by default the native one and its 32-bit kin. */
+/* What filters are written for: the architectures that may run, by default the native one and its
+ * 32-bit kin. */
 static const uint32_t standard_architectures[] = {
 	SCMP_ARCH_NATIVE,
 #if defined(__x86_64__)
-	SCMP_ARCH_X86, SCMP_ARCH_X32,
+	SCMP_ARCH_X86,
+	SCMP_ARCH_X32,
 #elif defined(__aarch64__)
 	SCMP_ARCH_ARM,
 #endif
@@ -38,7 +41,7 @@ static int add_architecture(scmp_filter_ctx f, uint32_t token)
 
 static int add_named_architectures(scmp_filter_ctx f, char *const *names)
 {
-	STRV_FOREACH(name, names)
+	STRV_FOREACH (name, names)
 		for (size_t i = 0; i < ELEMENTSOF(architectures); i++)
 			if (streq(architectures[i].name, *name)) {
 				int r = add_architecture(f, architectures[i].token);
@@ -85,7 +88,8 @@ int filter_load(scmp_filter_ctx f)
 }
 
 /* A rule for a call that this kernel or architecture does not know is no rule. */
-int filter_rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned n, const struct scmp_arg_cmp *args)
+int filter_rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned n,
+                const struct scmp_arg_cmp *args)
 {
 	int number = seccomp_syscall_resolve_name(name), r;
 
@@ -108,7 +112,8 @@ const char *syscall_group_members(const char *name)
 	return NULL;
 }
 
-int syscall_group_foreach(const char *name, int (*fn)(const char *call, void *userdata), void *userdata)
+int syscall_group_foreach(const char *name, int (*fn)(const char *call, void *userdata),
+                          void *userdata)
 {
 	const char *members = syscall_group_members(name);
 	auto_strv char **words = NULL;
@@ -119,7 +124,7 @@ int syscall_group_foreach(const char *name, int (*fn)(const char *call, void *us
 	if (!members)
 		return 0; /* a group of a newer systemd */
 	r = strv_split(members, " ", &words);
-	STRV_FOREACH(word, words)
+	STRV_FOREACH (word, words)
 		if (r >= 0)
 			r = syscall_group_foreach(*word, fn, userdata);
 	return r;
@@ -157,7 +162,7 @@ static int set_change(const char *name, void *userdata)
 	}
 	if (i == CALLS_MAX)
 		return -E2BIG;
-	s->calls[i] = (struct call) { number, s->action };
+	s->calls[i] = (struct call){number, s->action};
 	s->n = MAX(s->n, i + 1);
 	return 0;
 }
@@ -181,7 +186,7 @@ static uint32_t action_parse(const char *text)
 
 static int set_add_words(struct call_set *s, char *const *words)
 {
-	STRV_FOREACH(word, words) {
+	STRV_FOREACH (word, words) {
 		auto_free char *copy = strdup(*word);
 		char *name = copy, *colon;
 		int r;
@@ -201,8 +206,10 @@ static int set_add_words(struct call_set *s, char *const *words)
 	return 0;
 }
 
-/* @listed: for the words of the list without an action of their own; @others: for all other calls. */
-static int load_list(struct child *c, char *const *words, bool allow_list, uint32_t listed, uint32_t others)
+/* @listed: for the words of the list without an action of their own; @others: for all other calls.
+ */
+static int load_list(struct child *c, char *const *words, bool allow_list, uint32_t listed,
+                     uint32_t others)
 {
 	static struct call_set s;
 	scmp_filter_ctx f;
@@ -225,7 +232,9 @@ static int load_list(struct child *c, char *const *words, bool allow_list, uint3
 	for (size_t i = 0; i < s.n && r >= 0; i++) {
 		uint32_t action = s.calls[i].action == ACTION_DEFAULT ? listed : s.calls[i].action;
 
-		r = action == others ? 0 : seccomp_rule_add_array(f, action, s.calls[i].number, 0, NULL);
+		r = action == others
+		            ? 0
+		            : seccomp_rule_add_array(f, action, s.calls[i].number, 0, NULL);
 		if (r == -EDOM || r == -EEXIST || r == -EOPNOTSUPP)
 			r = 0;
 	}
@@ -239,11 +248,15 @@ static int load_list(struct child *c, char *const *words, bool allow_list, uint3
 static int load_filter(struct child *c)
 {
 	const struct exec_settings *s = c->s;
-	uint32_t refuse = s->system_call_error_number > 0 ? SCMP_ACT_ERRNO((uint32_t) s->system_call_error_number) : SCMP_ACT_KILL_PROCESS;
+	uint32_t refuse = s->system_call_error_number > 0
+	                          ? SCMP_ACT_ERRNO((uint32_t) s->system_call_error_number)
+	                          : SCMP_ACT_KILL_PROCESS;
 
 	if (s->system_call_filter_allow_list)
 		return load_list(c, s->system_call_filter, true, SCMP_ACT_ALLOW, refuse);
-	return s->system_call_filter ? load_list(c, s->system_call_filter, false, refuse, SCMP_ACT_ALLOW) : 0;
+	return s->system_call_filter
+	               ? load_list(c, s->system_call_filter, false, refuse, SCMP_ACT_ALLOW)
+	               : 0;
 }
 
 static int load_log(struct child *c)
@@ -253,8 +266,9 @@ static int load_log(struct child *c)
 	if (!s->system_call_log && !s->system_call_log_allow_list)
 		return 0;
 	/* The list is of what is logged, or, inverted, of what is not. */
-	return load_list(c, s->system_call_log, s->system_call_log_allow_list, s->system_call_log_allow_list ? SCMP_ACT_LOG : SCMP_ACT_ALLOW,
-			 s->system_call_log_allow_list ? SCMP_ACT_ALLOW : SCMP_ACT_LOG);
+	return load_list(c, s->system_call_log, s->system_call_log_allow_list,
+	                 s->system_call_log_allow_list ? SCMP_ACT_LOG : SCMP_ACT_ALLOW,
+	                 s->system_call_log_allow_list ? SCMP_ACT_ALLOW : SCMP_ACT_LOG);
 }
 
 static int load_architectures(struct child *c)
@@ -286,14 +300,16 @@ bool child_wants_seccomp(const struct child *c)
 {
 	const struct exec_settings *s = c->s;
 
-	return s->system_call_filter || s->system_call_filter_allow_list || s->system_call_log || s->system_call_log_allow_list ||
-	       s->system_call_architectures || s->restrict_address_families_set || rules_wanted(s);
+	return s->system_call_filter || s->system_call_filter_allow_list || s->system_call_log ||
+	       s->system_call_log_allow_list || s->system_call_architectures ||
+	       s->restrict_address_families_set || rules_wanted(s);
 }
 
 static bool kernel_filters(void)
 {
 	/* EFAULT: it knows the call and looked at the argument. */
-	return prctl(PR_SET_SECCOMP, 2 /* SECCOMP_MODE_FILTER */, NULL, 0, 0) < 0 && errno == EFAULT;
+	return prctl(PR_SET_SECCOMP, 2 /* SECCOMP_MODE_FILTER */, NULL, 0, 0) < 0 &&
+	       errno == EFAULT;
 }
 
 int child_seccomp_families(struct child *c)
@@ -310,7 +326,9 @@ int child_seccomp(struct child *c)
 	if (!c->seccomp_wanted)
 		return 0;
 	if (!kernel_filters()) {
-		child_log(c, LOG_WARNING, "%s: The kernel filters no system calls, they are not restricted", c->spec.unit);
+		child_log(c, LOG_WARNING,
+		          "%s: The kernel filters no system calls, they are not restricted",
+		          c->spec.unit);
 		return 0;
 	}
 	r = load_architectures(c);

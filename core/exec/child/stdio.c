@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define JOURNAL_STREAM_PATH "/run/systemd/journal/stdout"
-#define JOURNAL_SNDBUF	    (8 * 1024 * 1024)
+#define JOURNAL_SNDBUF      (8 * 1024 * 1024)
 
 /* Makes @fd (taken) number @target. */
 static int become(int fd, int target)
@@ -42,10 +42,12 @@ static int copy_as(int fd, int target)
 
 /* ---- the journal ---- */
 
-/* journald takes the unit from the cgroup and the user from the socket's credentials: those of the service. */
+/* journald takes the unit from the cgroup and the user from the socket's credentials: those of the
+ * service. */
 static int connect_as_user(const struct child *c, int fd)
 {
-	static const struct sockaddr_un journal = { .sun_family = AF_UNIX, .sun_path = JOURNAL_STREAM_PATH };
+	static const struct sockaddr_un journal = {.sun_family = AF_UNIX,
+	                                           .sun_path = JOURNAL_STREAM_PATH};
 	bool switches = child_switches_user(c) && c->user_set && c->uid != 0;
 	int r;
 
@@ -62,8 +64,10 @@ static int journal_header(const struct child *c, enum exec_output o, int fd)
 	const struct exec_settings *s = c->s;
 	bool kmsg = o == EXEC_OUTPUT_KMSG || o == EXEC_OUTPUT_KMSG_AND_CONSOLE;
 	bool console = o == EXEC_OUTPUT_KMSG_AND_CONSOLE || o == EXEC_OUTPUT_JOURNAL_AND_CONSOLE;
-	auto_free char *header = str_printf("%s\n%s\n%d\n%d\n0\n%d\n%d\n", s->syslog_identifier ?: path_basename(c->spec.path),
-					    c->spec.unit, s->syslog_facility | s->syslog_level, s->syslog_level_prefix, kmsg, console);
+	auto_free char *header = str_printf("%s\n%s\n%d\n%d\n0\n%d\n%d\n",
+	                                    s->syslog_identifier ?: path_basename(c->spec.path),
+	                                    c->spec.unit, s->syslog_facility | s->syslog_level,
+	                                    s->syslog_level_prefix, kmsg, console);
 
 	return header ? fd_write_all(fd, header, strlen(header)) : -ENOMEM;
 }
@@ -82,14 +86,18 @@ static int journal_as(struct child *c, enum exec_output o, int target)
 	if (r < 0) {
 		/* No journal yet: a service is not refused for that. */
 		fd_close(fd);
-		return open_as(o == EXEC_OUTPUT_KMSG || o == EXEC_OUTPUT_KMSG_AND_CONSOLE ? "/dev/kmsg" : "/dev/null", O_WRONLY, target);
+		return open_as(o == EXEC_OUTPUT_KMSG || o == EXEC_OUTPUT_KMSG_AND_CONSOLE
+		                       ? "/dev/kmsg"
+		                       : "/dev/null",
+		               O_WRONLY, target);
 	}
 	return become(fd, target);
 }
 
 static bool is_journal(enum exec_output o)
 {
-	return o == EXEC_OUTPUT_JOURNAL || o == EXEC_OUTPUT_JOURNAL_AND_CONSOLE || o == EXEC_OUTPUT_KMSG || o == EXEC_OUTPUT_KMSG_AND_CONSOLE;
+	return o == EXEC_OUTPUT_JOURNAL || o == EXEC_OUTPUT_JOURNAL_AND_CONSOLE ||
+	       o == EXEC_OUTPUT_KMSG || o == EXEC_OUTPUT_KMSG_AND_CONSOLE;
 }
 
 /* JOURNAL_STREAM= tells the program that this descriptor is the journal. */
@@ -98,8 +106,9 @@ static void note_stream(struct child *c, int fd)
 	struct stat st;
 
 	if (fstat(fd, &st) >= 0 && S_ISSOCK(st.st_mode))
-		(void) snprintf(c->journal_stream, sizeof(c->journal_stream), "JOURNAL_STREAM=%lu:%lu", (unsigned long) st.st_dev,
-				(unsigned long) st.st_ino);
+		(void) snprintf(c->journal_stream, sizeof(c->journal_stream),
+		                "JOURNAL_STREAM=%lu:%lu", (unsigned long) st.st_dev,
+		                (unsigned long) st.st_ino);
 }
 
 /* ---- files, descriptors ---- */
@@ -107,7 +116,7 @@ static void note_stream(struct child *c, int fd)
 /* A path may be that of a listening socket; then it is connected to. */
 static int file_as(struct child *c, const char *path, int flags, int target)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	mode_t old = umask(c->s->umask);
 	int fd, r;
 
@@ -119,7 +128,8 @@ static int file_as(struct child *c, const char *path, int flags, int target)
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0)
 			return -errno;
-		r = connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : fd;
+		r = connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno
+		                                                                         : fd;
 		if (r < 0)
 			fd_close(fd);
 		else if (!(flags & O_RDWR))
@@ -131,15 +141,16 @@ static int file_as(struct child *c, const char *path, int flags, int target)
 static int named_as(struct child *c, int stream)
 {
 	const char *wanted = c->s->stdio_fdname[stream];
-	static const char *const standard[] = { "stdin", "stdout", "stderr" };
+	static const char *const standard[] = {"stdin", "stdout", "stderr"};
 	size_t i = 0;
 
-	STRV_FOREACH(name, c->spec.fd_names) {
+	STRV_FOREACH (name, c->spec.fd_names) {
 		if (i < c->spec.n_fds && streq(*name, wanted ?: standard[stream]))
 			return copy_as(c->spec.fds[i], stream);
 		i++;
 	}
-	return child_fail(c, -ENOENT, "No file descriptor named \"%s\"", wanted ?: standard[stream]);
+	return child_fail(c, -ENOENT, "No file descriptor named \"%s\"",
+	                  wanted ?: standard[stream]);
 }
 
 static int data_as(const struct exec_settings *s, int target)
@@ -168,7 +179,8 @@ int child_stdin(struct child *c)
 		c->stdin_is_tty = r >= 0;
 		return r < 0 ? child_fail(c, r, "%s", child_tty_path(c)) : become(r, STDIN_FILENO);
 	case EXEC_INPUT_SOCKET:
-		return c->spec.stdio_socket < 0 ? child_fail(c, -EBADF, "No socket was passed") : copy_as(c->spec.stdio_socket, STDIN_FILENO);
+		return c->spec.stdio_socket < 0 ? child_fail(c, -EBADF, "No socket was passed")
+		                                : copy_as(c->spec.stdio_socket, STDIN_FILENO);
 	case EXEC_INPUT_NAMED_FD:
 		return named_as(c, STDIN_FILENO);
 	case EXEC_INPUT_DATA:
@@ -176,9 +188,11 @@ int child_stdin(struct child *c)
 	case EXEC_INPUT_FILE:
 		/* One file for both directions is opened once, so that they share an offset. */
 		return file_as(c, c->s->stdio_file[0],
-			       c->s->std_output == EXEC_OUTPUT_FILE && streq_ptr(c->s->stdio_file[0], c->s->stdio_file[1]) ? O_RDWR | O_CREAT
-															    : O_RDONLY,
-			       STDIN_FILENO);
+		               c->s->std_output == EXEC_OUTPUT_FILE &&
+		                               streq_ptr(c->s->stdio_file[0], c->s->stdio_file[1])
+		                       ? O_RDWR | O_CREAT
+		                       : O_RDONLY,
+		               STDIN_FILENO);
 	default:
 		return open_as("/dev/null", O_RDONLY, STDIN_FILENO);
 	}
@@ -200,7 +214,8 @@ static int output_as(struct child *c, enum exec_output o, int target)
 
 	switch (o) {
 	case EXEC_OUTPUT_INHERIT:
-		return target == STDERR_FILENO ? copy_as(STDOUT_FILENO, STDERR_FILENO) : inherit_stdin(c);
+		return target == STDERR_FILENO ? copy_as(STDOUT_FILENO, STDERR_FILENO)
+		                               : inherit_stdin(c);
 	case EXEC_OUTPUT_TTY:
 		if (c->stdin_is_tty)
 			return copy_as(STDIN_FILENO, target);
@@ -211,7 +226,8 @@ static int output_as(struct child *c, enum exec_output o, int target)
 	case EXEC_OUTPUT_JOURNAL_AND_CONSOLE:
 		return journal_as(c, o, target);
 	case EXEC_OUTPUT_SOCKET:
-		return c->spec.stdio_socket < 0 ? child_fail(c, -EBADF, "No socket was passed") : copy_as(c->spec.stdio_socket, target);
+		return c->spec.stdio_socket < 0 ? child_fail(c, -EBADF, "No socket was passed")
+		                                : copy_as(c->spec.stdio_socket, target);
 	case EXEC_OUTPUT_NAMED_FD:
 		return named_as(c, target);
 	case EXEC_OUTPUT_FILE:
@@ -240,7 +256,7 @@ int child_stderr(struct child *c)
 {
 	enum exec_output o = c->s->std_output, e = c->s->std_error;
 	bool same = e == o && e != EXEC_OUTPUT_NAMED_FD &&
-		    (e < EXEC_OUTPUT_FILE || streq_ptr(c->s->stdio_file[1], c->s->stdio_file[2]));
+	            (e < EXEC_OUTPUT_FILE || streq_ptr(c->s->stdio_file[1], c->s->stdio_file[2]));
 	int r;
 
 	/* Two descriptors for one place would be two connections, or two offsets. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* syscall-groups.h - the members of the groups of SystemCallFilter=, as `systemd-analyze syscall-filter` of version 252 prints them. */
+/* syscall-groups.h - the members of the groups of SystemCallFilter=, as `systemd-analyze
+ * syscall-filter` of version 252 prints them. */
 #pragma once
 
 /* One string a group, members parted by blanks; a member may be another group. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Terminals: systemd.exec(5), StandardInput=tty, TTYPath=, TTYReset=, TTYVHangup=, TTYVTDisallocate=. */
+/* Terminals: systemd.exec(5), StandardInput=tty, TTYPath=, TTYReset=, TTYVHangup=,
+ * TTYVTDisallocate=. */
 #include "exec/child/child.h"
 
 #include <fcntl.h>
@@ -152,7 +153,8 @@ int tty_acquire(struct child *c)
 		if (r < 0)
 			return r;
 	}
-	if (c->user_set && child_switches_user(c) && (fchown(fd, c->uid, (gid_t) -1) < 0 || fchmod(fd, 0620) < 0) && errno != EROFS) {
+	if (c->user_set && child_switches_user(c) &&
+	    (fchown(fd, c->uid, (gid_t) -1) < 0 || fchmod(fd, 0620) < 0) && errno != EROFS) {
 		r = -errno;
 		fd_close(fd);
 		return r;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* passwd(5) and group(5), read directly: what nearly every unit needs, without name services. The last line of defence is core-exec-nss. */
+/* passwd(5) and group(5), read directly: what nearly every unit needs, without name services. The
+ * last line of defence is core-exec-nss. */
 #include "exec/child/child.h"
 
 #define PASSWD_FIELDS 7
@@ -10,10 +11,11 @@ struct database {
 	char *text; /* NULL: not read yet; each line is cut anew for each walk */
 };
 
-static struct database passwd = { .path = "/etc/passwd" }, group = { .path = "/etc/group" };
+static struct database passwd = {.path = "/etc/passwd"}, group = {.path = "/etc/group"};
 
 /* Calls fn for each well-formed line, split at colons. */
-static int database_walk(struct database *d, size_t n_fields, int (*fn)(char **fields, void *userdata), void *userdata)
+static int database_walk(struct database *d, size_t n_fields,
+                         int (*fn)(char **fields, void *userdata), void *userdata)
 {
 	auto_free char *copy = NULL;
 	char *rest = NULL;
@@ -79,9 +81,11 @@ static bool is_number(const char *s)
 	return str_to_u32(s, &n) >= 0;
 }
 
-int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **ret_home, const char **ret_shell, const char **ret_name)
+int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **ret_home,
+                const char **ret_shell, const char **ret_name)
 {
-	struct user_search q = { .name = is_number(name) ? NULL : name, .number = is_number(name) ? name : NULL };
+	struct user_search q = {.name = is_number(name) ? NULL : name,
+	                        .number = is_number(name) ? name : NULL};
 	int r = database_walk(&passwd, PASSWD_FIELDS, match_user, &q);
 
 	if (r < 0)
@@ -90,7 +94,7 @@ int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **r
 		/* Root is root even on a system without the file. */
 		if (!streq(name, "root") && !streq(name, "0"))
 			return -ESRCH;
-		q = (struct user_search) { .ret_name = "root", .home = "/root", .shell = "/bin/sh" };
+		q = (struct user_search){.ret_name = "root", .home = "/root", .shell = "/bin/sh"};
 	}
 	*ret_uid = q.uid;
 	*ret_gid = q.gid;
@@ -118,7 +122,7 @@ static int match_group(char **fields, void *userdata)
 
 int group_lookup(const char *name, gid_t *ret_gid)
 {
-	struct group_search q = { .name = name };
+	struct group_search q = {.name = name};
 	uint32_t gid;
 	int r;
 
@@ -149,7 +153,8 @@ static int match_member(char **fields, void *userdata)
 	gid_t *bigger;
 
 	for (char *m = strtok_r(fields[3], ",", &rest); m; m = strtok_r(NULL, ",", &rest)) {
-		if (!streq(m, q->user) || str_to_u32(fields[2], &gid) < 0 || q->n >= CHILD_GROUPS_MAX)
+		if (!streq(m, q->user) || str_to_u32(fields[2], &gid) < 0 ||
+		    q->n >= CHILD_GROUPS_MAX)
 			continue;
 		bigger = realloc(q->groups, (q->n + 1) * sizeof(gid_t));
 		if (!bigger)
@@ -163,7 +168,7 @@ static int match_member(char **fields, void *userdata)
 
 int groups_of_user(const char *user, gid_t gid, gid_t **ret, size_t *ret_n)
 {
-	struct member_search q = { .user = user, .groups = malloc(sizeof(gid_t)), .n = 1 };
+	struct member_search q = {.user = user, .groups = malloc(sizeof(gid_t)), .n = 1};
 	int r;
 
 	if (!q.groups)

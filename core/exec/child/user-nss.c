@@ -5,7 +5,8 @@
 #include <grp.h>
 #include <pwd.h>
 
-int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **ret_home, const char **ret_shell, const char **ret_name)
+int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **ret_home,
+                const char **ret_shell, const char **ret_name)
 {
 	const struct passwd *p;
 	uint32_t uid;

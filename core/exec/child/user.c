@@ -16,12 +16,13 @@
 
 #define DYNAMIC_UID_MIN 61184U
 #define DYNAMIC_UID_MAX 65519U
-#define DYNAMIC_DIR	"/run/systemd/dynamic-uid"
+#define DYNAMIC_DIR     "/run/systemd/dynamic-uid"
 
-/* Starts over as the sibling that is linked with the name services. Returns only if that is not possible. */
+/* Starts over as the sibling that is linked with the name services. Returns only if that is not
+ * possible. */
 static void ask_name_services(const struct child *c)
 {
-	char number[16], *argv[] = { (char *) "core-exec-nss", number, NULL };
+	char number[16], *argv[] = {(char *) "core-exec-nss", number, NULL};
 
 	if (CORE_EXEC_NSS || c->spec.nss_fd < 0)
 		return;
@@ -43,8 +44,10 @@ static uint64_t name_hash(const char *s)
 /* Takes @uid for @name: the file of the number holds the name. 1 ours, 0 somebody else's. */
 static int dynamic_claim(const char *name, uid_t uid)
 {
-	auto_free char *path = str_printf(DYNAMIC_DIR "/%u", uid), *own = str_printf(DYNAMIC_DIR "/.%u.%d", uid, (int) getpid()),
-		       *direct = str_printf(DYNAMIC_DIR "/direct:%s", name), *number = str_printf("%u", uid), *holder = NULL;
+	auto_free char *path = str_printf(DYNAMIC_DIR "/%u", uid),
+		       *own = str_printf(DYNAMIC_DIR "/.%u.%d", uid, (int) getpid()),
+		       *direct = str_printf(DYNAMIC_DIR "/direct:%s", name),
+		       *number = str_printf("%u", uid), *holder = NULL;
 	int r;
 
 	if (!path || !own || !direct || !number)
@@ -74,7 +77,9 @@ static int dynamic_user(struct child *c, const char *name)
 	if (r < 0)
 		return child_fail(c, r, "Cannot make %s", DYNAMIC_DIR);
 	for (unsigned i = 0; i <= DYNAMIC_UID_MAX - DYNAMIC_UID_MIN; i++) {
-		uid_t uid = DYNAMIC_UID_MIN + (uid_t) ((hash + i) % (DYNAMIC_UID_MAX - DYNAMIC_UID_MIN + 1)), other;
+		uid_t uid = DYNAMIC_UID_MIN +
+		            (uid_t) ((hash + i) % (DYNAMIC_UID_MAX - DYNAMIC_UID_MIN + 1)),
+		      other;
 		const char *home, *shell, *other_name;
 		char number[16];
 		gid_t gid;
@@ -162,7 +167,7 @@ int child_find_groups(struct child *c)
 	/* Root's own groups are not asked for: it needs none. */
 	if (c->user_set && c->gid != 0 && c->uid != 0 && !c->s->dynamic_user)
 		r = groups_of_user(c->user, c->gid, &c->groups, &c->n_groups);
-	STRV_FOREACH(name, c->s->supplementary_groups) {
+	STRV_FOREACH (name, c->s->supplementary_groups) {
 		gid_t gid;
 
 		if (r >= 0)
@@ -180,8 +185,10 @@ int child_find_groups(struct child *c)
 #if !CORE_EXEC_NSS
 int child_pam(struct child *c)
 {
-	/* Where libpam can be loaded; if that is not installed there is no session, and no pretending. */
-	return c->s->pam_name && c->user_set ? child_fail(c, -ENOENT, "core-exec-nss, for PAMName=") : 0;
+	/* Where libpam can be loaded; if that is not installed there is no session, and no
+	 * pretending. */
+	return c->s->pam_name && c->user_set ? child_fail(c, -ENOENT, "core-exec-nss, for PAMName=")
+	                                     : 0;
 }
 #endif
 
@@ -195,7 +202,8 @@ int child_find_user(struct child *c)
 /* Delegate= with User=: the service makes cgroups below its own. */
 int child_delegate(struct child *c)
 {
-	static const char *const files[] = { "", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads" };
+	static const char *const files[] = {"", "cgroup.procs", "cgroup.subtree_control",
+	                                    "cgroup.threads"};
 
 	/* Nobody has to start over any more. */
 	c->spec.nss_fd = fd_close(c->spec.nss_fd);
@@ -228,7 +236,7 @@ int child_groups(struct child *c)
 
 static int capabilities_set(uint64_t permitted, uint64_t inheritable, uint64_t effective)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
 	for (int i = 0; i < 2; i++) {
@@ -239,9 +247,10 @@ static int capabilities_set(uint64_t permitted, uint64_t inheritable, uint64_t e
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-static int capabilities_get(uint64_t *ret_permitted, uint64_t *ret_inheritable, uint64_t *ret_effective)
+static int capabilities_get(uint64_t *ret_permitted, uint64_t *ret_inheritable,
+                            uint64_t *ret_effective)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
 	if (syscall(SYS_capget, &header, data) < 0)
@@ -269,7 +278,9 @@ int child_bounding_set(struct child *c)
 	}
 	/* Root would get them back from its inheritable set. */
 	r = capabilities_get(&permitted, &inheritable, &effective);
-	return r < 0 || !(inheritable & ~keep) ? r : capabilities_set(permitted, inheritable & keep, effective);
+	return r < 0 || !(inheritable & ~keep)
+	               ? r
+	               : capabilities_set(permitted, inheritable & keep, effective);
 }
 
 static int raise_ambient(struct child *c, uint64_t ambient)
@@ -279,7 +290,8 @@ static int raise_ambient(struct child *c, uint64_t ambient)
 
 	if (r < 0)
 		return r;
-	/* Behind the switch of the user all are still permitted (KEEPCAPS), but what is not ambient shall be gone. Root keeps its own. */
+	/* Behind the switch of the user all are still permitted (KEEPCAPS), but what is not ambient
+	 * shall be gone. Root keeps its own. */
 	if (c->user_set && c->uid != 0) {
 		permitted &= ambient | UINT64_C(1) << CAP_SETPCAP;
 		effective = permitted;
@@ -288,7 +300,8 @@ static int raise_ambient(struct child *c, uint64_t ambient)
 	if (r < 0)
 		return child_fail(c, r, "Ambient capabilities that the process does not have");
 	for (unsigned cap = 0; cap < 64; cap++)
-		if (ambient & UINT64_C(1) << cap && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+		if (ambient & UINT64_C(1) << cap &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
 			return child_fail(c, -errno, "Ambient capability %u", cap);
 	return 0;
 }
@@ -316,7 +329,8 @@ int child_secure_bits(struct child *c)
 	if (c->s->secure_bits == 0)
 		return 0;
 	now_set = prctl(PR_GET_SECUREBITS);
-	if (now_set >= 0 && (now_set | c->s->secure_bits) != now_set && prctl(PR_SET_SECUREBITS, now_set | c->s->secure_bits) < 0)
+	if (now_set >= 0 && (now_set | c->s->secure_bits) != now_set &&
+	    prctl(PR_SET_SECUREBITS, now_set | c->s->secure_bits) < 0)
 		return -errno;
 	return 0;
 }
@@ -325,12 +339,14 @@ static bool has_sys_admin(void)
 {
 	uint64_t permitted, inheritable, effective;
 
-	return capabilities_get(&permitted, &inheritable, &effective) >= 0 && effective & UINT64_C(1) << CAP_SYS_ADMIN;
+	return capabilities_get(&permitted, &inheritable, &effective) >= 0 &&
+	       effective & UINT64_C(1) << CAP_SYS_ADMIN;
 }
 
 int child_no_new_privileges(struct child *c)
 {
-	/* An unprivileged process may only filter its system calls when it can gain no privileges any more. */
+	/* An unprivileged process may only filter its system calls when it can gain no privileges
+	 * any more. */
 	if (!c->s->no_new_privileges && (!c->seccomp_wanted || has_sys_admin()))
 		return 0;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;

@@ -8,11 +8,15 @@
 
 static void put_targets(struct world *w, const char *wants)
 {
-	static const char *const plain[] = { "sysinit.target", "basic.target", "shutdown.target", "rescue.target" };
+	static const char *const plain[] = {"sysinit.target", "basic.target", "shutdown.target",
+	                                    "rescue.target"};
 
 	for (size_t i = 0; i < ELEMENTSOF(plain); i++)
-		world_put(w, plain[i], "[Unit]\nDescription=%s\nDefaultDependencies=no\n", plain[i]);
-	world_put(w, "default.target", "[Unit]\nRequires=basic.target\nAfter=basic.target\nWants=%s\nAllowIsolate=yes\n", wants);
+		world_put(w, plain[i], "[Unit]\nDescription=%s\nDefaultDependencies=no\n",
+		          plain[i]);
+	world_put(w, "default.target",
+	          "[Unit]\nRequires=basic.target\nAfter=basic.target\nWants=%s\nAllowIsolate=yes\n",
+	          wants);
 }
 
 #define FOREVER "ExecStart=/bin/sleep infinity\n"
@@ -22,11 +26,15 @@ TEST(boot__reaches_the_default_target)
 	WITH_WORLD(w);
 	put_targets(&w, "hello.service once.service");
 	world_put(&w, "hello.service", "[Unit]\nDescription=Says hello\n[Service]\n" FOREVER);
-	world_put(&w, "once.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo $FOO > %s/once'\nEnvironment=FOO=bar\n", w.dir);
+	world_put(&w, "once.service",
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo $FOO > "
+	          "%s/once'\nEnvironment=FOO=bar\n",
+	          w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_wait(&w, "default.target", "ActiveState", "active", 5000), "active");
 	CHECK_STR(world_property(&w, "hello.service", "SubState"), "running");
-	CHECK_STR(world_property(&w, "hello.service", "ControlGroup"), "/system.slice/hello.service");
+	CHECK_STR(world_property(&w, "hello.service", "ControlGroup"),
+	          "/system.slice/hello.service");
 	CHECK_INT(world_number(&w, "hello.service", "MainPID"), >, 1);
 	CHECK_STR(world_property(&w, "once.service", "SubState"), "exited");
 	auto_free char *once = world_file(&w, "once"), *state = world_manager(&w, "state");
@@ -102,7 +110,8 @@ TEST(core_death__no_service_notices)
 			CHECK_INT(world_pid(&w, pids[i]), >, 0);
 		}
 	}
-	auto_free char *reason = world_manager(&w, "core_reason"), *restarts = world_manager(&w, "core_restarts");
+	auto_free char *reason = world_manager(&w, "core_reason"),
+		       *restarts = world_manager(&w, "core_restarts");
 	CHECK_STR(reason, "crash");
 	starts = strtol(restarts, NULL, 10);
 	CHECK_INT(starts, ==, 4);
@@ -120,8 +129,10 @@ TEST(core_death__exits_in_the_gap_are_not_lost)
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "dies.service"), "done");
 	CHECK_STR(world_order(&w, "start", "again.service"), "done");
-	long dies = world_number(&w, "dies.service", "MainPID"), again = world_number(&w, "again.service", "MainPID");
-	pid_t dies_out = world_pid(&w, dies), again_out = world_pid(&w, again), core = world_core(&w);
+	long dies = world_number(&w, "dies.service", "MainPID"),
+	     again = world_number(&w, "again.service", "MainPID");
+	pid_t dies_out = world_pid(&w, dies), again_out = world_pid(&w, again),
+	      core = world_core(&w);
 	CHECK_INT(kill(core, SIGKILL), ==, 0);
 	CHECK_INT(kill(dies_out, SIGUSR1), ==, 0);
 	CHECK_INT(kill(again_out, SIGKILL), ==, 0);
@@ -136,20 +147,14 @@ TEST(core_death__jobs_and_deadlines_go_on)
 {
 	WITH_WORLD(w);
 	put_targets(&w, "");
-	world_put(&w, "slow.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 1.5\n");
-	world_put(&w, "after.service", "[Unit]\nAfter=slow.service\nRequires=slow.service\n[Service]\n" FOREVER);
+	world_put(&w, "slow.service",
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 1.5\n");
+	world_put(&w, "after.service",
+	          "[Unit]\nAfter=slow.service\nRequires=slow.service\n[Service]\n" FOREVER);
 	world_put(&w, "stuck.service", "[Service]\nType=oneshot\nTimeoutStartSec=2s\n" FOREVER);
 	CHECK_INT(world_start(&w), ==, 0);
-	for (const char *const *u = (const char *const[]){ "after.service", "stuck.service", NULL }; *u; u++) {
-		cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray(), *reply = NULL;
-
-		cJSON_AddItemToArray(names, cJSON_CreateString(*u));
-		json_add_string(p, "verb", "start");
-		json_add_bool(p, "wait", false);
-		json_add_take(p, "names", names);
-		CHECK_INT(world_call(&w, "org.sysmaster.Unit.Queue", p, &reply), ==, 0);
-		json_free(reply);
-	}
+	CHECK_INT(world_queue(&w, "start", "after.service"), ==, 0);
+	CHECK_INT(world_queue(&w, "start", "stuck.service"), ==, 0);
 	long long begin = world_msec();
 	CHECK_STR(world_wait(&w, "slow.service", "ActiveState", "activating", 2000), "activating");
 	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
@@ -170,7 +175,8 @@ TEST(core_death__without_a_store_services_are_adopted)
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.service"), "done");
 	long pid = world_number(&w, "a.service", "MainPID");
-	auto_free char *store = str_printf("/proc/%d/root/run/sysmaster/state/data.mdb", (int) w.init);
+	auto_free char *store =
+		str_printf("/proc/%d/root/run/sysmaster/state/data.mdb", (int) w.init);
 	pid_t core = world_core(&w);
 	/* Garbage where the pages were, while core is held still. */
 	CHECK_INT(kill(core, SIGKILL), ==, 0);
@@ -231,8 +237,10 @@ TEST(reload__takes_new_settings_without_a_restart)
 	world_put(&w, "b.service", "[Service]\n" FOREVER);
 	CHECK_STR(world_property(&w, "a.service", "NeedDaemonReload"), "yes");
 	CHECK_INT(world_call(&w, "org.sysmaster.Manager.Reload", NULL, &reply), ==, 0);
-	CHECK_STR(cJSON_GetArrayItem(cJSON_GetObjectItem(reply, "changed"), 0)->valuestring, "a.service");
-	CHECK_STR(cJSON_GetArrayItem(cJSON_GetObjectItem(reply, "added"), 0)->valuestring, "b.service");
+	CHECK_STR(cJSON_GetArrayItem(cJSON_GetObjectItem(reply, "changed"), 0)->valuestring,
+	          "a.service");
+	CHECK_STR(cJSON_GetArrayItem(cJSON_GetObjectItem(reply, "added"), 0)->valuestring,
+	          "b.service");
 	CHECK_STR(world_property(&w, "a.service", "Description"), "brand new");
 	CHECK_INT(world_number(&w, "a.service", "MainPID"), ==, pid);
 	CHECK_STR(world_property(&w, "a.service", "NeedDaemonReload"), "no");
@@ -242,7 +250,9 @@ TEST(service__notifies_and_is_found_ready)
 {
 	WITH_WORLD(w);
 	put_targets(&w, "");
-	world_put(&w, "n.service", "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 0.3; systemd-notify --ready --status=fine; exec sleep infinity'\n");
+	world_put(&w, "n.service",
+	          "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 0.3; "
+	          "systemd-notify --ready --status=fine; exec sleep infinity'\n");
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "n.service"), "done");
 	CHECK_STR(world_property(&w, "n.service", "StatusText"), "fine");
@@ -258,9 +268,13 @@ TEST(power__exit_target_ends_the_container_in_order)
 	WITH_WORLD(w);
 	put_targets(&w, "a.service");
 	world_put(&w, "a.service", "[Service]\n" FOREVER "ExecStop=/bin/touch %s/stopped\n", w.dir);
-	world_put(&w, "exit.target", "[Unit]\nDefaultDependencies=no\nRequires=systemd-exit.service\nAfter=systemd-exit.service\nAllowIsolate=yes\n");
-	world_put(&w, "systemd-exit.service", "[Unit]\nDefaultDependencies=no\nRequires=shutdown.target\nAfter=shutdown.target\nSuccessAction=exit-force\n"
-					       "SuccessActionExitStatus=5\n[Service]\nType=oneshot\nExecStart=/bin/true\n");
+	world_put(&w, "exit.target",
+	          "[Unit]\nDefaultDependencies=no\nRequires=systemd-exit.service\nAfter=systemd-"
+	          "exit.service\nAllowIsolate=yes\n");
+	world_put(&w, "systemd-exit.service",
+	          "[Unit]\nDefaultDependencies=no\nRequires=shutdown.target\nAfter=shutdown."
+	          "target\nSuccessAction=exit-force\n"
+	          "SuccessActionExitStatus=5\n[Service]\nType=oneshot\nExecStart=/bin/true\n");
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_wait(&w, "a.service", "SubState", "running", 5000), "running");
 	cJSON *p = cJSON_CreateObject(), *reply = NULL;

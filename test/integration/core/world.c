@@ -21,7 +21,7 @@ long long world_msec(void)
 
 static const char *cgroup2_root(void)
 {
-	static const char *const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 	struct statfs sb;
 
 	for (size_t i = 0; i < ELEMENTSOF(roots); i++)
@@ -49,7 +49,7 @@ void world_prepare(struct world *w)
 {
 	auto_free char *units = NULL, *version = NULL;
 
-	*w = (struct world){ .init = 0 };
+	*w = (struct world){.init = 0};
 	if (geteuid() != 0 || !cgroup2_root()) {
 		printf("SKIP: needs root and a cgroup2 mount\n");
 		exit(77);
@@ -84,8 +84,11 @@ void world_put(struct world *w, const char *name, const char *fmt, ...)
 /* PID 1 of the new world. */
 static void child_run(struct world *w)
 {
-	auto_free char *procs = path_join(w->cgroup, "cgroup.procs"), *init = path_join(w->dir, "version/init"),
-		       *core = str_printf("--core=%s/version/core", w->dir), *units = path_join(w->dir, "units"),
+	auto_free char *procs = path_join(w->cgroup, "cgroup.procs"),
+		       *init = path_join(w->dir, "version/init"),
+		       *core = str_printf("--core=%s/version/core", w->dir),
+		       *units = str_printf("%s/units:/run/systemd/generator", w->dir),
+		       *generators = path_join(w->dir, "generators"),
 		       *log = path_join(w->dir, "log");
 	int fd;
 
@@ -101,11 +104,26 @@ static void child_run(struct world *w)
 	must(dup2(fd, 1), "dup2");
 	must(dup2(fd, 2), "dup2");
 	setenv("SYSTEMD_UNIT_PATH", units, 1);
-	setenv("SYSTEMD_GENERATOR_PATH", "/nonexistent", 1);
+	setenv("SYSTEMD_GENERATOR_PATH", generators, 1);
 	setenv("container", "sysmaster-test", 1);
-	char *argv[] = { init, core, NULL };
+	char *argv[] = {init, core, NULL};
 	execv(init, argv);
 	must(-1, init);
+}
+
+void world_launch(struct world *w)
+{
+	must(mkdir(w->cgroup, 0755), w->cgroup);
+	fflush(NULL);
+	w->init = (pid_t) syscall(SYS_clone,
+	                          CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS |
+	                                  CLONE_NEWIPC | SIGCHLD,
+	                          NULL, NULL, NULL, NULL);
+	if (w->init == 0)
+		child_run(w);
+	must(w->init, "clone");
+	snprintf(w->socket, sizeof(w->socket), "/proc/%d/root/run/sysmaster/control",
+	         (int) w->init);
 }
 
 int world_start(struct world *w)
@@ -113,14 +131,7 @@ int world_start(struct world *w)
 	cJSON *reply = NULL;
 	int r;
 
-	must(mkdir(w->cgroup, 0755), w->cgroup);
-	fflush(NULL);
-	w->init = (pid_t) syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | SIGCHLD, NULL,
-				  NULL, NULL, NULL);
-	if (w->init == 0)
-		child_run(w);
-	must(w->init, "clone");
-	snprintf(w->socket, sizeof(w->socket), "/proc/%d/root/run/sysmaster/control", (int) w->init);
+	world_launch(w);
 	r = world_call(w, "org.sysmaster.Manager.Describe", NULL, &reply);
 	json_free(reply);
 	return r;
@@ -131,7 +142,7 @@ static void cgroup_remove(const char *path)
 	auto_strv char **names = NULL;
 
 	if (dir_list(path, &names) >= 0)
-		STRV_FOREACH(n, names) {
+		STRV_FOREACH (n, names) {
 			auto_free char *below = path_join(path, *n);
 			struct stat st;
 
@@ -156,7 +167,7 @@ void world_close(struct world *w)
 		cgroup_remove(w->cgroup);
 	if (*w->dir && !getenv("WORLD_KEEP"))
 		rm_rf(w->dir);
-	*w = (struct world){ .init = 0 };
+	*w = (struct world){.init = 0};
 }
 
 int world_call(struct world *w, const char *method, cJSON *parameters_take, cJSON **ret)
@@ -174,7 +185,8 @@ int world_call(struct world *w, const char *method, cJSON *parameters_take, cJSO
 		if (r < 0)
 			cJSON_Delete(parameters);
 		else
-			r = varlink_call_sync(c, method, parameters, 10 * USEC_PER_SEC, &error, &reply);
+			r = varlink_call_sync(c, method, parameters, 10 * USEC_PER_SEC, &error,
+			                      &reply);
 		if (r >= 0 && !error) {
 			*ret = reply;
 			break;
@@ -202,6 +214,18 @@ int world_call(struct world *w, const char *method, cJSON *parameters_take, cJSO
 	return r;
 }
 
+int world_queue(struct world *w, const char *verb, const char *unit)
+{
+	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
+	auto_json cJSON *reply = NULL;
+
+	cJSON_AddItemToArray(names, cJSON_CreateString(unit));
+	json_add_string(p, "verb", verb);
+	json_add_bool(p, "wait", false);
+	json_add_take(p, "names", names);
+	return world_call(w, "org.sysmaster.Unit.Queue", p, &reply);
+}
+
 const char *world_order(struct world *w, const char *verb, const char *unit)
 {
 	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
@@ -218,7 +242,8 @@ const char *world_order(struct world *w, const char *verb, const char *unit)
 		return strerror(-r);
 	if (json_get_array(reply, "finished", &finished) < 0 || cJSON_GetArraySize(finished) < 1)
 		return "nothing";
-	snprintf(result, sizeof(result), "%s", json_string_or(cJSON_GetArrayItem(finished, 0), "result", "?"));
+	snprintf(result, sizeof(result), "%s",
+	         json_string_or(cJSON_GetArrayItem(finished, 0), "result", "?"));
 	return result;
 }
 
@@ -249,7 +274,8 @@ const char *world_property(struct world *w, const char *unit, const char *key)
 	json_add_string(p, "name", unit);
 	if (world_call(w, "org.sysmaster.Unit.Describe", p, &reply) < 0)
 		return "no answer";
-	return item_text(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItem(reply, "properties"), key));
+	return item_text(
+		cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItem(reply, "properties"), key));
 }
 
 long world_number(struct world *w, const char *unit, const char *key)
@@ -257,7 +283,8 @@ long world_number(struct world *w, const char *unit, const char *key)
 	return strtol(world_property(w, unit, key), NULL, 10);
 }
 
-const char *world_wait(struct world *w, const char *unit, const char *key, const char *value, int timeout_ms)
+const char *world_wait(struct world *w, const char *unit, const char *key, const char *value,
+                       int timeout_ms)
 {
 	long long end = world_msec() + timeout_ms;
 	const char *seen;
@@ -284,7 +311,9 @@ char *world_manager(struct world *w, const char *key)
 
 static int children(const struct world *w, pid_t *pids, int max)
 {
-	auto_free char *path = str_printf("/proc/%d/task/%d/children", (int) w->init, (int) w->init), *text = NULL;
+	auto_free char *path = str_printf("/proc/%d/task/%d/children", (int) w->init,
+	                                  (int) w->init),
+		       *text = NULL;
 	int n = 0;
 
 	if (!path || file_read(path, &text, NULL) < 0)
@@ -345,7 +374,8 @@ int world_kill_core(struct world *w, int sig)
 	while (world_msec() < begin + 15000) {
 		pid_t new = world_core(w);
 
-		if (new > 0 && new != old && world_call(w, "org.sysmaster.Manager.Describe", NULL, &reply) >= 0) {
+		if (new > 0 && new != old &&
+		    world_call(w, "org.sysmaster.Manager.Describe", NULL, &reply) >= 0) {
 			json_free(reply);
 			return (int) (world_msec() - begin);
 		}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a process of ours costs beside a bare vfork and execve of the same program: N of each, in turn, several rounds; medians. As under init, one
- * process starts and another one reaps. Usage: bench-spawn [N [ROUNDS]]
+ * What a process of ours costs beside a bare vfork and execve of the same program: N of each, in
+ * turn, several rounds; medians. As under init, one process starts and another one reaps. Usage:
+ * bench-spawn [N [ROUNDS]]
  */
 #include "spawn-world.h"
 
@@ -34,9 +35,14 @@ static void ours(unsigned n, const struct unit_file *f)
 		struct pidref p;
 
 		if (exec_spawn(&test_manager,
-			       &(struct exec_request) { .unit = &test_unit, .command = f->service->commands[SERVICE_EXEC_START], .settings = f->exec,
-							.flags = EXEC_APPLY_SANDBOX | EXEC_NEW_DIRECTORIES, .stdio_socket = -EBADF, .exec_fd = -EBADF },
-			       NULL, &p) < 0)
+		               &(struct exec_request){
+				       .unit = &test_unit,
+				       .command = f->service->commands[SERVICE_EXEC_START],
+				       .settings = f->exec,
+				       .flags = EXEC_APPLY_SANDBOX | EXEC_NEW_DIRECTORIES,
+				       .stdio_socket = -EBADF,
+				       .exec_fd = -EBADF},
+		               NULL, &p) < 0)
 			abort();
 		pidref_done(&p);
 	}
@@ -47,7 +53,8 @@ static double cpu_seconds(void)
 	struct rusage u;
 
 	(void) getrusage(RUSAGE_CHILDREN, &u);
-	return (double) (u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double) (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double) (u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double) (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static double round_of(bool own, unsigned n, const struct unit_file *f, double *cpu)
@@ -73,9 +80,12 @@ static double round_of(bool own, unsigned n, const struct unit_file *f, double *
 
 static int bench(unsigned n, unsigned rounds)
 {
-	static const char *const units[] = { "[Service]\nStandardOutput=null\nExecStart=/run/true\n", "[Service]\nUser=daemon\nStandardOutput=null\nExecStart=/run/true\n",
-					     "[Service]\nStandardOutput=null\nProtectSystem=full\nPrivateTmp=yes\nNoNewPrivileges=yes\nExecStart=/run/true\n" };
-	static const char *const names[] = { "plain", "User=", "mount name space" };
+	static const char *const units[] = {
+		"[Service]\nStandardOutput=null\nExecStart=/run/true\n",
+		"[Service]\nUser=daemon\nStandardOutput=null\nExecStart=/run/true\n",
+		"[Service]\nStandardOutput=null\nProtectSystem=full\nPrivateTmp="
+	        "yes\nNoNewPrivileges=yes\nExecStart=/run/true\n"};
+	static const char *const names[] = {"plain", "User=", "mount name space"};
 	double *a = calloc(rounds, sizeof(double)), *b = calloc(rounds, sizeof(double));
 
 	/* The bare loop's children must be reaped here, too. */
@@ -84,7 +94,8 @@ static int bench(unsigned n, unsigned rounds)
 		double cpu_bare = 0, cpu_own = 0;
 		struct unit_file *f;
 
-		if (unit_file_parse(&test_manager.context, "bench.service", units[u], strlen(units[u]), "bench", NULL, &f) < 0)
+		if (unit_file_parse(&test_manager.context, "bench.service", units[u],
+		                    strlen(units[u]), "bench", NULL, &f) < 0)
 			return 1;
 		for (unsigned i = 0; i < rounds; i++) {
 			a[i] = round_of(false, n, f, &cpu_bare);
@@ -92,20 +103,24 @@ static int bench(unsigned n, unsigned rounds)
 		}
 		qsort(a, rounds, sizeof(double), compare);
 		qsort(b, rounds, sizeof(double), compare);
-		printf("%-18s bare %6.1f ms  ours %6.1f ms  ratio %.2f, of CPU time %.2f  (%u processes)\n", names[u], a[rounds / 2] * 1e3,
-		       b[rounds / 2] * 1e3, b[rounds / 2] / a[rounds / 2], cpu_own / cpu_bare, n);
+		printf("%-18s bare %6.1f ms  ours %6.1f ms  ratio %.2f, of CPU time %.2f  (%u "
+		       "processes)\n",
+		       names[u], a[rounds / 2] * 1e3, b[rounds / 2] * 1e3,
+		       b[rounds / 2] / a[rounds / 2], cpu_own / cpu_bare, n);
 	}
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	unsigned n = argc > 1 ? (unsigned) atoi(argv[1]) : 200, rounds = argc > 2 ? (unsigned) atoi(argv[2]) : 9;
+	unsigned n = argc > 1 ? (unsigned) atoi(argv[1]) : 200,
+		 rounds = argc > 2 ? (unsigned) atoi(argv[2]) : 9;
 
 	if (n == 0 || rounds == 0)
 		return 2;
 	world_setup();
-	if (file_copy(BENCH_TRUE, "/run/true", 0755) < 0 || unit_context_init(&test_manager.context) < 0)
+	if (file_copy(BENCH_TRUE, "/run/true", 0755) < 0 ||
+	    unit_context_init(&test_manager.context) < 0)
 		return 1;
 	test_manager.no_cgroup = true;
 	test_unit.manager = &test_manager;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * spawn-util.h - runs the real core-exec through exec_spawn() with settings as a unit file would have them, in a mount name space where
- * /run, /tmp and /var's folders are the test's own. The test plays init: a child plays core, since processes become children of core's parent.
+ * spawn-util.h - runs the real core-exec through exec_spawn() with settings as a unit file would
+ * have them, in a mount name space where /run, /tmp and /var's folders are the test's own. The test
+ * plays init: a child plays core, since processes become children of core's parent.
  */
 #pragma once
 
@@ -28,11 +29,14 @@ struct extra {
 	usec_t watchdog_usec;
 	const char *id;
 };
-#define EXTRA ((struct extra) { .flags = EXEC_APPLY_SANDBOX | EXEC_NEW_DIRECTORIES, .exec_fd = -EBADF, .stdio_socket = -EBADF })
+#define EXTRA                                                                                      \
+	((struct extra){.flags = EXEC_APPLY_SANDBOX | EXEC_NEW_DIRECTORIES,                        \
+	                .exec_fd = -EBADF,                                                         \
+	                .stdio_socket = -EBADF})
 
 static inline void core_part(const char *text, const struct extra *x, int report)
 {
-	struct diag d = { 0 };
+	struct diag d = {0};
 	struct unit_file *f;
 	const struct exec_command *command;
 	struct pidref pid;
@@ -49,7 +53,8 @@ static inline void core_part(const char *text, const struct extra *x, int report
 		memset(test_unit.invocation_id.bytes, 0xab, 16);
 	r = exec_setup(&test_manager, CORE_EXEC_DIRECTORY);
 	if (r >= 0)
-		r = unit_file_parse(&test_manager.context, test_unit.id, text, strlen(text), "test", &d, &f);
+		r = unit_file_parse(&test_manager.context, test_unit.id, text, strlen(text), "test",
+		                    &d, &f);
 	diag_log(&d, "test");
 	if (r >= 0 && f->load_state != LOAD_LOADED)
 		r = -ENOEXEC;
@@ -62,11 +67,21 @@ static inline void core_part(const char *text, const struct extra *x, int report
 		command = command->next;
 	test_unit.file = f;
 	r = exec_spawn(&test_manager,
-		       &(struct exec_request) { .unit = &test_unit, .command = command, .settings = f->exec, .cgroup = f->cgroup, .flags = x->flags,
-						.environment = x->environment, .fds = x->fds, .fd_names = x->names, .n_socket_fds = x->n_socket_fds,
-						.n_stored_fds = x->n_stored_fds, .fds_nonblock = x->nonblock, .stdio_socket = x->stdio_socket,
-						.watchdog_usec = x->watchdog_usec, .exec_fd = x->exec_fd },
-		       &d, &pid);
+	               &(struct exec_request){.unit = &test_unit,
+	                                      .command = command,
+	                                      .settings = f->exec,
+	                                      .cgroup = f->cgroup,
+	                                      .flags = x->flags,
+	                                      .environment = x->environment,
+	                                      .fds = x->fds,
+	                                      .fd_names = x->names,
+	                                      .n_socket_fds = x->n_socket_fds,
+	                                      .n_stored_fds = x->n_stored_fds,
+	                                      .fds_nonblock = x->nonblock,
+	                                      .stdio_socket = x->stdio_socket,
+	                                      .watchdog_usec = x->watchdog_usec,
+	                                      .exec_fd = x->exec_fd},
+	               &d, &pid);
 	diag_log(&d, "test");
 	if (r < 0 || pid.pidfd < 0)
 		pid.pid = r < 0 ? r : -EBADF;
@@ -148,17 +163,19 @@ static inline bool has_line(const struct outcome *o, const char *line)
 	return false;
 }
 
-#define CHECK_EXIT(o, wanted)                                                                                          \
-	do {                                                                                                           \
-		struct outcome check_o = (o);                                                                          \
-		if (check_o.code != CLD_EXITED || check_o.status != (wanted))                                          \
-			printf("\n      %s:%d: code %d status %d, wanted exit %d; output:\n%s", __FILE__, __LINE__,    \
-			       check_o.code, check_o.status, (wanted), check_o.out);                                   \
-		CHECK(check_o.code == CLD_EXITED && check_o.status == (wanted));                                       \
+#define CHECK_EXIT(o, wanted)                                                                      \
+	do {                                                                                       \
+		struct outcome check_o = (o);                                                      \
+		if (check_o.code != CLD_EXITED || check_o.status != (wanted))                      \
+			printf("\n      %s:%d: code %d status %d, wanted exit %d; output:\n%s",    \
+			       __FILE__, __LINE__, check_o.code, check_o.status, (wanted),         \
+			       check_o.out);                                                       \
+		CHECK(check_o.code == CLD_EXITED && check_o.status == (wanted));                   \
 	} while (0)
-#define CHECK_LINE(o, line)                                                                                            \
-	do {                                                                                                           \
-		if (!has_line(&(o), line))                                                                             \
-			printf("\n      %s:%d: no line \"%s\" in:\n%s", __FILE__, __LINE__, line, (o).out);             \
-		CHECK(has_line(&(o), line));                                                                           \
+#define CHECK_LINE(o, line)                                                                        \
+	do {                                                                                       \
+		if (!has_line(&(o), line))                                                         \
+			printf("\n      %s:%d: no line \"%s\" in:\n%s", __FILE__, __LINE__, line,  \
+			       (o).out);                                                           \
+		CHECK(has_line(&(o), line));                                                       \
 	} while (0)

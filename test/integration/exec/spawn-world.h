@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* spawn-world.h - a mount name space where /run, /tmp and /var's folders are the test's own, and a manager with one unit. */
+/* spawn-world.h - a mount name space where /run, /tmp and /var's folders are the test's own, and a
+ * manager with one unit. */
 #pragma once
 
 #include "exec/exec.h"
@@ -19,12 +20,13 @@ static struct unit_ops test_ops;
 /* 77: the machine does not let us. */
 static inline void world_setup(void)
 {
-	static const char *const places[] = { "/run", "/tmp", "/var/lib", "/var/cache", "/var/log" };
+	static const char *const places[] = {"/run", "/tmp", "/var/lib", "/var/cache", "/var/log"};
 	static bool done;
 
 	if (done)
 		return;
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0) {
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0) {
 		printf("SKIP: needs root and mount name spaces\n");
 		exit(77);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Real cgroups, below one of the test's own. Controllers may be missing (a host that has them on version 1); the tree, its events and
- * signals do not need any.
+ * Real cgroups, below one of the test's own. Controllers may be missing (a host that has them on
+ * version 1); the tree, its events and signals do not need any.
  */
 #include "../../unit/engine/fixture.h"
 #include "cgroup/internal.h"
@@ -27,7 +27,8 @@ static void tree_begin(void)
 
 	if (!moved) {
 		snprintf(root, sizeof(root), "/sysmaster-test-%d", (int) getpid());
-		if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || !cgroupfs_root() || cgroupfs_create(root) < 0 || cgroupfs_attach(root, 0) < 0) {
+		if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || !cgroupfs_root() ||
+		    cgroupfs_create(root) < 0 || cgroupfs_attach(root, 0) < 0) {
 			printf("SKIP: needs root and a writable cgroup2 tree\n");
 			exit(77);
 		}
@@ -36,7 +37,9 @@ static void tree_begin(void)
 	n_empty = 0;
 	fixture_begin();
 	put_unit("a.service", "");
-	put_file("limited.service", "[Service]\nExecStart=/bin/true\nMemoryMax=64M\nTasksMax=10\nCPUWeight=50\nSlice=top-below.slice\n");
+	put_file("limited.service",
+	         "[Service]\nExecStart=/bin/"
+	         "true\nMemoryMax=64M\nTasksMax=10\nCPUWeight=50\nSlice=top-below.slice\n");
 	put_file("delegated.service", "[Service]\nExecStart=/bin/true\nDelegate=yes\n");
 	for (int t = 0; t < UNIT_TYPE_MAX; t++)
 		fx.ops[t].on_cgroup_empty = note_empty;

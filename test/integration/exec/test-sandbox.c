@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Directories, credentials, mount and other name spaces, system call filters, terminals: seen from inside the process. */
+/* Directories, credentials, mount and other name spaces, system call filters, terminals: seen from
+ * inside the process. */
 #include "spawn-util.h"
 
 #include <pty.h>
@@ -13,7 +14,9 @@ TEST(sandbox__private_tmp_is_shared_by_commands_and_removed)
 	int core;
 
 	world_setup();
-	o = run("[Service]\nStandardOutput=file:" OUT "\nPrivateTmp=yes\nExecStart=/bin/sh -c 'ls -A /tmp /var/tmp; echo x >/tmp/mine; stat -c %%a /tmp'\n");
+	o = run("[Service]\nStandardOutput=file:" OUT
+	        "\nPrivateTmp=yes\nExecStart=/bin/sh -c 'ls -A /tmp /var/tmp; echo x >/tmp/mine; "
+	        "stat -c %%a /tmp'\n");
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "1777");
 	CHECK(!strstr(o.out, "systemd-private"));
@@ -21,14 +24,16 @@ TEST(sandbox__private_tmp_is_shared_by_commands_and_removed)
 	x.flags &= ~(unsigned) EXEC_NEW_DIRECTORIES;
 	o = run_with(UNIT("PrivateTmp=yes", "cat /tmp/mine"), x);
 	CHECK_LINE(o, "x");
-	o = run(UNIT("", "ls -d /tmp/systemd-private-*-test.service-abababababab && ls -ld /tmp/systemd*"));
+	o = run(UNIT(
+		"",
+		"ls -d /tmp/systemd-private-*-test.service-abababababab && ls -ld /tmp/systemd*"));
 	CHECK_EXIT(o, 0);
 	CHECK(strstr(o.out, "drwx------"));
 	/* core's part; its helper is init's child, so ours. */
 	fflush(NULL);
 	core = fork();
 	if (core == 0) {
-		struct exec_settings s = { .private_tmp = true };
+		struct exec_settings s = {.private_tmp = true};
 
 		if (exec_setup(&test_manager, CORE_EXEC_DIRECTORY) < 0)
 			_exit(1);
@@ -51,9 +56,12 @@ TEST(sandbox__protect_system_strict_with_writable_places)
 	world_setup();
 	CHECK_INT(mkdir_p("/var/lib/rw", 0755), >=, 0);
 	CHECK_INT(mkdir_p("/var/lib/rw/ro", 0755), >=, 0);
-	o = run(UNIT("ProtectSystem=strict\nReadWritePaths=/var/lib/rw -/nonexistent\nReadOnlyPaths=/var/lib/rw/ro\nStateDirectory=own",
-		     "touch /var/lib/rw/a && echo rw; touch /var/lib/rw/ro/a || echo ro; touch /etc/x || echo etc; touch /run/x || echo run; "
-		     "touch /var/lib/own/a && echo own; echo >/dev/null && echo dev; touch /usr/x || echo usr; echo $$STATE_DIRECTORY"));
+	o = run(UNIT("ProtectSystem=strict\nReadWritePaths=/var/lib/rw "
+	             "-/nonexistent\nReadOnlyPaths=/var/lib/rw/ro\nStateDirectory=own",
+	             "touch /var/lib/rw/a && echo rw; touch /var/lib/rw/ro/a || echo ro; touch "
+	             "/etc/x || echo etc; touch /run/x || echo run; "
+	             "touch /var/lib/own/a && echo own; echo >/dev/null && echo dev; touch /usr/x "
+	             "|| echo usr; echo $$STATE_DIRECTORY"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "rw");
 	CHECK_LINE(o, "ro");
@@ -73,8 +81,10 @@ TEST(sandbox__writable_never_means_more_than_on_the_host)
 	world_setup();
 	CHECK_INT(mkdir_p("/var/lib/fixed", 0755), >=, 0);
 	CHECK_INT(mount("tmpfs", "/var/lib/fixed", "tmpfs", 0, NULL), ==, 0);
-	CHECK_INT(mount(NULL, "/var/lib/fixed", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), ==, 0);
-	o = run(UNIT("ProtectSystem=strict\nReadWritePaths=/var/lib", "touch /var/lib/y && echo y; touch /var/lib/fixed/x || echo fixed"));
+	CHECK_INT(mount(NULL, "/var/lib/fixed", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), ==,
+	          0);
+	o = run(UNIT("ProtectSystem=strict\nReadWritePaths=/var/lib",
+	             "touch /var/lib/y && echo y; touch /var/lib/fixed/x || echo fixed"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "y");
 	CHECK_LINE(o, "fixed");
@@ -88,17 +98,21 @@ TEST(sandbox__inaccessible_and_home)
 	world_setup();
 	CHECK_INT(mkdir_p("/var/lib/secret/below", 0755), >=, 0);
 	CHECK_INT(file_write_atomic("/var/lib/file", "x", 1, 0644, false), >=, 0);
-	o = run(UNIT("User=nobody\nInaccessiblePaths=/var/lib/secret /var/lib/file\nReadOnlyPaths=-/var/lib/secret/below\nProtectHome=yes",
-		     "ls /var/lib/secret || echo dir; cat /var/lib/file || echo file; ls /home || echo home; stat -c \"%%a %%F\" /var/lib/secret /var/lib/file"));
+	o = run(UNIT("User=nobody\nInaccessiblePaths=/var/lib/secret "
+	             "/var/lib/file\nReadOnlyPaths=-/var/lib/secret/below\nProtectHome=yes",
+	             "ls /var/lib/secret || echo dir; cat /var/lib/file || echo file; ls /home || "
+	             "echo home; stat -c \"%%a %%F\" /var/lib/secret /var/lib/file"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "dir");
 	CHECK_LINE(o, "file");
 	CHECK_LINE(o, "home");
 	CHECK_LINE(o, "0 directory");
-	o = run(UNIT("ProtectHome=tmpfs", "ls -A /root /home | grep -v : | wc -w; touch /root/x || echo ro"));
+	o = run(UNIT("ProtectHome=tmpfs",
+	             "ls -A /root /home | grep -v : | wc -w; touch /root/x || echo ro"));
 	CHECK_LINE(o, "0");
 	CHECK_LINE(o, "ro");
-	o = run(UNIT("ProtectHome=read-only", "ls /root >/dev/null && echo seen; touch /root/x || echo ro"));
+	o = run(UNIT("ProtectHome=read-only",
+	             "ls /root >/dev/null && echo seen; touch /root/x || echo ro"));
 	CHECK_LINE(o, "seen");
 	CHECK_LINE(o, "ro");
 }
@@ -110,9 +124,11 @@ TEST(sandbox__binds_and_temporary_file_systems)
 	world_setup();
 	CHECK_INT(mkdir_p("/var/lib/src/sub", 0755), >=, 0);
 	CHECK_INT(file_write_atomic("/var/lib/src/f", "data\n", 5, 0644, false), >=, 0);
-	o = run(UNIT("TemporaryFileSystem=/var/lib:mode=0750,size=1M\nBindPaths=/var/lib/src:/var/lib/dst /var/lib/src/f:/var/lib/one\n"
-		     "BindReadOnlyPaths=/var/lib/src:/var/lib/ro -/nonexistent",
-		     "ls /var/lib; cat /var/lib/dst/f; touch /var/lib/dst/new && echo wrote; touch /var/lib/ro/x || echo ro; cat /var/lib/one; stat -c %%a /var/lib"));
+	o = run(UNIT("TemporaryFileSystem=/var/lib:mode=0750,size=1M\nBindPaths=/var/lib/src:/var/"
+	             "lib/dst /var/lib/src/f:/var/lib/one\n"
+	             "BindReadOnlyPaths=/var/lib/src:/var/lib/ro -/nonexistent",
+	             "ls /var/lib; cat /var/lib/dst/f; touch /var/lib/dst/new && echo wrote; touch "
+	             "/var/lib/ro/x || echo ro; cat /var/lib/one; stat -c %%a /var/lib"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "dst");
 	CHECK_LINE(o, "data");
@@ -132,7 +148,8 @@ TEST(sandbox__no_exec_paths)
 	CHECK_INT(mkdir_p("/var/lib/bin", 0755), >=, 0);
 	CHECK_INT(file_copy("/bin/true", "/var/lib/bin/true", 0755), >=, 0);
 	CHECK_INT(file_copy("/bin/true", "/var/lib/true", 0755), >=, 0);
-	o = run(UNIT("NoExecPaths=/var/lib\nExecPaths=/var/lib/bin", "/var/lib/true || echo refused; /var/lib/bin/true && echo fine"));
+	o = run(UNIT("NoExecPaths=/var/lib\nExecPaths=/var/lib/bin",
+	             "/var/lib/true || echo refused; /var/lib/bin/true && echo fine"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "refused");
 	CHECK_LINE(o, "fine");
@@ -141,22 +158,29 @@ TEST(sandbox__no_exec_paths)
 TEST(sandbox__private_devices)
 {
 	struct outcome o = run(UNIT("PrivateDevices=yes",
-				    "ls /dev | tr \"\\n\" \" \"; echo; echo x >/dev/null && echo null; head -c1 /dev/urandom | wc -c; touch /dev/x || echo ro; "
-				    "test -L /dev/stdout && echo links; grep CapBnd /proc/self/status; ls -A /dev/pts | head -1"));
+	                            "ls /dev | tr \"\\n\" \" \"; echo; echo x >/dev/null && echo "
+	                            "null; head -c1 /dev/urandom | wc -c; touch /dev/x || echo ro; "
+	                            "test -L /dev/stdout && echo links; grep CapBnd "
+	                            "/proc/self/status; ls -A /dev/pts | head -1"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "null");
 	CHECK_LINE(o, "1");
 	CHECK_LINE(o, "ro");
 	CHECK_LINE(o, "links");
-	CHECK(strstr(o.out, "full") && strstr(o.out, "urandom") && strstr(o.out, "pts") && !strstr(o.out, "kmsg"));
+	CHECK(strstr(o.out, "full") && strstr(o.out, "urandom") && strstr(o.out, "pts") &&
+	      !strstr(o.out, "kmsg"));
 }
 
 TEST(sandbox__protects_the_kernel)
 {
-	struct outcome o = run(UNIT("ProtectKernelTunables=yes\nProtectKernelModules=yes\nProtectKernelLogs=yes\nProtectControlGroups=yes\nProtectClock=yes",
-				    "(echo 1 >/proc/sys/kernel/printk) 2>/dev/null || echo sysctl; cat /dev/kmsg </dev/null >/dev/null || echo kmsg; cat /proc/kcore || echo kcore; "
-				    "mkdir /sys/fs/cgroup/x || echo cgroup; date -s @0 || echo clock; grep CapBnd /proc/self/status; dmesg || echo dmesg"));
+	struct outcome o = run(
+		UNIT("ProtectKernelTunables=yes\nProtectKernelModules=yes\nProtectKernelLogs="
+	             "yes\nProtectControlGroups=yes\nProtectClock=yes",
+	             "(echo 1 >/proc/sys/kernel/printk) 2>/dev/null || echo sysctl; cat /dev/kmsg "
+	             "</dev/null >/dev/null || echo kmsg; cat /proc/kcore || echo kcore; "
+	             "mkdir /sys/fs/cgroup/x || echo cgroup; date -s @0 || echo clock; grep CapBnd "
+	             "/proc/self/status; dmesg || echo dmesg"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "sysctl");
@@ -168,7 +192,9 @@ TEST(sandbox__protects_the_kernel)
 
 TEST(sandbox__protect_proc)
 {
-	struct outcome o = run(UNIT("User=nobody\nProtectProc=invisible\nProcSubset=pid", "test -d /proc/1 || echo hidden; test -e /proc/meminfo || echo subset; test -d /proc/self && echo self"));
+	struct outcome o = run(UNIT("User=nobody\nProtectProc=invisible\nProcSubset=pid",
+	                            "test -d /proc/1 || echo hidden; test -e /proc/meminfo || echo "
+	                            "subset; test -d /proc/self && echo self"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "hidden");
@@ -178,7 +204,9 @@ TEST(sandbox__protect_proc)
 
 TEST(sandbox__root_directory_with_links_that_lead_out)
 {
-	static const char *const dirs[] = { "/var/lib/root/bin", "/var/lib/root/usr", "/var/lib/root/etc", "/var/lib/root/lib", "/var/lib/root/lib64" };
+	static const char *const dirs[] = {"/var/lib/root/bin", "/var/lib/root/usr",
+	                                   "/var/lib/root/etc", "/var/lib/root/lib",
+	                                   "/var/lib/root/lib64"};
 	struct outcome o;
 
 	world_setup();
@@ -186,8 +214,12 @@ TEST(sandbox__root_directory_with_links_that_lead_out)
 		CHECK_INT(mkdir_p(dirs[i], 0755), >=, 0);
 	/* An absolute link inside points inside. */
 	CHECK_INT(symlink("/etc", "/var/lib/root/conf"), ==, 0);
-	o = run("[Service]\nStandardOutput=file:" OUT "\nRootDirectory=/var/lib/root\nBindReadOnlyPaths=/usr:/usr /bin:/bin /lib:/lib /lib64:/lib64\n"
-		"TemporaryFileSystem=/conf/x:rw\nInaccessiblePaths=+/etc\nExecStart=/bin/sh -c 'ls /; ls /etc; test -e /proc/self/exe && echo proc; test -c /dev/null && echo dev; touch /usr/x || echo ro; pwd'\n");
+	o = run("[Service]\nStandardOutput=file:" OUT
+	        "\nRootDirectory=/var/lib/root\nBindReadOnlyPaths=/usr:/usr /bin:/bin /lib:/lib "
+	        "/lib64:/lib64\n"
+	        "TemporaryFileSystem=/conf/x:rw\nInaccessiblePaths=+/etc\nExecStart=/bin/sh -c 'ls "
+	        "/; ls /etc; test -e /proc/self/exe && echo proc; test -c /dev/null && echo dev; "
+	        "touch /usr/x || echo ro; pwd'\n");
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "proc");
 	CHECK_LINE(o, "dev");
@@ -206,7 +238,9 @@ TEST(sandbox__root_directory_with_links_that_lead_out)
 TEST(sandbox__network_ipc_hostname)
 {
 	struct outcome o = run(UNIT("PrivateNetwork=yes\nPrivateIPC=yes\nProtectHostname=yes",
-				    "grep -c : /proc/net/dev; cat /sys/class/net/lo/flags >/dev/null; readlink /proc/self/ns/net /proc/self/ns/ipc /proc/self/ns/uts; hostname evil || echo host"));
+	                            "grep -c : /proc/net/dev; cat /sys/class/net/lo/flags "
+	                            ">/dev/null; readlink /proc/self/ns/net /proc/self/ns/ipc "
+	                            "/proc/self/ns/uts; hostname evil || echo host"));
 	char own[64] = "";
 
 	CHECK_EXIT(o, 0);
@@ -221,7 +255,9 @@ TEST(sandbox__network_ipc_hostname)
 
 TEST(sandbox__private_users)
 {
-	struct outcome o = run(UNIT("User=daemon\nPrivateUsers=yes", "id -u; cat /proc/self/uid_map; stat -c %%u /bin/sh; grep CapEff /proc/self/status"));
+	struct outcome o = run(
+		UNIT("User=daemon\nPrivateUsers=yes", "id -u; cat /proc/self/uid_map; stat -c %%u "
+	                                              "/bin/sh; grep CapEff /proc/self/status"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "1");
@@ -232,9 +268,14 @@ TEST(sandbox__private_users)
 
 TEST(sandbox__directories)
 {
-	struct outcome o = run(UNIT("User=daemon\nRuntimeDirectory=a a/b c:link\nRuntimeDirectoryMode=0750\nStateDirectory=s\nCacheDirectory=k\nLogsDirectory=l\nConfigurationDirectory=test-conf",
-				    "echo $$RUNTIME_DIRECTORY; echo $$STATE_DIRECTORY $$CACHE_DIRECTORY $$LOGS_DIRECTORY $$CONFIGURATION_DIRECTORY; "
-				    "stat -c \"%%a %%U %%n\" /run/a /run/a/b /var/lib/s /var/cache/k /var/log/l /etc/test-conf; readlink /run/link; touch /var/lib/s/x"));
+	struct outcome o =
+		run(UNIT("User=daemon\nRuntimeDirectory=a a/b "
+	                 "c:link\nRuntimeDirectoryMode=0750\nStateDirectory=s\nCacheDirectory="
+	                 "k\nLogsDirectory=l\nConfigurationDirectory=test-conf",
+	                 "echo $$RUNTIME_DIRECTORY; echo $$STATE_DIRECTORY $$CACHE_DIRECTORY "
+	                 "$$LOGS_DIRECTORY $$CONFIGURATION_DIRECTORY; "
+	                 "stat -c \"%%a %%U %%n\" /run/a /run/a/b /var/lib/s /var/cache/k "
+	                 "/var/log/l /etc/test-conf; readlink /run/link; touch /var/lib/s/x"));
 
 	rmdir("/etc/test-conf");
 	CHECK_EXIT(o, 0);
@@ -253,7 +294,9 @@ TEST(sandbox__directories)
 TEST(sandbox__dynamic_user)
 {
 	const char *unit = UNIT("DynamicUser=yes\nUser=dyn\nStateDirectory=d\nRuntimeDirectory=r",
-				"id -u; echo $$HOME $$USER; cd /var/lib/d && touch x && pwd -P; touch /var/lib/y || echo strict; touch /tmp/z && echo tmp; stat -c %%u /var/lib/d/x; stat -c %%u /run/r");
+	                        "id -u; echo $$HOME $$USER; cd /var/lib/d && touch x && pwd -P; "
+	                        "touch /var/lib/y || echo strict; touch /tmp/z && echo tmp; stat "
+	                        "-c %%u /var/lib/d/x; stat -c %%u /run/r");
 	struct outcome o = run(unit);
 	int uid = atoi(o.out);
 	struct stat st;
@@ -270,7 +313,8 @@ TEST(sandbox__dynamic_user)
 	o = run(unit);
 	CHECK_INT(atoi(o.out), ==, uid);
 	/* And back to a fixed user: the data moves out. */
-	o = run(UNIT("User=daemon\nStateDirectory=d", "stat -c \"%%F %%U\" /var/lib/d /var/lib/d/x"));
+	o = run(UNIT("User=daemon\nStateDirectory=d",
+	             "stat -c \"%%F %%U\" /var/lib/d /var/lib/d/x"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "directory daemon");
 }
@@ -284,8 +328,10 @@ TEST(sandbox__credentials)
 	CHECK_INT(mkdir_p("/var/lib/creds/deep", 0755), >=, 0);
 	CHECK_INT(file_write_atomic("/var/lib/creds/one", "1", 1, 0600, false), >=, 0);
 	CHECK_INT(file_write_atomic("/var/lib/creds/deep/two", "2", 1, 0600, false), >=, 0);
-	o = run(UNIT("User=nobody\nLoadCredential=a:/var/lib/creds/one\nLoadCredential=t:/var/lib/creds\nSetCredential=b:inline\nSetCredential=a:unused",
-		     "cd $$CREDENTIALS_DIRECTORY; pwd; cat a; echo; cat b; echo; ls; stat -c \"%%a %%U\" a; touch x || echo ro"));
+	o = run(UNIT("User=nobody\nLoadCredential=a:/var/lib/creds/one\nLoadCredential=t:/var/lib/"
+	             "creds\nSetCredential=b:inline\nSetCredential=a:unused",
+	             "cd $$CREDENTIALS_DIRECTORY; pwd; cat a; echo; cat b; echo; ls; stat -c \"%%a "
+	             "%%U\" a; touch x || echo ro"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "/run/credentials/test.service");
 	CHECK_LINE(o, "1");
@@ -294,14 +340,17 @@ TEST(sandbox__credentials)
 	CHECK_LINE(o, "400 nobody");
 	CHECK_LINE(o, "ro");
 	x.flags &= ~(unsigned) EXEC_NEW_DIRECTORIES;
-	o = run_with(UNIT("User=nobody\nLoadCredential=a:/var/lib/creds/one", "cat $$CREDENTIALS_DIRECTORY/a && echo"), x);
+	o = run_with(UNIT("User=nobody\nLoadCredential=a:/var/lib/creds/one",
+	                  "cat $$CREDENTIALS_DIRECTORY/a && echo"),
+	             x);
 	CHECK_LINE(o, "1");
 	umount2("/run/credentials/test.service", MNT_DETACH);
 }
 
 TEST(sandbox__system_call_filter)
 {
-	struct outcome o = run(UNIT("SystemCallFilter=~mkdir mkdirat\nSystemCallErrorNumber=ENOSPC", "mkdir /run/x 2>&1; grep Seccomp: /proc/self/status"));
+	struct outcome o = run(UNIT("SystemCallFilter=~mkdir mkdirat\nSystemCallErrorNumber=ENOSPC",
+	                            "mkdir /run/x 2>&1; grep Seccomp: /proc/self/status"));
 
 	CHECK_EXIT(o, 0);
 	CHECK(strstr(o.out, "No space left"));
@@ -309,11 +358,14 @@ TEST(sandbox__system_call_filter)
 	o = run(HEAD "SystemCallFilter=~mkdir mkdirat\nExecStart=/bin/mkdir /run/x\n");
 	CHECK(o.code == CLD_DUMPED || o.code == CLD_KILLED);
 	CHECK_INT(o.status, ==, SIGSYS);
-	o = run(UNIT("SystemCallFilter=@system-service\nSystemCallFilter=~@mount chroot:EILSEQ\nSystemCallArchitectures=native", "echo alive; unshare -m true"));
+	o = run(UNIT("SystemCallFilter=@system-service\nSystemCallFilter=~@mount "
+	             "chroot:EILSEQ\nSystemCallArchitectures=native",
+	             "echo alive; unshare -m true"));
 	CHECK_LINE(o, "alive");
 	CHECK(strstr(o.out, "Bad system call"));
 	/* Without privileges, NoNewPrivileges= comes along. */
-	o = run(UNIT("User=nobody\nSystemCallFilter=@system-service", "grep -E \"NoNewPrivs|Seccomp:\" /proc/self/status"));
+	o = run(UNIT("User=nobody\nSystemCallFilter=@system-service",
+	             "grep -E \"NoNewPrivs|Seccomp:\" /proc/self/status"));
 	CHECK_LINE(o, "NoNewPrivs:\t1");
 	o = run(UNIT("SystemCallFilter=@system-service uname:EPERM", "uname 2>&1"));
 	CHECK(strstr(o.out, "not permitted"));
@@ -321,10 +373,17 @@ TEST(sandbox__system_call_filter)
 
 TEST(sandbox__restrictions)
 {
-	struct outcome o = run(UNIT("RestrictAddressFamilies=AF_UNIX AF_INET\nRestrictNamespaces=~mnt net\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\nMemoryDenyWriteExecute=yes\nLockPersonality=yes",
-				    "unshare -m true || echo mnt; unshare -n true || echo net; unshare -u true && echo uts; chrt -f 1 true || echo realtime; "
-				    "touch /run/f; chmod 4755 /run/f || echo suid; chmod 755 /run/f && echo plain; setarch i686 true || echo personality; "
-				    "python3 -c \"import socket; socket.socket(socket.AF_INET); print(1)\" && echo inet; python3 -c \"import socket; socket.socket(socket.AF_INET6)\" 2>&1 | tail -1"));
+	struct outcome o =
+		run(UNIT("RestrictAddressFamilies=AF_UNIX AF_INET\nRestrictNamespaces=~mnt "
+	                 "net\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\nMemoryDenyWriteExecute="
+	                 "yes\nLockPersonality=yes",
+	                 "unshare -m true || echo mnt; unshare -n true || echo net; unshare -u "
+	                 "true && echo uts; chrt -f 1 true || echo realtime; "
+	                 "touch /run/f; chmod 4755 /run/f || echo suid; chmod 755 /run/f && echo "
+	                 "plain; setarch i686 true || echo personality; "
+	                 "python3 -c \"import socket; socket.socket(socket.AF_INET); print(1)\" && "
+	                 "echo inet; python3 -c \"import socket; socket.socket(socket.AF_INET6)\" "
+	                 "2>&1 | tail -1"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "mnt");
@@ -346,8 +405,12 @@ TEST(sandbox__terminal)
 	ssize_t n;
 
 	CHECK_INT(openpty(&master, &slave, name, NULL, NULL), ==, 0);
-	snprintf(text, sizeof(text), "[Service]\nStandardInput=tty-force\nStandardOutput=tty\nTTYPath=%s\nTTYReset=yes\n"
-				     "ExecStart=/bin/sh -c 'test -t 0 && test -t 1 && echo term=$$TERM && echo direct >/dev/tty; stty -a | grep -c icanon'\n", name);
+	snprintf(
+		text, sizeof(text),
+		"[Service]\nStandardInput=tty-force\nStandardOutput=tty\nTTYPath=%s\nTTYReset=yes\n"
+		"ExecStart=/bin/sh -c 'test -t 0 && test -t 1 && echo term=$$TERM && echo direct "
+	        ">/dev/tty; stty -a | grep -c icanon'\n",
+		name);
 	o = run(text);
 	CHECK_EXIT(o, 0);
 	usleep(50000);
@@ -359,7 +422,9 @@ TEST(sandbox__terminal)
 
 TEST(sandbox__pam_session)
 {
-	static const char config[] = "account required pam_permit.so\nsession required pam_exec.so /run/hook\nsession optional pam_env.so conffile=/run/pam-env readenv=0\n";
+	static const char config[] =
+		"account required pam_permit.so\nsession required pam_exec.so /run/hook\nsession "
+	        "optional pam_env.so conffile=/run/pam-env readenv=0\n";
 	auto_free char *log = NULL;
 	struct outcome o;
 
@@ -369,12 +434,18 @@ TEST(sandbox__pam_session)
 		return;
 	}
 	CHECK_INT(mount("tmpfs", "/etc/pam.d", "tmpfs", 0, NULL), ==, 0);
-	CHECK_INT(file_write_atomic("/etc/pam.d/test-pam", config, sizeof(config) - 1, 0644, false), >=, 0);
-	CHECK_INT(file_write_atomic("/run/pam-env", "FROM_PAM DEFAULT=yes\n", 21, 0644, false), >=, 0);
-	CHECK_INT(file_write_atomic("/run/hook", "#!/bin/sh\necho $PAM_TYPE $PAM_USER >>/run/hook.log\n", 52, 0755, false), >=, 0);
+	CHECK_INT(file_write_atomic("/etc/pam.d/test-pam", config, sizeof(config) - 1, 0644, false),
+	          >=, 0);
+	CHECK_INT(file_write_atomic("/run/pam-env", "FROM_PAM DEFAULT=yes\n", 21, 0644, false), >=,
+	          0);
+	CHECK_INT(file_write_atomic("/run/hook",
+	                            "#!/bin/sh\necho $PAM_TYPE $PAM_USER >>/run/hook.log\n", 52,
+	                            0755, false),
+	          >=, 0);
 	CHECK_INT(file_write_atomic("/run/hook.log", "", 0, 0666, false), >=, 0);
 	CHECK_INT(chmod("/run/hook.log", 0666), ==, 0);
-	o = run(UNIT("User=daemon\nPAMName=test-pam", "id -u; echo pam=$$FROM_PAM; cat /proc/self/stat >/dev/null"));
+	o = run(UNIT("User=daemon\nPAMName=test-pam",
+	             "id -u; echo pam=$$FROM_PAM; cat /proc/self/stat >/dev/null"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "1");
 	CHECK_LINE(o, "pam=yes");

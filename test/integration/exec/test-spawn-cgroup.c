@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A process in its unit's cgroup from its first instruction on; with the real tree, below a cgroup of the test's own. */
+/* A process in its unit's cgroup from its first instruction on; with the real tree, below a cgroup
+ * of the test's own. */
 #include "../../unit/engine/fixture.h"
 #include "cgroup/cgroup.h"
 #include "exec/exec.h"
@@ -19,17 +20,21 @@ static void begin(void)
 
 	if (!moved) {
 		snprintf(root, sizeof(root), "/sysmaster-spawn-%d", (int) getpid());
-		if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || !cgroupfs_root() || cgroupfs_create(root) < 0 || cgroupfs_attach(root, 0) < 0) {
+		if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || !cgroupfs_root() ||
+		    cgroupfs_create(root) < 0 || cgroupfs_attach(root, 0) < 0) {
 			printf("SKIP: needs root and a writable cgroup2 tree\n");
 			exit(77);
 		}
-		if (mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 || mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0)
+		if (mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
+		    mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0)
 			abort();
 		moved = true;
 	}
 	fixture_begin();
-	put_file("cat.service", "[Service]\nStandardOutput=file:/tmp/spawn-cgroup.out\nExecStart=/bin/cat /proc/self/cgroup\n");
-	put_file("del.service", "[Service]\nUser=daemon\nDelegate=yes\nStandardOutput=file:/tmp/spawn-cgroup.out\nExecStart=/bin/cat /proc/self/cgroup\n");
+	put_file("cat.service", "[Service]\nStandardOutput=file:/tmp/spawn-cgroup.out\nExecStart=/"
+	                        "bin/cat /proc/self/cgroup\n");
+	put_file("del.service", "[Service]\nUser=daemon\nDelegate=yes\nStandardOutput=file:/tmp/"
+	                        "spawn-cgroup.out\nExecStart=/bin/cat /proc/self/cgroup\n");
 	fixture_open();
 	if (cgroup_setup(fx.m) < 0 || exec_setup(fx.m, CORE_EXEC_DIRECTORY) < 0)
 		abort();
@@ -47,8 +52,13 @@ static void end(void)
 /* The child is our parent's, by CLONE_PARENT; seen through its pidfd. */
 static int spawn_and_wait(struct unit *u, unsigned flags)
 {
-	struct exec_request q = { .unit = u, .command = u->file->service->commands[SERVICE_EXEC_START], .settings = u->file->exec, .cgroup = u->file->cgroup,
-				  .flags = EXEC_APPLY_SANDBOX | EXEC_NEW_DIRECTORIES | flags, .stdio_socket = -EBADF, .exec_fd = -EBADF };
+	struct exec_request q = {.unit = u,
+	                         .command = u->file->service->commands[SERVICE_EXEC_START],
+	                         .settings = u->file->exec,
+	                         .cgroup = u->file->cgroup,
+	                         .flags = EXEC_APPLY_SANDBOX | EXEC_NEW_DIRECTORIES | flags,
+	                         .stdio_socket = -EBADF,
+	                         .exec_fd = -EBADF};
 	struct pidref p = PIDREF_NULL;
 	int r;
 
@@ -107,9 +117,13 @@ TEST(spawn_cgroup__cost_of_a_cgroup_of_its_own)
 
 	begin();
 	for (int i = 0; i < N; i++) {
-		auto_free char *name = str_printf("n%d.service", i), *path = path_join(fx.dir, name);
+		auto_free char *name = str_printf("n%d.service", i),
+			       *path = path_join(fx.dir, name);
 
-		CHECK_INT(file_write_atomic(path, "[Service]\nStandardOutput=null\nExecStart=/bin/true\n", 49, 0644, false), >=, 0);
+		CHECK_INT(file_write_atomic(path,
+		                            "[Service]\nStandardOutput=null\nExecStart=/bin/true\n",
+		                            49, 0644, false),
+		          >=, 0);
 	}
 	manager_read_index(fx.m);
 	for (int i = 0; i < N; i++) {
@@ -126,13 +140,15 @@ TEST(spawn_cgroup__cost_of_a_cgroup_of_its_own)
 		cgroup_release(u);
 		drop += now(CLOCK_MONOTONIC) - t;
 	}
-	printf("(usec each: make %llu, remove %llu) ", (unsigned long long) make / N, (unsigned long long) drop / N);
+	printf("(usec each: make %llu, remove %llu) ", (unsigned long long) make / N,
+	       (unsigned long long) drop / N);
 	end();
 }
 
 TEST(spawn_cgroup__zz_leaves_nothing_behind)
 {
-	auto_free char *scope = str_printf("%s/init.scope", root), *slice = str_printf("%s/system.slice", root);
+	auto_free char *scope = str_printf("%s/init.scope", root),
+		       *slice = str_printf("%s/system.slice", root);
 
 	(void) cgroupfs_attach("/", 0);
 	(void) cgroupfs_remove(scope);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Processes: environment, identity, limits, descriptors, exit statuses. Name spaces are in test-sandbox.c. */
+/* Processes: environment, identity, limits, descriptors, exit statuses. Name spaces are in
+ * test-sandbox.c. */
 #include "spawn-util.h"
 
 #include <sys/socket.h>
@@ -14,7 +15,8 @@ TEST(spawn__gives_the_plain_environment)
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	CHECK_LINE(o, "INVOCATION_ID=abababababababababababababababab");
-	CHECK(!strstr(o.out, "HOME=") && !strstr(o.out, "USER=") && !strstr(o.out, "LISTEN_") && !strstr(o.out, "NOTIFY_SOCKET"));
+	CHECK(!strstr(o.out, "HOME=") && !strstr(o.out, "USER=") && !strstr(o.out, "LISTEN_") &&
+	      !strstr(o.out, "NOTIFY_SOCKET"));
 	pid = strstr(o.out, "pid=");
 	CHECK(pid);
 	snprintf(line, sizeof(line), "SYSTEMD_EXEC_PID=%d", atoi(pid + 4));
@@ -23,18 +25,23 @@ TEST(spawn__gives_the_plain_environment)
 
 TEST(spawn__merges_environment_in_order)
 {
-	char *more[] = { (char *) "NOTIFY_SOCKET=/run/n", (char *) "A=request", (char *) "B=request", NULL };
+	char *more[] = {(char *) "NOTIFY_SOCKET=/run/n", (char *) "A=request", (char *) "B=request",
+	                NULL};
 	struct extra x = EXTRA;
 	struct outcome o;
 
 	world_setup();
-	CHECK_INT(file_write_atomic("/run/env", "C=\"from file\"\nD=gone\n# comment\n", 31, 0644, false), >=, 0);
+	CHECK_INT(file_write_atomic("/run/env", "C=\"from file\"\nD=gone\n# comment\n", 31, 0644,
+	                            false),
+	          >=, 0);
 	setenv("PASSED", "passed value", 1);
 	x.environment = more;
-	o = run_with(UNIT("Environment=A=unit C=unit \"E=two words\"\nEnvironmentFile=/run/env\nEnvironmentFile=-/run/missing\nPassEnvironment=PASSED MISSING\n"
-			  "UnsetEnvironment=D",
-			  "env"),
-		     x);
+	o = run_with(UNIT("Environment=A=unit C=unit \"E=two "
+	                  "words\"\nEnvironmentFile=/run/env\nEnvironmentFile=-/run/"
+	                  "missing\nPassEnvironment=PASSED MISSING\n"
+	                  "UnsetEnvironment=D",
+	                  "env"),
+	             x);
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "NOTIFY_SOCKET=/run/n");
 	CHECK_LINE(o, "A=unit");
@@ -47,7 +54,8 @@ TEST(spawn__merges_environment_in_order)
 
 TEST(spawn__expands_variables_of_the_environment)
 {
-	struct outcome o = run(HEAD "Environment=\"W=a b\" X=c\nExecStart=/bin/echo $W ${W} ${X}d $$X\n");
+	struct outcome o =
+		run(HEAD "Environment=\"W=a b\" X=c\nExecStart=/bin/echo $W ${W} ${X}d $$X\n");
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "a b a b cd $X");
@@ -69,7 +77,8 @@ TEST(spawn__watchdog_variables)
 
 TEST(spawn__becomes_the_user)
 {
-	struct outcome o = run(UNIT("User=daemon\nSupplementaryGroups=tty 54321", "id -u; id -g; id -G; env; stat -c %%U " OUT));
+	struct outcome o = run(UNIT("User=daemon\nSupplementaryGroups=tty 54321",
+	                            "id -u; id -g; id -G; env; stat -c %%U " OUT));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "1 5 54321");
@@ -93,7 +102,8 @@ TEST(spawn__numbers_for_user_and_group)
 
 TEST(spawn__root_is_no_special_case)
 {
-	struct outcome o = run(UNIT("User=root", "echo $HOME $USER; id -u; grep CapEff /proc/self/status"));
+	struct outcome o =
+		run(UNIT("User=root", "echo $HOME $USER; id -u; grep CapEff /proc/self/status"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "/root root");
@@ -102,15 +112,26 @@ TEST(spawn__root_is_no_special_case)
 
 TEST(spawn__names_the_failing_step_by_its_status)
 {
-	struct { const char *settings; int status; } cases[] = {
-		{ "WorkingDirectory=/nonexistent", 200 },	   { "User=no-such-user", 217 },
-		{ "Group=no-such-group", 216 },			   { "SupplementaryGroups=no-such-group", 216 },
-		{ "StandardInput=file:/nonexistent", 208 },	   { "StandardInput=fd:missing", 208 },
-		{ "StandardError=file:/nonexistent/x", 222 },	   { "EnvironmentFile=/nonexistent", 204 },
-		{ "BindPaths=/nonexistent", 226 },		   { "ReadOnlyPaths=/nonexistent", 226 },
-		{ "RootDirectory=/nonexistent\nMountAPIVFS=no", 210 }, { "LoadCredential=x:/dev/full", 243 },
-		{ "NetworkNamespacePath=/nonexistent", 225 },	   { "StandardInput=tty-force\nTTYPath=/nonexistent", 208 },
-		{ "RuntimeDirectory=file/below", 233 },		   { "StateDirectory=file/below", 238 },
+	struct {
+		const char *settings;
+		int status;
+	} cases[] = {
+		{"WorkingDirectory=/nonexistent", 200},
+		{"User=no-such-user", 217},
+		{"Group=no-such-group", 216},
+		{"SupplementaryGroups=no-such-group", 216},
+		{"StandardInput=file:/nonexistent", 208},
+		{"StandardInput=fd:missing", 208},
+		{"StandardError=file:/nonexistent/x", 222},
+		{"EnvironmentFile=/nonexistent", 204},
+		{"BindPaths=/nonexistent", 226},
+		{"ReadOnlyPaths=/nonexistent", 226},
+		{"RootDirectory=/nonexistent\nMountAPIVFS=no", 210},
+		{"LoadCredential=x:/dev/full", 243},
+		{"NetworkNamespacePath=/nonexistent", 225},
+		{"StandardInput=tty-force\nTTYPath=/nonexistent", 208},
+		{"RuntimeDirectory=file/below", 233},
+		{"StateDirectory=file/below", 238},
 	};
 
 	world_setup();
@@ -139,7 +160,9 @@ TEST(spawn__finds_a_bare_name)
 	CHECK_EXIT(run(HEAD "ExecStart=true\n"), 0);
 	world_setup();
 	CHECK_INT(mkdir_p("/run/bin", 0755), >=, 0);
-	CHECK_INT(file_write_atomic("/run/bin/mine", "#!/bin/sh\necho PATH=$PATH\n", 25, 0755, false), >=, 0);
+	CHECK_INT(
+		file_write_atomic("/run/bin/mine", "#!/bin/sh\necho PATH=$PATH\n", 25, 0755, false),
+		>=, 0);
 	o = run(HEAD "ExecSearchPath=/run/none:/run/bin:/bin\nExecStart=mine\n");
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "PATH=/run/none:/run/bin:/bin");
@@ -147,10 +170,15 @@ TEST(spawn__finds_a_bare_name)
 
 TEST(spawn__limits_and_scheduling)
 {
-	struct outcome o = run(UNIT("LimitNOFILE=100:200\nLimitCORE=0\nNice=5\nOOMScoreAdjust=321\nUMask=0077\nCPUAffinity=0\nTimerSlackNSec=123456\n"
-				    "CPUSchedulingPolicy=batch\nIOSchedulingClass=idle\nIgnoreSIGPIPE=no\nLockPersonality=no",
-				    "ulimit -Sn; ulimit -Hn; ulimit -c; nice; cat /proc/self/oom_score_adj; umask; cat /proc/$$$$/timerslack_ns; "
-				    "grep -E \"Cpus_allowed_list|SigIgn|SigBlk\" /proc/self/status; chrt -p $$$$; ionice -p $$$$"));
+	struct outcome o =
+		run(UNIT("LimitNOFILE=100:200\nLimitCORE=0\nNice=5\nOOMScoreAdjust=321\nUMask="
+	                 "0077\nCPUAffinity=0\nTimerSlackNSec=123456\n"
+	                 "CPUSchedulingPolicy=batch\nIOSchedulingClass=idle\nIgnoreSIGPIPE="
+	                 "no\nLockPersonality=no",
+	                 "ulimit -Sn; ulimit -Hn; ulimit -c; nice; cat /proc/self/oom_score_adj; "
+	                 "umask; cat /proc/$$$$/timerslack_ns; "
+	                 "grep -E \"Cpus_allowed_list|SigIgn|SigBlk\" /proc/self/status; chrt -p "
+	                 "$$$$; ionice -p $$$$"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "100");
@@ -168,7 +196,9 @@ TEST(spawn__limits_and_scheduling)
 
 TEST(spawn__defaults_of_a_service)
 {
-	struct outcome o = run(UNIT("", "ulimit -Sn; umask; pwd; grep -E \"SigIgn|NoNewPrivs|Seccomp:|CapBnd\" /proc/self/status; ls /proc/self/fd | wc -l"));
+	struct outcome o = run(
+		UNIT("", "ulimit -Sn; umask; pwd; grep -E \"SigIgn|NoNewPrivs|Seccomp:|CapBnd\" "
+	                 "/proc/self/status; ls /proc/self/fd | wc -l"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "1024");
@@ -183,7 +213,9 @@ TEST(spawn__defaults_of_a_service)
 
 TEST(spawn__capabilities)
 {
-	struct outcome o = run(UNIT("User=nobody\nAmbientCapabilities=CAP_NET_BIND_SERVICE CAP_CHOWN", "grep Cap /proc/self/status"));
+	struct outcome o =
+		run(UNIT("User=nobody\nAmbientCapabilities=CAP_NET_BIND_SERVICE CAP_CHOWN",
+	                 "grep Cap /proc/self/status"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "CapAmb:\t0000000000000401");
@@ -192,19 +224,24 @@ TEST(spawn__capabilities)
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "CapBnd:\t0000000000000021");
 	CHECK_LINE(o, "CapEff:\t0000000000000021");
-	o = run(UNIT("User=nobody\nSecureBits=noroot-locked noroot", "grep CapEff /proc/self/status; id -u"));
+	o = run(UNIT("User=nobody\nSecureBits=noroot-locked noroot",
+	             "grep CapEff /proc/self/status; id -u"));
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "CapEff:\t0000000000000000");
 }
 
 TEST(spawn__prefixes)
 {
-	struct outcome o = run(HEAD "User=nobody\nNoNewPrivileges=yes\nPrivateTmp=yes\nCapabilityBoundingSet=\nExecStart=+/bin/sh -c 'id -u; ls /tmp; grep NoNewPrivs /proc/self/status'\n");
+	struct outcome o = run(
+		HEAD
+		"User=nobody\nNoNewPrivileges=yes\nPrivateTmp=yes\nCapabilityBoundingSet="
+	        "\nExecStart=+/bin/sh -c 'id -u; ls /tmp; grep NoNewPrivs /proc/self/status'\n");
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "0");
 	CHECK_LINE(o, "NoNewPrivs:\t0");
-	o = run(HEAD "User=nobody\nNoNewPrivileges=yes\nExecStart=!/bin/sh -c 'id -u; grep NoNewPrivs /proc/self/status'\n");
+	o = run(HEAD "User=nobody\nNoNewPrivileges=yes\nExecStart=!/bin/sh -c 'id -u; grep "
+	             "NoNewPrivs /proc/self/status'\n");
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "0");
 	CHECK_LINE(o, "NoNewPrivs:\t1");
@@ -229,9 +266,11 @@ TEST(spawn__passes_sockets_and_stored_fds)
 	x.n_socket_fds = 2;
 	x.n_stored_fds = 1;
 	x.nonblock = true;
-	o = run_with(UNIT("", "echo $LISTEN_FDS $LISTEN_FDNAMES; test $LISTEN_PID = $$$$ || exit 1; readlink /proc/self/fd/3 /proc/self/fd/4 /proc/self/fd/5; "
-			      "echo stored >&5; echo sock >&3; grep flags /proc/self/fdinfo/3; ls /proc/self/fd | wc -l"),
-		     x);
+	o = run_with(UNIT("", "echo $LISTEN_FDS $LISTEN_FDNAMES; test $LISTEN_PID = $$$$ || exit "
+	                      "1; readlink /proc/self/fd/3 /proc/self/fd/4 /proc/self/fd/5; "
+	                      "echo stored >&5; echo sock >&3; grep flags /proc/self/fdinfo/3; ls "
+	                      "/proc/self/fd | wc -l"),
+	             x);
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "3 web:control:stored");
 	CHECK_LINE(o, "flags:\t04002");
@@ -258,7 +297,9 @@ TEST(spawn__socket_as_stdio)
 	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
 	CHECK_INT(write(pair[0], "hello\n", 6), ==, 6);
 	x.stdio_socket = pair[1];
-	o = run_with("[Service]\nStandardInput=socket\nExecStart=/bin/sh -c 'read line; echo got $line'\n", x);
+	o = run_with("[Service]\nStandardInput=socket\nExecStart=/bin/sh -c 'read line; echo got "
+	             "$line'\n",
+	             x);
 	CHECK_EXIT(o, 0);
 	CHECK_INT(read(pair[0], buf, sizeof(buf)), ==, 10);
 	CHECK_STR(buf, "got hello\n");
@@ -297,7 +338,8 @@ TEST(spawn__exec_fd_tells_success_from_failure)
 
 TEST(spawn__stdin_data_and_output_files)
 {
-	struct outcome o = run(HEAD "StandardInput=data\nStandardInputText=one\nStandardInputText=two\nExecStart=/bin/cat\n");
+	struct outcome o = run(HEAD "StandardInput=data\nStandardInputText=one\nStandardInputText="
+	                            "two\nExecStart=/bin/cat\n");
 
 	CHECK_EXIT(o, 0);
 	CHECK_STR(o.out, "one\ntwo\n");
@@ -306,18 +348,22 @@ TEST(spawn__stdin_data_and_output_files)
 	CHECK_EXIT(run("[Service]\nStandardOutput=append:/run/f\nExecStart=/bin/echo B\n"), 0);
 	o = run(HEAD "ExecStart=/bin/cat /run/f\n");
 	CHECK_STR(o.out, "A\n23456789\nB\n");
-	CHECK_EXIT(run("[Service]\nStandardOutput=truncate:/run/f\nStandardError=truncate:/run/f\nExecStart=/bin/sh -c 'echo C; echo D >&2'\n"), 0);
+	CHECK_EXIT(run("[Service]\nStandardOutput=truncate:/run/f\nStandardError=truncate:/run/"
+	               "f\nExecStart=/bin/sh -c 'echo C; echo D >&2'\n"),
+	           0);
 	o = run(HEAD "StandardInput=file:/run/f\nExecStart=/bin/cat\n");
 	CHECK_STR(o.out, "C\nD\n");
 	/* With User=, the file is made by root, under the unit's umask. */
-	CHECK_EXIT(run("[Service]\nUser=nobody\nUMask=0077\nStandardOutput=file:/run/g\nExecStart=/bin/echo E\n"), 0);
+	CHECK_EXIT(run("[Service]\nUser=nobody\nUMask=0077\nStandardOutput=file:/run/g\nExecStart=/"
+	               "bin/echo E\n"),
+	           0);
 	o = run(HEAD "ExecStart=/usr/bin/stat -c '%%a %%U' /run/g\n");
 	CHECK_STR(o.out, "600 root\n");
 }
 
 TEST(spawn__connects_to_the_journal)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/stdout" };
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/stdout"};
 	char buf[512] = "";
 	struct ucred who;
 	socklen_t size = sizeof(who);
@@ -327,9 +373,12 @@ TEST(spawn__connects_to_the_journal)
 	world_setup();
 	CHECK_INT(mkdir_p("/run/systemd/journal", 0755), >=, 0);
 	s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CHECK(s >= 0 && bind(s, (struct sockaddr *) &a, sizeof(a)) == 0 && listen(s, 5) == 0 && chmod(a.sun_path, 0666) == 0);
-	CHECK_EXIT(run("[Service]\nUser=daemon\nSyslogIdentifier=mine\nSyslogFacility=local3\nSyslogLevel=notice\nExecStart=/bin/sh -c 'echo $JOURNAL_STREAM; stat -L -c %%d:%%i /proc/self/fd/1; echo err >&2'\n"),
-		   0);
+	CHECK(s >= 0 && bind(s, (struct sockaddr *) &a, sizeof(a)) == 0 && listen(s, 5) == 0 &&
+	      chmod(a.sun_path, 0666) == 0);
+	CHECK_EXIT(run("[Service]\nUser=daemon\nSyslogIdentifier=mine\nSyslogFacility="
+	               "local3\nSyslogLevel=notice\nExecStart=/bin/sh -c 'echo $JOURNAL_STREAM; "
+	               "stat -L -c %%d:%%i /proc/self/fd/1; echo err >&2'\n"),
+	           0);
 	c = accept4(s, NULL, NULL, SOCK_CLOEXEC);
 	CHECK(c >= 0);
 	CHECK_INT(getsockopt(c, SOL_SOCKET, SO_PEERCRED, &who, &size), ==, 0);
@@ -338,7 +387,8 @@ TEST(spawn__connects_to_the_journal)
 		all += n;
 	CHECK(!strncmp(buf, "mine\ntest.service\n157\n1\n0\n0\n0\n", 30));
 	{
-		char *first = buf + 30, *second = strchr(first, '\n') + 1, *third = strchr(second, '\n') + 1;
+		char *first = buf + 30, *second = strchr(first, '\n') + 1,
+		     *third = strchr(second, '\n') + 1;
 
 		CHECK_INT(second - first, ==, third - second);
 		CHECK(!strncmp(first, second, (size_t) (second - first)));
@@ -348,12 +398,15 @@ TEST(spawn__connects_to_the_journal)
 	close(s);
 	unlink(a.sun_path);
 	/* Without one a service still starts. */
-	CHECK_EXIT(run("[Service]\nStandardOutput=journal\nExecStart=/bin/sh -c 'echo x; readlink /proc/self/fd/1 >/run/out'\n"), 0);
+	CHECK_EXIT(run("[Service]\nStandardOutput=journal\nExecStart=/bin/sh -c 'echo x; readlink "
+	               "/proc/self/fd/1 >/run/out'\n"),
+	           0);
 }
 
 TEST(spawn__private_keyring_and_session)
 {
-	struct outcome o = run(UNIT("User=nobody\nKeyringMode=private", "cut -d\" \" -f6 /proc/self/stat; echo $$$$"));
+	struct outcome o = run(UNIT("User=nobody\nKeyringMode=private",
+	                            "cut -d\" \" -f6 /proc/self/stat; echo $$$$"));
 
 	CHECK_EXIT(o, 0);
 	/* Leader of its own session. */
@@ -362,10 +415,12 @@ TEST(spawn__private_keyring_and_session)
 
 TEST(spawn__plain_is_a_child_of_ours)
 {
-	char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) "echo plain $X; ls /proc/self/fd | wc -l", NULL }, *env[] = { (char *) "X=y", NULL };
+	char *argv[] = {(char *) "/bin/sh", (char *) "-c",
+	                (char *) "echo plain $X; ls /proc/self/fd | wc -l", NULL},
+	     *env[] = {(char *) "X=y", NULL};
 	struct pidref p = PIDREF_NULL;
 	char buf[64] = "";
-	siginfo_t si = { 0 };
+	siginfo_t si = {0};
 	int out[2];
 
 	CHECK_INT(pipe2(out, O_CLOEXEC), ==, 0);

@@ -12,8 +12,10 @@ declare -A pids=()
 
 finish() {
 	local status=$?
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-	wait 2>/dev/null
+	exec 2>/dev/null
+	[ -n "${pids[keeper]:-}" ] && kill "${pids[keeper]}" && wait "${pids[keeper]}"
+	for pid in "${pids[@]}" $(cat m?/agent.pid 2>/dev/null); do kill "$pid" 2>/dev/null; done
+	wait
 	if [ $status -ne 0 ]; then
 		for log in "$work"/*.err; do echo "---- $log"; tail -n 40 "$log"; done
 	fi
@@ -217,7 +219,7 @@ eventually "a second machine enrols" machine_is m2 .version 1.0.0
 		kill -0 "$(cat $m/agent.pid)" 2>/dev/null && continue
 		id=$id1; [ $m = m2 ] && id=$id2
 		"$agent" --stderr --config $m.conf --state-dir $m/state --bundles-dir $m/bundles --control $m/control \
-			--upgrade $m/upgrade --machine-id $id 2>>$m.agent.err &
+			--upgrade $m/upgrade --machine-id $id >/dev/null 2>>$m.agent.err &
 		echo $! >$m/agent.pid
 	done
 done ) &

@@ -2,16 +2,21 @@
 /* The life of services of each type, with real processes. */
 #include "types-world.h"
 
+#include <sys/wait.h>
+
 TEST(oneshot__runs_all_its_commands_in_order)
 {
 	WITH_WORLD(w);
 	put_targets(&w);
 	world_put(&w, "a.service",
-		  "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStartPre=/bin/sh -c 'echo pre >>%1$s/out'\n"
-		  "ExecStart=/bin/sh -c 'echo one >>%1$s/out'\nExecStart=-/bin/false\nExecStart=/bin/sh -c 'echo two >>%1$s/out'\n"
-		  "ExecStartPost=/bin/sh -c 'echo post >>%1$s/out'\nExecStop=/bin/sh -c 'echo stop $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS >>%1$s/out'\n"
-		  "ExecStopPost=/bin/sh -c 'echo stop-post >>%1$s/out'\n",
-		  w.dir);
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStartPre=/bin/sh -c 'echo pre "
+	          ">>%1$s/out'\n"
+	          "ExecStart=/bin/sh -c 'echo one "
+	          ">>%1$s/out'\nExecStart=-/bin/false\nExecStart=/bin/sh -c 'echo two >>%1$s/out'\n"
+	          "ExecStartPost=/bin/sh -c 'echo post >>%1$s/out'\nExecStop=/bin/sh -c 'echo stop "
+	          "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS >>%1$s/out'\n"
+	          "ExecStopPost=/bin/sh -c 'echo stop-post >>%1$s/out'\n",
+	          w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.service"), "done");
 	CHECK_STATE(&w, "a.service", "exited");
@@ -26,9 +31,11 @@ TEST(oneshot__failure_ends_it_and_stop_post_hears_of_it)
 	WITH_WORLD(w);
 	put_targets(&w);
 	world_put(&w, "a.service",
-		  "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 3'\nExecStart=/bin/sh -c 'echo never >>%1$s/out'\n"
-		  "ExecStop=/bin/sh -c 'echo never >>%1$s/out'\nExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS >>%1$s/out'\n",
-		  w.dir);
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 3'\nExecStart=/bin/sh -c "
+	          "'echo never >>%1$s/out'\n"
+	          "ExecStop=/bin/sh -c 'echo never >>%1$s/out'\nExecStopPost=/bin/sh -c 'echo "
+	          "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS >>%1$s/out'\n",
+	          w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.service"), "failed");
 	CHECK_STATE(&w, "a.service", "failed");
@@ -61,11 +68,16 @@ TEST(forking__main_process_from_pid_file_and_by_guess)
 	WITH_WORLD(w);
 	put_targets(&w);
 	world_put(&w, "file.service",
-		  "[Service]\nType=forking\nPIDFile=/run/file.pid\nExecStart=/bin/sh -c 'sleep infinity & (sleep 0.2; echo $! >/run/file.pid)'\n");
+	          "[Service]\nType=forking\nPIDFile=/run/file.pid\nExecStart=/bin/sh -c 'sleep "
+	          "infinity & (sleep 0.2; echo $! >/run/file.pid)'\n");
 	world_put(&w, "late.service",
-		  "[Service]\nType=forking\nPIDFile=/run/late/x.pid\nExecStart=/bin/sh -c '(sleep 0.3; mkdir /run/late; sh -c \"echo \\\\$\\\\$ >/run/late/x.pid; exec sleep infinity\") &'\n");
-	world_put(&w, "guess.service", "[Service]\nType=forking\nExecStart=/bin/sh -c 'sleep infinity & exit 0'\n");
-	world_put(&w, "never.service", "[Service]\nType=forking\nPIDFile=/run/never.pid\nExecStart=/bin/true\n");
+	          "[Service]\nType=forking\nPIDFile=/run/late/x.pid\nExecStart=/bin/sh -c '(sleep "
+	          "0.3; mkdir /run/late; sh -c \"echo \\\\$\\\\$ >/run/late/x.pid; exec sleep "
+	          "infinity\") &'\n");
+	world_put(&w, "guess.service",
+	          "[Service]\nType=forking\nExecStart=/bin/sh -c 'sleep infinity & exit 0'\n");
+	world_put(&w, "never.service",
+	          "[Service]\nType=forking\nPIDFile=/run/never.pid\nExecStart=/bin/true\n");
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "file.service"), "done");
 	CHECK_STATE(&w, "file.service", "running");
@@ -93,7 +105,9 @@ TEST(exec__knows_whether_the_program_could_be_executed)
 	world_put(&w, "quick.service", "[Service]\nType=exec\nExecStart=/bin/true\n");
 	world_put(&w, "bad.service", "[Service]\nType=exec\nExecStart=/nonexistent\n");
 	world_put(&w, "bus.service", "[Service]\nType=dbus\nBusName=org.example.Test\n" FOREVER);
-	world_put(&w, "dbus.socket", "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=@types-test-dbus\nService=bus-itself.service\n");
+	world_put(&w, "dbus.socket",
+	          "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=@types-test-"
+	          "dbus\nService=bus-itself.service\n");
 	world_put(&w, "bus-itself.service", "[Service]\n" FOREVER);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "good.service"), "done");
@@ -110,8 +124,12 @@ TEST(stop__escalates_to_sigkill)
 	WITH_WORLD(w);
 	put_targets(&w);
 	world_put(&w, "deaf.service",
-		  "[Service]\nTimeoutStopSec=300ms\nExecStart=/bin/sh -c 'trap \"\" TERM; touch %s/up; while :; do sleep 0.05; done'\n", w.dir);
-	world_put(&w, "mixed.service", "[Service]\nKillMode=mixed\nExecStart=/bin/sh -c 'sleep infinity & sleep infinity & exec sleep infinity'\n");
+	          "[Service]\nTimeoutStopSec=300ms\nExecStart=/bin/sh -c 'trap \"\" TERM; touch "
+	          "%s/up; while :; do sleep 0.05; done'\n",
+	          w.dir);
+	world_put(&w, "mixed.service",
+	          "[Service]\nKillMode=mixed\nExecStart=/bin/sh -c 'sleep infinity & sleep "
+	          "infinity & exec sleep infinity'\n");
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "deaf.service"), "done");
 	for (int i = 0; i < 200 && !world_has_file(&w, "up"); i++)
@@ -132,8 +150,13 @@ TEST(restart__gives_up_at_the_start_limit)
 {
 	WITH_WORLD(w);
 	put_targets(&w);
-	world_put(&w, "a.service", "[Unit]\nStartLimitIntervalSec=10s\nStartLimitBurst=3\nOnFailure=b.service\n[Service]\nRestart=always\nRestartSec=10ms\nExecStart=/bin/false\n");
-	world_put(&w, "b.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'env >%s/env'\n", w.dir);
+	world_put(&w, "a.service",
+	          "[Unit]\nStartLimitIntervalSec=10s\nStartLimitBurst=3\nOnFailure=b.service\n["
+	          "Service]\nRestart=always\nRestartSec=10ms\nExecStart=/bin/false\n");
+	world_put(&w, "b.service",
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'env "
+	          ">%s/env'\n",
+	          w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	world_order(&w, "start", "a.service");
 	CHECK_STATE(&w, "a.service", "failed");
@@ -167,11 +190,15 @@ TEST(reload__by_command_and_by_notification)
 {
 	WITH_WORLD(w);
 	put_targets(&w);
-	world_put(&w, "a.service", "[Service]\n" FOREVER "ExecReload=/bin/sh -c 'echo $MAINPID >%s/reload'\n", w.dir);
+	world_put(&w, "a.service",
+	          "[Service]\n" FOREVER "ExecReload=/bin/sh -c 'echo $MAINPID >%s/reload'\n",
+	          w.dir);
 	world_put(&w, "bad.service", "[Service]\n" FOREVER "ExecReload=/bin/false\n");
 	world_put(&w, "n.service",
-		  "[Service]\nType=notify-reload\nNotifyAccess=all\nExecStart=/bin/bash -c 'trap \"systemd-notify RELOADING=1 "
-		  "MONOTONIC_USEC=999999999999999; systemd-notify --ready --status=reloaded\" HUP; systemd-notify --ready; while :; do sleep 0.05; done'\n");
+	          "[Service]\nType=notify-reload\nNotifyAccess=all\nExecStart=/bin/bash -c 'trap "
+	          "\"systemd-notify RELOADING=1 "
+	          "MONOTONIC_USEC=999999999999999; systemd-notify --ready --status=reloaded\" HUP; "
+	          "systemd-notify --ready; while :; do sleep 0.05; done'\n");
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.service"), "done");
 	CHECK_STR(world_order(&w, "reload", "a.service"), "done");
@@ -186,29 +213,33 @@ TEST(reload__by_command_and_by_notification)
 	CHECK_STATE(&w, "n.service", "running");
 }
 
-static const char store_script[] = "import os, socket, sys, time\n"
-				   "n = int(os.environ.get('LISTEN_FDS', '0'))\n"
-				   "with open(sys.argv[1], 'a') as f:\n"
-				   "    f.write('%d %s %s;' % (n, os.environ.get('LISTEN_FDNAMES'), os.read(3, 100).decode() if n else ''))\n"
-				   "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
-				   "s.connect(os.environ['NOTIFY_SOCKET'])\n"
-				   "r, w = os.pipe()\n"
-				   "os.write(w, b'kept')\n"
-				   "if not n:\n"
-				   "    socket.send_fds(s, [b'FDSTORE=1\\nFDNAME=pipe\\nFDPOLL=0'], [r])\n"
-				   "s.send(b'READY=1')\n"
-				   "time.sleep(1000)\n";
+static const char store_script[] =
+	"import os, socket, sys, time\n"
+	"n = int(os.environ.get('LISTEN_FDS', '0'))\n"
+	"with open(sys.argv[1], 'a') as f:\n"
+	"    f.write('%d %s %s;' % (n, os.environ.get('LISTEN_FDNAMES'), os.read(3, 100).decode() "
+        "if n else ''))\n"
+	"s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+	"s.connect(os.environ['NOTIFY_SOCKET'])\n"
+	"r, w = os.pipe()\n"
+	"os.write(w, b'kept')\n"
+	"if not n:\n"
+	"    socket.send_fds(s, [b'FDSTORE=1\\nFDNAME=pipe\\nFDPOLL=0'], [r])\n"
+	"s.send(b'READY=1')\n"
+	"time.sleep(1000)\n";
 
 TEST(fd_store__outlives_core_and_the_service)
 {
 	WITH_WORLD(w);
 	put_targets(&w);
 	auto_free char *script = path_join(w.dir, "store.py");
-	CHECK_INT(file_write_atomic(script, store_script, sizeof(store_script) - 1, 0755, false), ==, 0);
+	CHECK_INT(file_write_atomic(script, store_script, sizeof(store_script) - 1, 0755, false),
+	          ==, 0);
 	world_put(&w, "a.service",
-		  "[Service]\nType=notify\nFileDescriptorStoreMax=4\nRestart=always\nRestartSec=10ms\n"
-		  "ExecStart=/usr/bin/python3 %s %s/fds\n",
-		  script, w.dir);
+	          "[Service]\nType=notify\nFileDescriptorStoreMax=4\nRestart=always\nRestartSec="
+	          "10ms\n"
+	          "ExecStart=/usr/bin/python3 %s %s/fds\n",
+	          script, w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.service"), "done");
 	CHECK_STR(world_property(&w, "a.service", "NFileDescriptorStore"), "1");
@@ -227,10 +258,12 @@ static void die_in_steps(int offset_ms)
 	WITH_WORLD(w);
 	put_targets(&w);
 	world_put(&w, "a.service",
-		  "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStartPre=/bin/sh -c 'sleep 0.2; echo pre >>%1$s/out'\n"
-		  "ExecStart=/bin/sh -c 'sleep 0.2; echo one >>%1$s/out'\nExecStart=/bin/sh -c 'sleep 0.2; echo two >>%1$s/out'\n"
-		  "ExecStartPost=/bin/sh -c 'sleep 0.2; echo post >>%1$s/out'\n",
-		  w.dir);
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStartPre=/bin/sh -c 'sleep "
+	          "0.2; echo pre >>%1$s/out'\n"
+	          "ExecStart=/bin/sh -c 'sleep 0.2; echo one >>%1$s/out'\nExecStart=/bin/sh -c "
+	          "'sleep 0.2; echo two >>%1$s/out'\n"
+	          "ExecStartPost=/bin/sh -c 'sleep 0.2; echo post >>%1$s/out'\n",
+	          w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray(), *reply = NULL;
 	cJSON_AddItemToArray(names, cJSON_CreateString("a.service"));
@@ -239,6 +272,7 @@ static void die_in_steps(int offset_ms)
 	json_add_take(p, "names", names);
 	CHECK_INT(world_call(&w, "org.sysmaster.Unit.Queue", p, &reply), ==, 0);
 	json_free(reply);
+	CHECK_STR(world_wait(&w, "a.service", "SubState", "start-pre", 5000), "start-pre");
 	usleep((useconds_t) offset_ms * 1000);
 	for (int i = 0; i < 4; i++) {
 		CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
@@ -254,4 +288,41 @@ TEST(core_death__in_every_step_of_a_start)
 {
 	for (int offset = 0; offset < 200; offset += 35)
 		die_in_steps(offset);
+}
+
+/* At once after the order: between intent and outcome, if we are lucky. Nothing may run twice,
+ * whatever the instruction was. */
+TEST(core_death__around_a_spawn)
+{
+	for (int round = 0; round < 12; round++) {
+		WITH_WORLD(w);
+		put_targets(&w);
+		world_put(&w, "a.service",
+		          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c "
+		          "'echo one >>%1$s/out; sleep 0.2'\n",
+		          w.dir);
+		CHECK_INT(world_start(&w), ==, 0);
+		CHECK_STR(world_wait(&w, "default.target", "ActiveState", "active", 5000),
+		          "active");
+		pid_t core = world_core(&w), child = fork();
+		if (child == 0) {
+			usleep((useconds_t) (500 + round * 250));
+			kill(core, SIGKILL);
+			_exit(0);
+		}
+		cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray(), *reply = NULL;
+		cJSON_AddItemToArray(names, cJSON_CreateString("a.service"));
+		json_add_string(p, "verb", "start");
+		json_add_bool(p, "wait", false);
+		json_add_take(p, "names", names);
+		/* Asked again if core was gone before it answered: an order for what is under way
+		 * changes nothing. */
+		CHECK_INT(world_call(&w, "org.sysmaster.Unit.Queue", p, &reply), ==, 0);
+		json_free(reply);
+		waitpid(child, NULL, 0);
+		CHECK_STR(world_order(&w, "start", "a.service"), "done");
+		CHECK_STATE(&w, "a.service", "exited");
+		auto_free char *out = world_file(&w, "out");
+		CHECK_STR(out, "one\n");
+	}
 }

@@ -21,11 +21,12 @@ static int talk(const char *path, const char *what, char *answer, size_t size)
 	return n < 0 ? -errno : 0;
 }
 
-static const char serve_script[] = "import os, socket\n"
-				   "s = socket.socket(fileno=3)\n"
-				   "c, _ = s.accept()\n"
-				   "mine = os.environ['LISTEN_PID'] == str(os.getpid())\n"
-				   "c.send(('%s %s ' % (os.environ['LISTEN_FDNAMES'], mine)).encode() + c.recv(99))\n";
+static const char serve_script[] =
+	"import os, socket\n"
+	"s = socket.socket(fileno=3)\n"
+	"c, _ = s.accept()\n"
+	"mine = os.environ['LISTEN_PID'] == str(os.getpid())\n"
+	"c.send(('%s %s ' % (os.environ['LISTEN_FDNAMES'], mine)).encode() + c.recv(99))\n";
 
 TEST(socket__starts_its_service_and_outlives_core)
 {
@@ -34,9 +35,12 @@ TEST(socket__starts_its_service_and_outlives_core)
 	WITH_WORLD(w);
 	put_targets(&w);
 	auto_free char *path = path_join(w.dir, "s.sock");
-	world_put(&w, "a.socket", "[Socket]\nListenStream=%s\nFileDescriptorName=here\nSymlinks=%s/link\n", path, w.dir);
+	world_put(&w, "a.socket",
+	          "[Socket]\nListenStream=%s\nFileDescriptorName=here\nSymlinks=%s/link\n", path,
+	          w.dir);
 	auto_free char *script = path_join(w.dir, "serve.py");
-	CHECK_INT(file_write_atomic(script, serve_script, sizeof(serve_script) - 1, 0755, false), ==, 0);
+	CHECK_INT(file_write_atomic(script, serve_script, sizeof(serve_script) - 1, 0755, false),
+	          ==, 0);
 	world_put(&w, "a.service", "[Service]\nExecStart=/usr/bin/python3 %s\n", script);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.socket"), "done");
@@ -64,8 +68,10 @@ TEST(socket__accept_starts_an_instance_a_connection)
 	WITH_WORLD(w);
 	put_targets(&w);
 	auto_free char *path = path_join(w.dir, "s.sock");
-	world_put(&w, "a.socket", "[Socket]\nListenStream=%s\nAccept=yes\nMaxConnections=2\n", path);
-	world_put(&w, "a@.service", "[Service]\nStandardInput=socket\nExecStart=/bin/sh -c 'read x; echo $x %%i'\n");
+	world_put(&w, "a.socket", "[Socket]\nListenStream=%s\nAccept=yes\nMaxConnections=2\n",
+	          path);
+	world_put(&w, "a@.service",
+	          "[Service]\nStandardInput=socket\nExecStart=/bin/sh -c 'read x; echo $x %%i'\n");
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.socket"), "done");
 	for (int i = 0; i < 5; i++) {
@@ -86,8 +92,13 @@ TEST(socket__fifo_and_datagram)
 	WITH_WORLD(w);
 	put_targets(&w);
 	auto_free char *fifo = path_join(w.dir, "fifo"), *dgram = path_join(w.dir, "dgram");
-	world_put(&w, "a.socket", "[Socket]\nListenFIFO=%s\nListenDatagram=%s\nSocketMode=0600\nRemoveOnStop=yes\n", fifo, dgram);
-	world_put(&w, "a.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo $LISTEN_FDS >%1$s/n; head -c 3 <&3 >%1$s/got'\n", w.dir);
+	world_put(&w, "a.socket",
+	          "[Socket]\nListenFIFO=%s\nListenDatagram=%s\nSocketMode=0600\nRemoveOnStop=yes\n",
+	          fifo, dgram);
+	world_put(&w, "a.service",
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo $LISTEN_FDS >%1$s/n; head "
+	          "-c 3 <&3 >%1$s/got'\n",
+	          w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.socket"), "done");
 	struct stat st;
@@ -128,11 +139,18 @@ TEST(timer__elapses_and_says_so)
 	WITH_WORLD(w);
 	put_targets(&w);
 	world_put(&w, "a.timer", "[Timer]\nOnActiveSec=200ms\nAccuracySec=1ms\n");
-	world_put(&w, "a.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'env >%s/env'\n", w.dir);
-	world_put(&w, "often.timer", "[Timer]\nOnActiveSec=10ms\nOnUnitInactiveSec=50ms\nAccuracySec=1ms\n");
-	world_put(&w, "often.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/often'\n", w.dir);
-	world_put(&w, "cal.timer", "[Timer]\nOnCalendar=*:*:*\nAccuracySec=1ms\nUnit=cal-work.service\n");
-	world_put(&w, "cal-work.service", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/cal'\n", w.dir);
+	world_put(&w, "a.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'env >%s/env'\n",
+	          w.dir);
+	world_put(&w, "often.timer",
+	          "[Timer]\nOnActiveSec=10ms\nOnUnitInactiveSec=50ms\nAccuracySec=1ms\n");
+	world_put(&w, "often.service",
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/often'\n", w.dir);
+	world_put(&w, "cal.timer",
+	          "[Timer]\nOnCalendar=*:*:*\nAccuracySec=1ms\nUnit=cal-work.service\n");
+	world_put(&w, "cal-work.service",
+	          "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=oneshot\nExecStart=/bin/sh -c "
+	          "'echo x >>%s/cal'\n",
+	          w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "a.timer"), "done");
 	CHECK_STATE(&w, "a.timer", "waiting");
@@ -161,14 +179,18 @@ TEST(path__exists_changed_and_not_empty)
 {
 	WITH_WORLD(w);
 	put_targets(&w);
-	auto_free char *file = path_join(w.dir, "p/q/file"), *dir = path_join(w.dir, "d"), *in_dir = path_join(w.dir, "d/x"),
-		       *changed = path_join(w.dir, "changed");
+	auto_free char *file = path_join(w.dir, "p/q/file"), *dir = path_join(w.dir, "d"),
+		       *in_dir = path_join(w.dir, "d/x"), *changed = path_join(w.dir, "changed");
 	world_put(&w, "e.path", "[Path]\nPathExists=%s\n", file);
-	world_put(&w, "e.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo $TRIGGER_PATH >%s/e'\n", w.dir);
+	world_put(&w, "e.service",
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo "
+	          "$TRIGGER_PATH >%s/e'\n",
+	          w.dir);
 	world_put(&w, "d.path", "[Path]\nDirectoryNotEmpty=%s\nMakeDirectory=yes\n", dir);
 	world_put(&w, "d.service", "[Service]\nType=oneshot\nExecStart=/bin/rm -f %s\n", in_dir);
 	world_put(&w, "c.path", "[Path]\nPathChanged=%s\n", changed);
-	world_put(&w, "c.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/c'\n", w.dir);
+	world_put(&w, "c.service",
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/c'\n", w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "e.path"), "done");
 	CHECK_STR(world_order(&w, "start", "d.path"), "done");
@@ -198,9 +220,10 @@ TEST(path__exists_changed_and_not_empty)
 static char *mount_unit(const char *path)
 {
 	char *name = NULL;
-	/* The tests do not link core's rooms: "/tmp/core-world.abc/mnt" has no character that has to be escaped. */
+	/* The tests do not link core's rooms: "/tmp/core-world.abc/mnt" has no character that has
+	 * to be escaped. */
 	auto_free char *copy = strdup(path + 1);
-	auto_strbuf struct strbuf b = { .max = 0 };
+	auto_strbuf struct strbuf b = {.max = 0};
 
 	for (const char *p = copy; *p; p++)
 		if (*p == '/')
@@ -217,9 +240,13 @@ TEST(mount__by_system_call_and_by_command)
 {
 	WITH_WORLD(w);
 	put_targets(&w);
-	auto_free char *direct = path_join(w.dir, "direct"), *bound = path_join(w.dir, "bound"), *d = mount_unit(direct), *b = mount_unit(bound),
+	auto_free char *direct = path_join(w.dir, "direct"), *bound = path_join(w.dir, "bound"),
+		       *d = mount_unit(direct), *b = mount_unit(bound),
 		       *inside = path_join(w.dir, "units");
-	world_put(&w, d, "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=%s\nOptions=mode=0700,nosuid,size=1m,nofail\n", direct);
+	world_put(&w, d,
+	          "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=%s\nOptions=mode=0700,nosuid,size=1m,"
+	          "nofail\n",
+	          direct);
 	world_put(&w, b, "[Mount]\nWhat=%s\nWhere=%s\nOptions=bind\n", inside, bound);
 	world_put(&w, "bad.target", "[Unit]\nRequires=mnt-bad.mount\nAfter=mnt-bad.mount\n");
 	world_put(&w, "mnt-bad.mount", "[Mount]\nWhat=/nonexistent\nWhere=/mnt/bad\nType=ext4\n");
@@ -247,8 +274,11 @@ TEST(mount__of_others_is_seen)
 	WITH_WORLD(w);
 	put_targets(&w);
 	auto_free char *where = path_join(w.dir, "other"), *name = mount_unit(where);
-	world_put(&w, "m.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'mkdir -p %1$s; mount -t tmpfs mine %1$s'\n"
-				   "ExecStop=/bin/umount %1$s\n", where);
+	world_put(&w, "m.service",
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'mkdir -p "
+	          "%1$s; mount -t tmpfs mine %1$s'\n"
+	          "ExecStop=/bin/umount %1$s\n",
+	          where);
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "m.service"), "done");
 	CHECK_STATE(&w, name, "mounted");
@@ -267,9 +297,92 @@ TEST(slices__init_scope_and_root_are_there)
 	CHECK_STATE(&w, "system.slice", "active");
 	CHECK_STATE(&w, "init.scope", "running");
 	CHECK_STR(world_order(&w, "start", "t@x.service"), "done");
-	CHECK_STR(world_property(&w, "t@x.service", "ControlGroup"), "/system.slice/system-t.slice/t@x.service");
+	CHECK_STR(world_property(&w, "t@x.service", "ControlGroup"),
+	          "/system.slice/system-t.slice/t@x.service");
 	CHECK_STATE(&w, "system-t.slice", "active");
 	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
 	CHECK_STATE(&w, "system-t.slice", "active");
 	CHECK_STATE(&w, "init.scope", "running");
+}
+
+/* A stand-in for udevd: one packet on the multicast group, from within the world. */
+static const char udev_script[] =
+	"import socket, struct, sys\n"
+	"p = b''.join(a.encode() + b'\\0' for a in sys.argv[1:])\n"
+	"h = b'libudev\\0' + struct.pack('>I', 0xfeedcafe) + struct.pack('III', 40, 40, len(p)) + bytes(16)\n"
+	"s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)\n"
+	"s.bind((0, 0))\n"
+	"s.sendto(h + p, (0, 2))\n";
+
+#define UDEV(action)                                                                               \
+	"[Service]\nType=oneshot\nExecStart=/usr/bin/python3 %s ACTION=" action                    \
+	" DEVPATH=/devices/virtual/mem/null SUBSYSTEM=mem DEVNAME=/dev/null MAJOR=1 MINOR=3 "      \
+	"TAGS=:systemd: SYSTEMD_ALIAS=/dev/alias SYSTEMD_WANTS=wanted.service\n"
+
+TEST(device__comes_and_goes_with_udev)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *script = path_join(w.dir, "udev.py");
+	CHECK_INT(file_write_atomic(script, udev_script, sizeof(udev_script) - 1, 0755, false), ==, 0);
+	world_put(&w, "plug.service", UDEV("add"), script);
+	world_put(&w, "unplug.service", UDEV("remove"), script);
+	world_put(&w, "wanted.service", "[Service]\n" FOREVER);
+	world_put(&w, "bound.service",
+	          "[Unit]\nBindsTo=dev-null.device\nAfter=dev-null.device\n[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STATE(&w, "dev-null.device", "dead");
+	CHECK_STR(world_order(&w, "start", "plug.service"), "done");
+	CHECK_STATE(&w, "dev-null.device", "plugged");
+	CHECK_STATE(&w, "dev-alias.device", "plugged");
+	CHECK_STATE(&w, "sys-devices-virtual-mem-null.device", "plugged");
+	CHECK_STATE(&w, "wanted.service", "running");
+	CHECK_STR(world_order(&w, "start", "bound.service"), "done");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STATE(&w, "dev-null.device", "plugged");
+	CHECK_STATE(&w, "bound.service", "running");
+	CHECK_STR(world_order(&w, "start", "unplug.service"), "done");
+	CHECK_STATE(&w, "dev-null.device", "dead");
+	CHECK_STATE(&w, "dev-alias.device", "dead");
+	CHECK_STATE(&w, "bound.service", "dead");
+}
+
+TEST(automount__mounts_when_somebody_looks)
+{
+	if (access("/dev/autofs", F_OK) < 0) {
+		printf(" (skipped: no /dev/autofs)");
+		return;
+	}
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *where = path_join(w.dir, "auto"), *mount = mount_unit(where),
+		       *automount = strdup(mount);
+	strcpy(strrchr(automount, '.'), ".auto"); /* of ".mount": no longer than before */
+	auto_free char *name = str_printf("%smount", automount);
+	world_put(&w, mount, "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=%s\n", where);
+	world_put(&w, name, "[Automount]\nWhere=%s\nTimeoutIdleSec=1s\n", where);
+	world_put(&w, "look.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'ls %1$s && "
+	                              "stat -f -c %%%%T %1$s >%2$s/looked'\n", where, w.dir);
+	CHECK_INT(world_start(&w), ==, 0);
+	const char *result = world_order(&w, "start", name);
+	if (streq(world_property(&w, name, "SubState"), "failed")) {
+		printf(" (skipped: the kernel has no autofs)");
+		return;
+	}
+	CHECK_STR(result, "done");
+	CHECK_STATE(&w, name, "waiting");
+	for (int round = 0; round < 2; round++) {
+		CHECK_STR(world_order(&w, "start", "look.service"), "done");
+		CHECK_STATE(&w, mount, "mounted");
+		CHECK_STATE(&w, name, "running");
+		auto_free char *looked = world_file(&w, "looked");
+		CHECK_STR(looked, "tmpfs\n");
+		/* Nobody is in it: it goes, and the point waits again, also for the next core. */
+		CHECK_STR(world_wait(&w, mount, "SubState", "dead", 8000), "dead");
+		CHECK_STATE(&w, name, "waiting");
+		CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+		CHECK_STATE(&w, name, "waiting");
+	}
+	CHECK_STR(world_order(&w, "stop", name), "done");
+	CHECK_STATE(&w, name, "dead");
 }

@@ -110,6 +110,35 @@ static void ask_load(char *line, char **argv)
 	unit_file_free(f);
 }
 
+/* "unit\tsection\tkey\tvalue": what is said of that one line, or nothing. */
+static void ask_assign(char *line, char **argv)
+{
+	static struct unit_context c;
+	auto_free char *text = NULL;
+	char *name = strsep(&line, "\t"), *section = strsep(&line, "\t"), *key = strsep(&line, "\t");
+	struct unit_file *f;
+	struct diag d = { 0 };
+
+	(void) argv;
+	if (!c.runtime_dir && unit_context_init(&c) < 0) {
+		printf("!\n");
+		return;
+	}
+	text = str_printf("[%s]\n%s=%s\n", section, key, line);
+	if (!text || unit_file_parse(&c, name, text, strlen(text), "text", &d, &f) < 0) {
+		printf("!\n");
+		return;
+	}
+	for (size_t i = 0; i < d.n_items; i++)
+		if (d.items[i].level >= DIAG_WARNING && d.items[i].line > 0) {
+			for (char *t = d.items[i].text; *t; t++)
+				*t = *t == '\n' ? ' ' : *t;
+			printf("%s; ", d.items[i].text);
+		}
+	printf("\n");
+	unit_file_free(f);
+}
+
 /* "VERB\tflags\tname\tname...", below the root argv[2]: result, then each change as "kind path source". */
 static void ask_install(char *line, char **argv)
 {
@@ -166,7 +195,7 @@ static const struct {
 } subjects[] = {
 	{ "calendar", ask_calendar, 4 }, { "span", ask_span, 2 },  { "escape", ask_name, 2 },	{ "unescape", ask_name, 2 },
 	{ "mount", ask_name, 2 },	  { "path", ask_name, 2 },  { "mangle", ask_name, 2 },	{ "status", ask_status, 2 },
-	{ "load", ask_load, 2 },	  { "install", ask_install, 3 },
+	{ "load", ask_load, 2 },	 { "assign", ask_assign, 2 },	  { "install", ask_install, 3 },
 };
 
 int main(int argc, char **argv)

@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 DRIVER = os.environ.get("UNITFILE_DRIVER", sys.argv[1] if len(sys.argv) > 1 else "")
-SEED = int(os.environ.get("ORACLE_SEED", "0")) or random.randrange(1, 1 << 30)
+# The same every day; ORACLE_SEED=random goes looking for what nobody has thought of.
+SEED = os.environ.get("ORACLE_SEED", "252039")
+SEED = random.randrange(1, 1 << 30) if SEED == "random" else int(SEED)
 RANDOM = random.Random(SEED)
 failures = []
 compared = 0
@@ -39,7 +41,7 @@ def compare(what, ours, theirs):
 
 
 def finish():
-    for f in failures[:40]:
+    for f in failures[:int(os.environ.get("ORACLE_SHOW", "40"))]:
         print(f)
     print(f"{compared} compared, {len(failures)} differ, seed {SEED}")
     sys.exit(1 if failures else 0)

@@ -594,3 +594,40 @@ TEST(mux__who_breaks_the_window_is_reset)
 	CHECK(memmem(in, (size_t) n, "protocol error", 14));
 	world_free(&w);
 }
+
+TEST(mux__a_repeated_hello_drops_nothing_a_new_one_everything)
+{
+	auto_strbuf struct strbuf b = {0};
+	struct world w = {.seed = 1, .chunk_max = 1};
+	char in[MUX_PAYLOAD_MAX + 1024];
+	ssize_t n;
+
+	CHECK_INT(loop_new(&w.loop), ==, 0);
+	w.host.wire = -EBADF;
+	end_new(&w, &w.guest, MUX_GUEST);
+	n = recv(w.guest.wire, in, sizeof(in), 0);
+	CHECK_INT(n, ==, MUX_PAYLOAD_MAX + MUX_HEADER_SIZE + MUX_NONCE_SIZE);
+	put_frame(&b, 0, MUX_HELLO, "0123456789abcdef", MUX_NONCE_SIZE);
+	put_frame(&b, 0, MUX_HELLO_ACK, in + n - MUX_NONCE_SIZE, MUX_NONCE_SIZE);
+	put_frame(&b, 1, MUX_OPEN, "echo", 4);
+	put_frame(&b, 0, MUX_HELLO, "0123456789abcdef", MUX_NONCE_SIZE);
+	put_frame(&b, 1, MUX_DATA, "still here", 10);
+	CHECK_INT(send(w.guest.wire, b.data, b.size, 0), ==, b.size);
+	while (loop_run_once(w.loop, 0) > 0)
+		;
+	CHECK_INT(w.guest.downs, ==, 0);
+	n = recv(w.guest.wire, in, sizeof(in), 0);
+	CHECK_INT(n, ==, 2 * (MUX_HEADER_SIZE + MUX_NONCE_SIZE) + MUX_HEADER_SIZE + 10);
+	CHECK(memmem(in, (size_t) n, "still here", 10));
+	strbuf_done(&b);
+	put_frame(&b, 0, MUX_HELLO, "fedcba9876543210", MUX_NONCE_SIZE);
+	put_frame(&b, 1, MUX_DATA, "stale", 5);
+	CHECK_INT(send(w.guest.wire, b.data, b.size, 0), ==, b.size);
+	while (loop_run_once(w.loop, 0) > 0)
+		;
+	CHECK_INT(w.guest.downs, ==, 1);
+	CHECK_INT(w.guest.ups, ==, 2);
+	n = recv(w.guest.wire, in, sizeof(in), 0);
+	CHECK_INT(n, ==, MUX_HEADER_SIZE + MUX_NONCE_SIZE);
+	world_free(&w);
+}

@@ -3,14 +3,24 @@
 
 #include "check.h"
 
-static const struct cgroup_manager machine = { .ram_bytes = 1000000000, .tasks_limit = 32768, .supported = CGROUP_MASK_ALL };
+static const struct cgroup_manager machine = {
+	.ram_bytes = 1000000000, .tasks_limit = 32768, .supported = CGROUP_MASK_ALL};
 
 static struct cgroup_settings unset(void)
 {
-	return (struct cgroup_settings) {
-		.cpu_weight = UINT64_MAX, .startup_cpu_weight = UINT64_MAX, .io_weight = UINT64_MAX, .startup_io_weight = UINT64_MAX,
-		.cpu_quota_per_sec_usec = USEC_INFINITY, .cpu_quota_period_usec = USEC_INFINITY, .memory_min = UINT64_MAX, .memory_low = UINT64_MAX,
-		.memory_high = UINT64_MAX, .memory_max = UINT64_MAX, .memory_swap_max = UINT64_MAX, .tasks_max = UINT64_MAX,
+	return (struct cgroup_settings){
+		.cpu_weight = UINT64_MAX,
+		.startup_cpu_weight = UINT64_MAX,
+		.io_weight = UINT64_MAX,
+		.startup_io_weight = UINT64_MAX,
+		.cpu_quota_per_sec_usec = USEC_INFINITY,
+		.cpu_quota_period_usec = USEC_INFINITY,
+		.memory_min = UINT64_MAX,
+		.memory_low = UINT64_MAX,
+		.memory_high = UINT64_MAX,
+		.memory_max = UINT64_MAX,
+		.memory_swap_max = UINT64_MAX,
+		.tasks_max = UINT64_MAX,
 	};
 }
 
@@ -86,14 +96,16 @@ TEST(cgroup__tasks_in_percent_of_the_machine)
 
 TEST(cgroup__delegation)
 {
-	char *some[] = { (char *) "cpu", (char *) "memory", (char *) "bpf-devices", NULL };
+	char *some[] = {(char *) "cpu", (char *) "memory", (char *) "bpf-devices", NULL};
 	struct cgroup_settings s = unset();
 
 	s.delegate = true;
 	CHECK_INT(cgroup_mask_delegated(&s), ==, CGROUP_MASK_ALL);
 	s.delegate_controllers = some;
-	CHECK_INT(cgroup_mask_delegated(&s), ==, CGROUP_MASK(CGROUP_CPU) | CGROUP_MASK(CGROUP_MEMORY));
-	CHECK_INT(cgroup_mask_parse("cpuset cpu io memory hugetlb pids rdma misc\n"), ==, CGROUP_MASK_ALL);
+	CHECK_INT(cgroup_mask_delegated(&s), ==,
+	          CGROUP_MASK(CGROUP_CPU) | CGROUP_MASK(CGROUP_MEMORY));
+	CHECK_INT(cgroup_mask_parse("cpuset cpu io memory hugetlb pids rdma misc\n"), ==,
+	          CGROUP_MASK_ALL);
 }
 
 TEST(cgroup__every_controller_has_a_name)

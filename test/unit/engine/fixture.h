@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fixture.h - a manager on unit files in a temporary directory, with types that exist in memory only.
+ * fixture.h - a manager on unit files in a temporary directory, with types that exist in memory
+ * only.
  *
- * What a unit does when it is started or stopped is in its name: "slow" stays activating (and deactivating) until the test says so,
- * "fail" fails, "dull" says it is under way and does nothing, everything else is there at once. What happens is written to fx.log, one word an event:
+ * What a unit does when it is started or stopped is in its name: "slow" stays activating (and
+ * deactivating) until the test says so, "fail" fails, "dull" says it is under way and does nothing,
+ * everything else is there at once. What happens is written to fx.log, one word an event:
  * "+name" started, "-name" stopped, "~name" reloaded; slices are left out.
  */
 #pragma once
@@ -41,7 +43,8 @@ static inline void fake_log(const char *sign, const struct unit *u)
 	if (u->ops->type == UNIT_SLICE)
 		return;
 	strbuf_printf(&fx.log, "%s%s%.*s", fx.log.size ? " " : "", sign,
-		      u->ops->type == UNIT_SERVICE ? (int) (dot - u->id) : (int) strlen(u->id), u->id);
+	              u->ops->type == UNIT_SERVICE ? (int) (dot - u->id) : (int) strlen(u->id),
+	              u->id);
 }
 
 static inline void fake_set(struct unit *u, enum unit_active_state s)
@@ -121,7 +124,8 @@ static inline int fake_restore(struct unit *u, const struct record *r)
 {
 	const char *s = record_get(r, "state");
 
-	FAKE(u)->state = s ? (enum unit_active_state) unit_active_state_from_string(s) : UNIT_INACTIVE;
+	FAKE(u)->state =
+		s ? (enum unit_active_state) unit_active_state_from_string(s) : UNIT_INACTIVE;
 	return 0;
 }
 
@@ -131,10 +135,12 @@ static inline void hook_job_removed(struct job *j, enum job_result result, void 
 {
 	(void) userdata;
 	if (j->unit->ops->type != UNIT_SLICE)
-		strbuf_printf(&fx.results, "%s%s=%s", fx.results.size ? " " : "", j->unit->id, job_result_to_string(result));
+		strbuf_printf(&fx.results, "%s%s=%s", fx.results.size ? " " : "", j->unit->id,
+		              job_result_to_string(result));
 }
 
-static inline void hook_emergency(enum emergency_action a, int status, const char *argument, const char *reason, void *userdata)
+static inline void hook_emergency(enum emergency_action a, int status, const char *argument,
+                                  const char *reason, void *userdata)
 {
 	(void) a, (void) status, (void) argument, (void) reason, (void) userdata;
 	fx.n_emergencies++;
@@ -172,16 +178,19 @@ static inline void put_file(const char *name, const char *text)
 {
 	auto_free char *path = path_join(fx.dir, name);
 
-	if (mkdir_parents(path, 0755) < 0 || file_write_atomic(path, text, strlen(text), 0644, false) < 0)
+	if (mkdir_parents(path, 0755) < 0 ||
+	    file_write_atomic(path, text, strlen(text), 0644, false) < 0)
 		abort();
 }
 
 /* "name: [Unit] lines" for services and targets; a service gets a command. */
 static inline void put_unit(const char *name, const char *unit_lines)
 {
-	auto_free char *text = str_printf("[Unit]\nDefaultDependencies=no\n%s\n%s", unit_lines,
-					  str_ends_with(name, ".service") ? "[Service]\nExecStart=/bin/true\n" :
-					  str_ends_with(name, ".socket") ? "[Socket]\nListenStream=/run/x\n" : "");
+	auto_free char *text =
+		str_printf("[Unit]\nDefaultDependencies=no\n%s\n%s", unit_lines,
+	                   str_ends_with(name, ".service")  ? "[Service]\nExecStart=/bin/true\n"
+	                   : str_ends_with(name, ".socket") ? "[Socket]\nListenStream=/run/x\n"
+	                                                    : "");
 
 	put_file(name, text);
 }
@@ -196,9 +205,17 @@ static inline void fixture_begin(void)
 	log_setup("test", LOG_TARGET_NULL, LOG_ERR);
 	for (int t = 0; t < UNIT_TYPE_MAX; t++) {
 		fx.ops[t] = (struct unit_ops){
-			.type = t, .object_size = sizeof(struct fake), .load = fake_load, .start = fake_start, .stop = fake_stop,
-			.reload = fake_reload, .active_state = fake_state, .sub_state = fake_sub_state, .on_trigger = fake_on_trigger,
-			.save = fake_save, .restore = fake_restore,
+			.type = t,
+			.object_size = sizeof(struct fake),
+			.load = fake_load,
+			.start = fake_start,
+			.stop = fake_stop,
+			.reload = fake_reload,
+			.active_state = fake_state,
+			.sub_state = fake_sub_state,
+			.on_trigger = fake_on_trigger,
+			.save = fake_save,
+			.restore = fake_restore,
 		};
 		fx.table[t] = &fx.ops[t];
 	}
@@ -209,7 +226,8 @@ static inline void fixture_begin(void)
 /* Once the files are there. */
 static inline void fixture_open(void)
 {
-	if (manager_new(fx.loop, fx.table, &fixture_hooks, NULL, &fx.m) < 0 || manager_read_index(fx.m) < 0)
+	if (manager_new(fx.loop, fx.table, &fixture_hooks, NULL, &fx.m) < 0 ||
+	    manager_read_index(fx.m) < 0)
 		abort();
 }
 
@@ -239,7 +257,7 @@ static inline struct unit *unit(const char *name)
 
 static inline int order_mode(enum job_type type, const char *name, enum job_mode mode)
 {
-	struct diag d = { 0 };
+	struct diag d = {0};
 	int r = manager_enqueue_by_name(fx.m, type, name, mode, &d, NULL);
 
 	settle();
@@ -265,7 +283,8 @@ static inline const char *results(void)
 {
 	static char text[4096];
 
-	snprintf(text, sizeof(text), "%s", fx.results.data && fx.results.size ? fx.results.data : "");
+	snprintf(text, sizeof(text), "%s",
+	         fx.results.data && fx.results.size ? fx.results.data : "");
 	strbuf_consume(&fx.results, fx.results.size);
 	return text;
 }

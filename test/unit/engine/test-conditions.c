@@ -7,7 +7,7 @@ static char dir[] = "/tmp/condition-test.XXXXXX";
 
 static int test(enum condition_type type, const char *parameter)
 {
-	struct condition c = { .type = type, .parameter = (char *) parameter };
+	struct condition c = {.type = type, .parameter = (char *) parameter};
 
 	return condition_test(NULL, &c);
 }
@@ -22,8 +22,9 @@ static int test_in_dir(enum condition_type type, const char *name)
 TEST(condition__paths)
 {
 	CHECK(mkdtemp(dir));
-	auto_free char *empty = path_join(dir, "empty"), *full = path_join(dir, "full"), *sub = path_join(dir, "sub"),
-		       *link = path_join(dir, "link"), *hidden = path_join(dir, "sub/.hidden"), *script = path_join(dir, "script");
+	auto_free char *empty = path_join(dir, "empty"), *full = path_join(dir, "full"),
+		       *sub = path_join(dir, "sub"), *link = path_join(dir, "link"),
+		       *hidden = path_join(dir, "sub/.hidden"), *script = path_join(dir, "script");
 	CHECK_INT(file_write_atomic(empty, "", 0, 0644, false), ==, 0);
 	CHECK_INT(file_write_atomic(full, "x", 1, 0644, false), ==, 0);
 	CHECK_INT(file_write_atomic(script, "x", 1, 0755, false), ==, 0);
@@ -109,10 +110,13 @@ TEST(condition__amounts)
 
 TEST(condition__environment)
 {
-	struct manager m = { .environment = (char *[]){ (char *) "A=1", (char *) "LONG=x y", NULL } };
-	struct condition c = { .type = CONDITION_ENVIRONMENT };
-	static const struct { const char *p; int want; } rows[] = {
-		{ "A", 1 }, { "A=1", 1 }, { "A=2", 0 }, { "B", 0 }, { "LON", 0 }, { "LONG", 1 }, { "LONG=x", 0 },
+	struct manager m = {.environment = (char *[]){(char *) "A=1", (char *) "LONG=x y", NULL}};
+	struct condition c = {.type = CONDITION_ENVIRONMENT};
+	static const struct {
+		const char *p;
+		int want;
+	} rows[] = {
+		{"A", 1}, {"A=1", 1}, {"A=2", 0}, {"B", 0}, {"LON", 0}, {"LONG", 1}, {"LONG=x", 0},
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -127,9 +131,11 @@ TEST(condition__environment)
 /* The order that the version format specification gives as its example, and more. */
 TEST(condition__versions_compare)
 {
-	static const char *const ordered[] = { "~1", "", "ab", "abb", "abc", "0001", "002", "12", "122", "122.9", "123~rc1", "123",
-					       "123-a", "123-a.1", "123-a1", "123-a1.1", "123-3", "123-3.1", "123^patch1", "123^1", "123.a-1",
-					       "123.1-1", "123a-1", "124" };
+	static const char *const ordered[] = {
+		"~1",         "",        "ab",      "abb",      "abc",     "0001",
+		"002",        "12",      "122",     "122.9",    "123~rc1", "123",
+		"123-a",      "123-a.1", "123-a1",  "123-a1.1", "123-3",   "123-3.1",
+		"123^patch1", "123^1",   "123.a-1", "123.1-1",  "123a-1",  "124"};
 
 	for (size_t i = 0; i < ELEMENTSOF(ordered); i++)
 		for (size_t j = 0; j < ELEMENTSOF(ordered); j++) {

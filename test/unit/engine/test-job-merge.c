@@ -4,28 +4,32 @@
 #define NO (-1)
 
 /* Every pair, as systemd's test-job-type prints it. */
-static const struct { enum job_type a, b; int merged; } pairs[] = {
-	{ JOB_START, JOB_START, JOB_START },
-	{ JOB_START, JOB_VERIFY_ACTIVE, JOB_START },
-	{ JOB_START, JOB_STOP, NO },
-	{ JOB_START, JOB_RELOAD, JOB_RELOAD_OR_START },
-	{ JOB_START, JOB_RESTART, JOB_RESTART },
-	{ JOB_VERIFY_ACTIVE, JOB_VERIFY_ACTIVE, JOB_VERIFY_ACTIVE },
-	{ JOB_VERIFY_ACTIVE, JOB_STOP, NO },
-	{ JOB_VERIFY_ACTIVE, JOB_RELOAD, JOB_RELOAD },
-	{ JOB_VERIFY_ACTIVE, JOB_RESTART, JOB_RESTART },
-	{ JOB_STOP, JOB_STOP, JOB_STOP },
-	{ JOB_STOP, JOB_RELOAD, NO },
-	{ JOB_STOP, JOB_RESTART, NO },
-	{ JOB_RELOAD, JOB_RELOAD, JOB_RELOAD },
-	{ JOB_RELOAD, JOB_RESTART, JOB_RESTART },
-	{ JOB_RESTART, JOB_RESTART, JOB_RESTART },
+static const struct {
+	enum job_type a, b;
+	int merged;
+} pairs[] = {
+	{JOB_START, JOB_START, JOB_START},
+	{JOB_START, JOB_VERIFY_ACTIVE, JOB_START},
+	{JOB_START, JOB_STOP, NO},
+	{JOB_START, JOB_RELOAD, JOB_RELOAD_OR_START},
+	{JOB_START, JOB_RESTART, JOB_RESTART},
+	{JOB_VERIFY_ACTIVE, JOB_VERIFY_ACTIVE, JOB_VERIFY_ACTIVE},
+	{JOB_VERIFY_ACTIVE, JOB_STOP, NO},
+	{JOB_VERIFY_ACTIVE, JOB_RELOAD, JOB_RELOAD},
+	{JOB_VERIFY_ACTIVE, JOB_RESTART, JOB_RESTART},
+	{JOB_STOP, JOB_STOP, JOB_STOP},
+	{JOB_STOP, JOB_RELOAD, NO},
+	{JOB_STOP, JOB_RESTART, NO},
+	{JOB_RELOAD, JOB_RELOAD, JOB_RELOAD},
+	{JOB_RELOAD, JOB_RESTART, JOB_RESTART},
+	{JOB_RESTART, JOB_RESTART, JOB_RESTART},
 };
 
 TEST(job_merge__every_pair_in_both_orders)
 {
 	for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
-		int r = job_type_merge(pairs[i].a, pairs[i].b), s = job_type_merge(pairs[i].b, pairs[i].a);
+		int r = job_type_merge(pairs[i].a, pairs[i].b),
+		    s = job_type_merge(pairs[i].b, pairs[i].a);
 
 		if (pairs[i].merged == NO) {
 			CHECK_INT(r, ==, -EEXIST);
@@ -41,8 +45,8 @@ TEST(job_merge__is_associative_once_narrowed)
 {
 	/* Merging must not depend on the order in which a unit's jobs were found. */
 	static struct fake f;
-	static struct unit_ops ops = { .active_state = fake_state };
-	enum job_type t[] = { JOB_START, JOB_VERIFY_ACTIVE, JOB_STOP, JOB_RELOAD, JOB_RESTART };
+	static struct unit_ops ops = {.active_state = fake_state};
+	enum job_type t[] = {JOB_START, JOB_VERIFY_ACTIVE, JOB_STOP, JOB_RELOAD, JOB_RESTART};
 
 	f.u.ops = &ops;
 	for (int s = 0; s < UNIT_ACTIVE_STATE_MAX; s++)
@@ -61,7 +65,8 @@ TEST(job_merge__is_associative_once_narrowed)
 					abc = job_type_merge(ab, t[c]);
 					abc2 = job_type_merge(t[a], bc);
 					if (abc >= 0 && abc2 >= 0) {
-						/* A reload of a dead unit that is also verified is as good as either alone. */
+						/* A reload of a dead unit that is also verified is
+						 * as good as either alone. */
 						abc = job_type_collapse(abc, &f.u);
 						abc2 = job_type_collapse(abc2, &f.u);
 						CHECK_INT(abc, ==, abc2);
@@ -72,7 +77,7 @@ TEST(job_merge__is_associative_once_narrowed)
 TEST(job_merge__narrows_by_state)
 {
 	static struct fake f;
-	static struct unit_ops ops = { .active_state = fake_state };
+	static struct unit_ops ops = {.active_state = fake_state};
 	/* clang-format off */
 	static const struct { enum job_type t; enum unit_active_state s; enum job_type want; } rows[] = {
 		{ JOB_TRY_RESTART, UNIT_INACTIVE, JOB_NOP },          { JOB_TRY_RESTART, UNIT_ACTIVE, JOB_RESTART },
@@ -105,7 +110,8 @@ TEST(job_merge__knows_what_is_redundant)
 
 TEST(job_order__follows_the_rule)
 {
-	struct job_order start = { JOB_START, false }, stop = { JOB_STOP, false }, free_start = { JOB_START, true };
+	struct job_order start = {JOB_START, false}, stop = {JOB_STOP, false},
+			 free_start = {JOB_START, true};
 
 	/* a is before b */
 	CHECK_INT(job_order_compare(start, start, DEP_BEFORE), <, 0);
@@ -125,7 +131,8 @@ TEST(names__are_complete)
 	for (int r = 0; r < JOB_RESULT_MAX; r++)
 		CHECK(job_result_to_string(r));
 	for (int s = 0; s < UNIT_ACTIVE_STATE_MAX; s++)
-		CHECK(unit_active_state_to_string(s) && unit_active_state_from_string(unit_active_state_to_string(s)) == s);
+		CHECK(unit_active_state_to_string(s) &&
+		      unit_active_state_from_string(unit_active_state_to_string(s)) == s);
 	for (int c = 0; c < CONDITION_TYPE_MAX; c++)
 		CHECK(condition_types[c].name && condition_types[c].fn);
 }

@@ -14,13 +14,15 @@ static void note_result(struct job_waiter *w, struct job *j, enum job_result res
 
 TEST(jobs__wake_their_waiters)
 {
-	struct waiting w = { .w = { .fn = note_result }, .result = -1 };
+	struct waiting w = {.w = {.fn = note_result}, .result = -1};
 	struct job *j;
 
 	fixture_begin();
 	put_unit("slow.service", "");
 	fixture_open();
-	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("slow.service"), JOB_MODE_REPLACE, true, NULL, &j), ==, 0);
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("slow.service"), JOB_MODE_REPLACE, true,
+	                          NULL, &j),
+	          ==, 0);
 	job_wait(j, &w.w);
 	settle();
 	CHECK_INT(w.result, ==, -1);
@@ -56,7 +58,9 @@ TEST(jobs__restart_is_stop_then_start_under_one_id)
 	becomes("slow.service", UNIT_ACTIVE);
 	happened();
 	results();
-	CHECK_INT(manager_enqueue(fx.m, JOB_RESTART, unit("slow.service"), JOB_MODE_REPLACE, true, NULL, &j), ==, 0);
+	CHECK_INT(manager_enqueue(fx.m, JOB_RESTART, unit("slow.service"), JOB_MODE_REPLACE, true,
+	                          NULL, &j),
+	          ==, 0);
 	id = j->id;
 	settle();
 	CHECK_STR(happened(), "-slow");
@@ -89,9 +93,13 @@ TEST(jobs__start_merges_into_a_waiting_start)
 	put_unit("x.service", "After=slow.service\nWants=slow.service");
 	put_unit("slow.service", "");
 	fixture_open();
-	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("x.service"), JOB_MODE_REPLACE, true, NULL, &a), ==, 0);
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("x.service"), JOB_MODE_REPLACE, true, NULL,
+	                          &a),
+	          ==, 0);
 	settle();
-	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("x.service"), JOB_MODE_REPLACE, true, NULL, &b), ==, 0);
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("x.service"), JOB_MODE_REPLACE, true, NULL,
+	                          &b),
+	          ==, 0);
 	CHECK(a == b);
 	fixture_end();
 }
@@ -161,7 +169,8 @@ TEST(jobs__time_out_and_act)
 TEST(jobs__start_limit_gives_up_after_burst)
 {
 	fixture_begin();
-	put_unit("fail.service", "StartLimitIntervalSec=1h\nStartLimitBurst=3\nStartLimitAction=reboot");
+	put_unit("fail.service",
+	         "StartLimitIntervalSec=1h\nStartLimitBurst=3\nStartLimitAction=reboot");
 	fixture_open();
 	unit_ref(unit("fail.service"));
 	for (int i = 0; i < 5; i++)
@@ -180,7 +189,9 @@ TEST(jobs__boot_finishes_once_all_are_done)
 	put_unit("t.target", "Wants=slow.service\nAfter=slow.service");
 	put_unit("slow.service", "");
 	fixture_open();
-	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("t.target"), JOB_MODE_REPLACE, false, NULL, &j), ==, 0);
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("t.target"), JOB_MODE_REPLACE, false, NULL,
+	                          &j),
+	          ==, 0);
 	fx.m->boot_job_id = j->id;
 	settle();
 	CHECK_STR(manager_state(fx.m), "initializing");

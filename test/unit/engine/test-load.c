@@ -62,7 +62,8 @@ TEST(load__mounts_for_ties_to_mounts_that_come_later)
 
 	fixture_begin();
 	put_unit("a.service", "RequiresMountsFor=/srv/data/x");
-	put_file("srv-data.mount", "[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=/dev/x\nWhere=/srv/data\n");
+	put_file("srv-data.mount",
+	         "[Unit]\nDefaultDependencies=no\n[Mount]\nWhat=/dev/x\nWhere=/srv/data\n");
 	fixture_open();
 	u = unit_ref(unit("a.service"));
 	mount = unit("srv-data.mount");

@@ -10,10 +10,10 @@ static struct record *parse(const char *text)
 
 TEST(record__round_trip)
 {
-	auto_strbuf struct strbuf b = { 0 };
-	struct stamp t = { 1, 2, 3 }, u;
-	struct pidref p = { .pid = 42, .pidfd = -EBADF, .start_time = 4711 };
-	char *list[] = { (char *) "one", (char *) "two\nlines", (char *) "", NULL };
+	auto_strbuf struct strbuf b = {0};
+	struct stamp t = {1, 2, 3}, u;
+	struct pidref p = {.pid = 42, .pidfd = -EBADF, .start_time = 4711};
+	char *list[] = {(char *) "one", (char *) "two\nlines", (char *) "", NULL};
 	auto_strv char **v = NULL;
 	uint64_t start;
 	pid_t pid;
@@ -53,7 +53,8 @@ TEST(record__round_trip)
 
 TEST(record__refuses_what_is_none)
 {
-	static const char *const bad[] = { "", "x=1\n", "v=0\n", "v=1", "v=1\nno-equals\n", "v=1\n=x\n", "v=abc\n" };
+	static const char *const bad[] = {"",          "x=1\n",  "v=0\n", "v=1", "v=1\nno-equals\n",
+	                                  "v=1\n=x\n", "v=abc\n"};
 
 	for (size_t i = 0; i < ELEMENTSOF(bad); i++)
 		CHECK(parse(bad[i]) == NULL);
@@ -63,9 +64,10 @@ TEST(record__refuses_what_is_none)
 
 TEST(record__keeps_what_a_newer_version_wrote)
 {
-	auto_cleanup(record_free) struct record *newer = parse("v=99\nknown=1\nfuture=a\\nb\nfuture=c\n");
+	auto_cleanup(record_free) struct record *newer =
+		parse("v=99\nknown=1\nfuture=a\\nb\nfuture=c\n");
 	auto_cleanup(record_free) struct record *ours = parse("v=1\nknown=1\nstale=x\n");
-	auto_strbuf struct strbuf a = { 0 }, b = { 0 };
+	auto_strbuf struct strbuf a = {0}, b = {0};
 
 	CHECK(newer && ours);
 	CHECK_INT(record_get_u64(newer, "known", 0), ==, 1);
@@ -79,7 +81,7 @@ TEST(record__keeps_what_a_newer_version_wrote)
 
 TEST(unit_record__round_trip_with_its_job)
 {
-	auto_strbuf struct strbuf b = { 0 };
+	auto_strbuf struct strbuf b = {0};
 	struct unit *u;
 	uint32_t id;
 
@@ -128,13 +130,15 @@ TEST(unit_record__a_job_that_was_lost_on_the_way_runs_again)
 	put_unit("a.service", "");
 	fixture_open();
 	/* Saved as running, but the unit never got to know. */
-	auto_cleanup(record_free) struct record *r = parse("v=1\nu.id=a.service\nstate=inactive\nj.id=7\nj.type=start\nj.state=running\n");
+	auto_cleanup(record_free) struct record *r = parse(
+		"v=1\nu.id=a.service\nstate=inactive\nj.id=7\nj.type=start\nj.state=running\n");
 	CHECK_INT(unit_restore(unit("a.service"), r), ==, 0);
 	settle();
 	CHECK_STR(happened(), "+a");
 	CHECK_STR(state("a.service"), "active");
 	/* And one that had happened already is just finished. */
-	auto_cleanup(record_free) struct record *s = parse("v=1\nu.id=a.service\nstate=active\nj.id=9\nj.type=start\nj.state=running\n");
+	auto_cleanup(record_free) struct record *s =
+		parse("v=1\nu.id=a.service\nstate=active\nj.id=9\nj.type=start\nj.state=running\n");
 	results();
 	CHECK_INT(unit_restore(unit("a.service"), s), ==, 0);
 	settle();
@@ -145,12 +149,13 @@ TEST(unit_record__a_job_that_was_lost_on_the_way_runs_again)
 
 TEST(unit_record__unknown_keys_survive)
 {
-	auto_strbuf struct strbuf b = { 0 };
+	auto_strbuf struct strbuf b = {0};
 
 	fixture_begin();
 	put_unit("a.service", "");
 	fixture_open();
-	auto_cleanup(record_free) struct record *r = parse("v=2\nu.id=a.service\nstate=active\nu.shiny=yes\n");
+	auto_cleanup(record_free) struct record *r =
+		parse("v=2\nu.id=a.service\nstate=active\nu.shiny=yes\n");
 	CHECK_INT(unit_restore(unit("a.service"), r), ==, 0);
 	CHECK_INT(unit_record(unit("a.service"), &b), ==, 0);
 	CHECK(strstr(b.data, "\nu.shiny=yes\n"));
@@ -161,7 +166,9 @@ TEST(unit_record__unknown_keys_survive)
 TEST(unit_record__nonsense_is_refused_not_believed)
 {
 	static const char *const texts[] = {
-		"v=1\nj.id=7\nj.type=nonsense\n", "v=1\nj.id=99999999999\nj.type=start\n", "v=1\nj.id=7\nj.type=nop\n",
+		"v=1\nj.id=7\nj.type=nonsense\n",
+		"v=1\nj.id=99999999999\nj.type=start\n",
+		"v=1\nj.id=7\nj.type=nop\n",
 		"v=1\nu.active=sideways\nu.invocation=zz\nu.start-limit-count=abc\n",
 	};
 

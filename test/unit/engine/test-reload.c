@@ -111,7 +111,8 @@ TEST(reload__drop_in_and_wants_folder_count_as_changes)
 	order(JOB_START, "a.service");
 	order(JOB_START, "t.target");
 	put_file("a.service.d/10.conf", "[Unit]\nDescription=dropped in\n");
-	auto_free char *folder = path_join(fx.dir, "t.target.wants"), *link = path_join(folder, "x.service");
+	auto_free char *folder = path_join(fx.dir, "t.target.wants"),
+		       *link = path_join(folder, "x.service");
 	CHECK(mkdir(folder, 0755) >= 0 && symlink("../x.service", link) >= 0);
 	CHECK_INT(manager_reload(fx.m, &p, NULL), ==, 0);
 	CHECK_INT(strv_length(p.changed), ==, 2);

@@ -160,7 +160,7 @@ TEST(transaction__isolate_stops_the_rest)
 
 TEST(transaction__breaks_a_cycle_at_what_nobody_requires)
 {
-	struct diag d = { 0 };
+	struct diag d = {0};
 	struct unit *u;
 
 	fixture_begin();
@@ -178,7 +178,8 @@ TEST(transaction__breaks_a_cycle_at_what_nobody_requires)
 	CHECK_STR(state("c.service"), "inactive");
 	CHECK_INT(d.n_items, ==, 1);
 	/* The warning names all three and what was left out. */
-	CHECK(strstr(d.items[0].text, "a.service") && strstr(d.items[0].text, "b.service") && strstr(d.items[0].text, "c.service/start is left out"));
+	CHECK(strstr(d.items[0].text, "a.service") && strstr(d.items[0].text, "b.service") &&
+	      strstr(d.items[0].text, "c.service/start is left out"));
 	fixture_end();
 }
 
@@ -269,8 +270,10 @@ TEST(transaction__restart_takes_along_what_is_part_of_it)
 	CHECK_INT(order(JOB_RESTART, "main.service"), ==, 0);
 	/* Stopped in the inverse order, started again in order; what was not running stays so. */
 	const char *log = happened();
-	CHECK(strstr(log, "-main") > strstr(log, "-part") && strstr(log, "-main") > strstr(log, "-user"));
-	CHECK(strstr(log, "+part") > strstr(log, "+main") && strstr(log, "+user") > strstr(log, "+main"));
+	CHECK(strstr(log, "-main") > strstr(log, "-part") &&
+	      strstr(log, "-main") > strstr(log, "-user"));
+	CHECK(strstr(log, "+part") > strstr(log, "+main") &&
+	      strstr(log, "+user") > strstr(log, "+main"));
 	CHECK(!strstr(log, "idle"));
 	CHECK_INT(order(JOB_STOP, "main.service"), ==, 0);
 	CHECK_STR(state("part.service"), "inactive");
@@ -300,7 +303,9 @@ TEST(transaction__try_types_do_nothing_to_the_dead)
 	fixture_begin();
 	put_unit("a.service", "");
 	fixture_open();
-	CHECK_INT(manager_enqueue(fx.m, JOB_TRY_RESTART, unit("a.service"), JOB_MODE_REPLACE, true, NULL, &j), ==, 0);
+	CHECK_INT(manager_enqueue(fx.m, JOB_TRY_RESTART, unit("a.service"), JOB_MODE_REPLACE, true,
+	                          NULL, &j),
+	          ==, 0);
 	CHECK(j == NULL);
 	settle();
 	CHECK_STR(happened(), "");
@@ -324,14 +329,18 @@ TEST(transaction__ignore_dependencies_is_just_one_unit)
 
 TEST(transaction__refuse_manual_is_for_people)
 {
-	struct diag d = { 0 };
+	struct diag d = {0};
 
 	fixture_begin();
 	put_unit("a.service", "RefuseManualStart=yes\nRefuseManualStop=yes");
 	fixture_open();
-	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("a.service"), JOB_MODE_REPLACE, true, &d, NULL), ==, -EPERM);
+	CHECK_INT(manager_enqueue(fx.m, JOB_START, unit("a.service"), JOB_MODE_REPLACE, true, &d,
+	                          NULL),
+	          ==, -EPERM);
 	CHECK_INT(order(JOB_START, "a.service"), ==, 0);
-	CHECK_INT(manager_enqueue(fx.m, JOB_STOP, unit("a.service"), JOB_MODE_REPLACE, true, &d, NULL), ==, -EPERM);
+	CHECK_INT(manager_enqueue(fx.m, JOB_STOP, unit("a.service"), JOB_MODE_REPLACE, true, &d,
+	                          NULL),
+	          ==, -EPERM);
 	fixture_end();
 }
 
@@ -356,7 +365,7 @@ TEST(transaction__a_thousand_units_take_little_time)
 	usec_t begin;
 
 	fixture_begin();
-	auto_strbuf struct strbuf wants = { 0 };
+	auto_strbuf struct strbuf wants = {0};
 	for (int i = 0; i < 1000; i++) {
 		char name[32], lines[64];
 

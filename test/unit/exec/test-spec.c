@@ -5,12 +5,20 @@
 
 /* Settings of every kind of field. */
 static const char *const rich =
-	"[Service]\nExecStart=/bin/true\nEnvironment=A=1 \"B=two words\" \"C=line\\nbreak\"\nEnvironmentFile=-/etc/x\nUser=nobody\nGroup=tty\n"
-	"SupplementaryGroups=a b c d e f g h i j\nUMask=027\nNice=-5\nLimitNOFILE=1:2\nLimitCORE=infinity\nCPUAffinity=0 3 17\nOOMScoreAdjust=-100\n"
-	"StandardInput=data\nStandardInputText=hello\nStandardOutput=append:/tmp/x\nPrivateTmp=yes\nProtectSystem=full\nProtectHome=tmpfs\nReadWritePaths=-/a +/b\n"
-	"BindPaths=/a:/b:norbind\nSystemCallFilter=~@mount foo:EPERM\nSystemCallErrorNumber=EPERM\nRestrictNamespaces=net\nCapabilityBoundingSet=CAP_CHOWN\n"
-	"AmbientCapabilities=CAP_KILL\nSetCredential=a:b=c\nRuntimeDirectory=x y\nRuntimeDirectoryMode=0700\nTimerSlackNSec=5\nPersonality=x86\nIgnoreSIGPIPE=no\n"
-	"RestrictAddressFamilies=AF_UNIX\nWorkingDirectory=-/w\nSyslogIdentifier=id\nSyslogLevel=debug\nKeyringMode=private\nIOSchedulingClass=idle\n";
+	"[Service]\nExecStart=/bin/true\nEnvironment=A=1 \"B=two words\" "
+        "\"C=line\\nbreak\"\nEnvironmentFile=-/etc/x\nUser=nobody\nGroup=tty\n"
+	"SupplementaryGroups=a b c d e f g h i "
+        "j\nUMask=027\nNice=-5\nLimitNOFILE=1:2\nLimitCORE=infinity\nCPUAffinity=0 3 "
+        "17\nOOMScoreAdjust=-100\n"
+	"StandardInput=data\nStandardInputText=hello\nStandardOutput=append:/tmp/"
+        "x\nPrivateTmp=yes\nProtectSystem=full\nProtectHome=tmpfs\nReadWritePaths=-/a +/b\n"
+	"BindPaths=/a:/b:norbind\nSystemCallFilter=~@mount "
+        "foo:EPERM\nSystemCallErrorNumber=EPERM\nRestrictNamespaces=net\nCapabilityBoundingSet=CAP_"
+        "CHOWN\n"
+	"AmbientCapabilities=CAP_KILL\nSetCredential=a:b=c\nRuntimeDirectory=x "
+        "y\nRuntimeDirectoryMode=0700\nTimerSlackNSec=5\nPersonality=x86\nIgnoreSIGPIPE=no\n"
+	"RestrictAddressFamilies=AF_UNIX\nWorkingDirectory=-/"
+        "w\nSyslogIdentifier=id\nSyslogLevel=debug\nKeyringMode=private\nIOSchedulingClass=idle\n";
 
 static struct unit_context context;
 
@@ -44,9 +52,9 @@ static struct exec_spec spec_of(struct unit_file *f, int *fds)
 
 TEST(spec__round_trip)
 {
-	auto_strbuf struct strbuf a = { 0 }, b = { 0 };
+	auto_strbuf struct strbuf a = {0}, b = {0};
 	struct unit_file *f = parse(rich);
-	int fds[] = { 17, 4, 5 };
+	int fds[] = {17, 4, 5};
 	struct exec_spec p = spec_of(f, fds), q;
 	auto_free char *copy = NULL;
 
@@ -81,7 +89,7 @@ TEST(spec__round_trip)
 
 TEST(spec__a_plain_service_is_small)
 {
-	auto_strbuf struct strbuf b = { 0 };
+	auto_strbuf struct strbuf b = {0};
 	struct unit_file *f = parse("[Service]\nExecStart=/bin/true\n");
 	struct exec_spec p = spec_of(f, NULL);
 
@@ -94,9 +102,9 @@ TEST(spec__a_plain_service_is_small)
 
 TEST(spec__refuses_every_truncation)
 {
-	auto_strbuf struct strbuf a = { 0 };
+	auto_strbuf struct strbuf a = {0};
 	struct unit_file *f = parse(rich);
-	int fds[] = { 1, 2, 3 };
+	int fds[] = {1, 2, 3};
 	struct exec_spec p = spec_of(f, fds), q;
 	size_t complete = 0;
 

@@ -13,7 +13,8 @@ TEST(exit_status__has_systemds_names)
 	CHECK_STR(exec_status_to_string(226), "NAMESPACE");
 	CHECK_STR(exec_status_to_string(243), "CREDENTIALS");
 	CHECK_STR(exec_status_to_string(244), "BPF");
-	CHECK(!exec_status_to_string(199) && !exec_status_to_string(245) && !exec_status_to_string(223) && !exec_status_to_string(0) &&
+	CHECK(!exec_status_to_string(199) && !exec_status_to_string(245) &&
+	      !exec_status_to_string(223) && !exec_status_to_string(0) &&
 	      !exec_status_to_string(-1));
 }
 
@@ -27,7 +28,7 @@ TEST(syscall_groups__are_sorted_and_closed)
 			CHECK_INT(strcmp(syscall_groups[i - 1].name, syscall_groups[i].name), <, 0);
 		CHECK_INT(strv_split(syscall_groups[i].members, " ", &members), ==, 0);
 		CHECK_INT(strv_length(members), >, 0);
-		STRV_FOREACH(m, members) {
+		STRV_FOREACH (m, members) {
 			bool found = **m != '@';
 
 			for (size_t k = 0; k < ELEMENTSOF(syscall_groups) && !found; k++)
@@ -39,17 +40,20 @@ TEST(syscall_groups__are_sorted_and_closed)
 
 TEST(describe__gives_every_setting_a_property)
 {
-	struct unit_context c = { 0 };
+	struct unit_context c = {0};
 	struct unit_file *f = NULL;
 	auto_json cJSON *o = cJSON_CreateObject();
-	const char *text = "[Service]\nExecStart=-/bin/true a b\nUser=nobody\nLimitNOFILE=5:6\nCPUAffinity=0-2 5\nStandardOutput=append:/x\nUMask=027\nRuntimeDirectory=r\n";
+	const char *text = "[Service]\nExecStart=-/bin/true a "
+	                   "b\nUser=nobody\nLimitNOFILE=5:6\nCPUAffinity=0-2 "
+	                   "5\nStandardOutput=append:/x\nUMask=027\nRuntimeDirectory=r\n";
 	uint64_t n;
 
 	CHECK_INT(unit_context_init(&c), ==, 0);
 	CHECK_INT(unit_file_parse(&c, "a.service", text, strlen(text), "a", NULL, &f), ==, 0);
 	CHECK_INT(exec_describe(f->exec, o), ==, 0);
 	CHECK_INT(kill_describe(f->kill, o), ==, 0);
-	CHECK_INT(exec_command_describe(f->service->commands[SERVICE_EXEC_START], "ExecStart", o), ==, 0);
+	CHECK_INT(exec_command_describe(f->service->commands[SERVICE_EXEC_START], "ExecStart", o),
+	          ==, 0);
 	CHECK_STR(json_string_or(o, "User", ""), "nobody");
 	CHECK_STR(json_string_or(o, "StandardOutput", ""), "append:/x");
 	CHECK_STR(json_string_or(o, "UMask", ""), "0027");
@@ -67,6 +71,8 @@ TEST(private_tmp__name_is_that_of_one_activation)
 {
 	auto_free char *name = NULL;
 
-	CHECK_INT(exec_private_tmp_name("b00t", "a.service", "0123456789abcdef0123456789abcdef", &name), ==, 0);
+	CHECK_INT(exec_private_tmp_name("b00t", "a.service", "0123456789abcdef0123456789abcdef",
+	                                &name),
+	          ==, 0);
 	CHECK_STR(name, "systemd-private-b00t-a.service-0123456789ab");
 }

@@ -49,7 +49,8 @@ static void on_lost_seen(void *userdata)
 {
 	((struct seen *) userdata)->lost++;
 }
-static const struct link_handlers handlers = { on_exit_seen, on_signal_seen, on_reply_seen, on_lost_seen };
+static const struct link_handlers handlers = {on_exit_seen, on_signal_seen, on_reply_seen,
+                                              on_lost_seen};
 
 /* ---- init's end ---- */
 
@@ -69,7 +70,7 @@ static void tell(int fd, struct wire_message m, const char *text, int pass)
 static int hear(int fd, struct wire_message *m, char *text, int *pass)
 {
 	char buf[sizeof(*m) + WIRE_TEXT_MAX];
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	size_t n_fds = 0;
 	ssize_t n;
 
@@ -106,19 +107,19 @@ static void *greet_core(void *arg)
 		return (void *) "wrong version";
 	if (i->mute)
 		return NULL;
-	tell(i->fd, (struct wire_message) { .type = WIRE_PING, .value = 7 }, NULL, -1);
-	tell(i->fd, (struct wire_message) { .type = WIRE_SIGNAL, .value = 15 }, NULL, -1);
-	tell(i->fd, (struct wire_message) { .type = WIRE_WELCOME }, i->welcome, -1);
+	tell(i->fd, (struct wire_message){.type = WIRE_PING, .value = 7}, NULL, -1);
+	tell(i->fd, (struct wire_message){.type = WIRE_SIGNAL, .value = 15}, NULL, -1);
+	tell(i->fd, (struct wire_message){.type = WIRE_WELCOME}, i->welcome, -1);
 	if (hear(i->fd, &m, text, &pass) != WIRE_PONG || m.value != 7)
 		return (void *) "no PONG";
 	if (hear(i->fd, &m, text, &pass) != WIRE_VAULT_LIST)
 		return (void *) "no VAULT_LIST";
 	for (unsigned n = 0; n < i->items; n++) {
 		snprintf(text, sizeof(text), "socket/%u", n);
-		tell(i->fd, (struct wire_message) { .type = WIRE_VAULT_ITEM }, text, i->file);
+		tell(i->fd, (struct wire_message){.type = WIRE_VAULT_ITEM}, text, i->file);
 	}
-	tell(i->fd, (struct wire_message) { .type = 999 }, "from the future", -1);
-	tell(i->fd, (struct wire_message) { .type = WIRE_VAULT_END }, NULL, -1);
+	tell(i->fd, (struct wire_message){.type = 999}, "from the future", -1);
+	tell(i->fd, (struct wire_message){.type = WIRE_VAULT_END}, NULL, -1);
 	return NULL;
 }
 
@@ -132,7 +133,7 @@ struct pair {
 
 static int pair_open(struct pair *p, const char *welcome, unsigned items, bool mute)
 {
-	struct init i = { .welcome = welcome, .items = items, .mute = mute };
+	struct init i = {.welcome = welcome, .items = items, .mute = mute};
 	pthread_t thread;
 	void *complaint;
 	int s[2], r;
@@ -179,7 +180,12 @@ TEST(link__greets_and_reads_the_vault)
 	char **names = NULL;
 	int fd;
 
-	CHECK_INT(pair_open(&p, "version=9\nreason=crash\ndied=killed 9\nrestarts=3\ncontainer=1\nunknown=x\nstarted=123\nmode=normal\nrestarts=oops\n", 3, false), ==, 0);
+	CHECK_INT(pair_open(&p,
+	                    "version=9\nreason=crash\ndied=killed "
+	                    "9\nrestarts=3\ncontainer=1\nunknown=x\nstarted=123\nmode="
+	                    "normal\nrestarts=oops\n",
+	                    3, false),
+	          ==, 0);
 	w = link_welcome(p.link);
 	CHECK_STR(w->version, "9");
 	CHECK_STR(w->reason, "crash");
@@ -212,8 +218,18 @@ TEST(link__exits_come_after_ready_and_are_acknowledged)
 	CHECK_INT(link_ready(p.link), ==, 0);
 	CHECK_INT(p.seen.signo, ==, 15);
 	CHECK_INT(hear(p.init, &m, text, &pass), ==, WIRE_READY);
-	tell(p.init, (struct wire_message) { .type = WIRE_EXIT, .number = 41, .pid = 100, .start_time = 5, .code = 1, .status = 3 }, "/system.slice/a.service", -1);
-	tell(p.init, (struct wire_message) { .type = WIRE_EXIT, .number = 42, .pid = 101, .code = 2, .status = 9 }, NULL, -1);
+	tell(p.init,
+	     (struct wire_message){.type = WIRE_EXIT,
+	                           .number = 41,
+	                           .pid = 100,
+	                           .start_time = 5,
+	                           .code = 1,
+	                           .status = 3},
+	     "/system.slice/a.service", -1);
+	tell(p.init,
+	     (struct wire_message){
+		     .type = WIRE_EXIT, .number = 42, .pid = 101, .code = 2, .status = 9},
+	     NULL, -1);
 	turn(&p);
 	CHECK_INT(p.seen.exits, ==, 2);
 	CHECK_INT(p.seen.number, ==, 42);
@@ -223,7 +239,7 @@ TEST(link__exits_come_after_ready_and_are_acknowledged)
 	link_ack(p.link, 41);
 	CHECK_INT(hear(p.init, &m, text, &pass), ==, WIRE_EXIT_ACK);
 	CHECK_INT(m.value, ==, 42);
-	tell(p.init, (struct wire_message) { .type = WIRE_PING, .value = 5, .serial = 8 }, NULL, -1);
+	tell(p.init, (struct wire_message){.type = WIRE_PING, .value = 5, .serial = 8}, NULL, -1);
 	turn(&p);
 	CHECK_INT(hear(p.init, &m, text, &pass), ==, WIRE_PONG);
 	CHECK_INT(m.value, ==, 5);
@@ -248,7 +264,10 @@ TEST(link__requests_and_replies)
 	CHECK_STR(text, "/new/core");
 	CHECK_INT(pass, >=, 0);
 	close(pass);
-	tell(p.init, (struct wire_message) { .type = WIRE_REPLY, .serial = (uint32_t) serial, .value = -EBUSY }, "not now", -1);
+	tell(p.init,
+	     (struct wire_message){
+		     .type = WIRE_REPLY, .serial = (uint32_t) serial, .value = -EBUSY},
+	     "not now", -1);
 	turn(&p);
 	CHECK_INT(p.seen.error, ==, -EBUSY);
 	CHECK_INT(p.seen.serial, ==, serial);
@@ -295,12 +314,12 @@ TEST(link__queues_for_a_slow_init_in_order)
 TEST(link__is_lost_once_when_init_goes_or_talks_nonsense)
 {
 	static const struct wire_message bad[] = {
-		{ .version = 2, .type = WIRE_PING },
-		{ .type = WIRE_EXIT, .number = 1, .pid = 1 }, /* before READY */
-		{ .type = WIRE_SIGNAL, .value = 65 },
-		{ .type = WIRE_REPLY, .value = 1 },
-		{ .type = WIRE_WELCOME },
-		{ .type = WIRE_VAULT_ITEM },
+		{.version = 2, .type = WIRE_PING},
+		{.type = WIRE_EXIT, .number = 1, .pid = 1}, /* before READY */
+		{.type = WIRE_SIGNAL, .value = 65},
+		{.type = WIRE_REPLY, .value = 1},
+		{.type = WIRE_WELCOME},
+		{.type = WIRE_VAULT_ITEM},
 	};
 	struct pair p;
 

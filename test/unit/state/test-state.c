@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Units to records and back, over a core that is gone in between; types are the engine's fixture's. */
+/* Units to records and back, over a core that is gone in between; types are the engine's fixture's.
+ */
 #include "../engine/fixture.h"
 #include "state/link-internal.h"
 #include "state/state-internal.h"
@@ -79,7 +80,7 @@ static long long acknowledged(void)
 
 TEST(state__units_come_back)
 {
-	struct diag d = { 0 };
+	struct diag d = {0};
 
 	world_begin();
 	core_open("boot");
@@ -137,7 +138,8 @@ TEST(state__exits_are_acknowledged_behind_the_flush)
 	CHECK_INT(acknowledged(), ==, 2);
 	CHECK(state_exit_is_known(w.state, 2));
 	core_die();
-	/* The acknowledgement got lost with core: init tells again, and is told again, but units are not. */
+	/* The acknowledgement got lost with core: init tells again, and is told again, but units
+	 * are not. */
 	core_open("crash");
 	CHECK_INT(state_restore(w.state, NULL), ==, 0);
 	CHECK(state_exit_is_known(w.state, 2));
@@ -163,13 +165,15 @@ TEST(state__forgets_units)
 
 TEST(state__bad_records_are_findings)
 {
-	struct diag d = { 0 };
+	struct diag d = {0};
 
 	world_begin();
 	core_open("crash");
 	CHECK_INT(store_put(w.store, "unit/a.service", "garbage", 7), ==, 0);
 	CHECK_INT(store_put(w.store, "unit/no-such-type", "v=1\n", 4), ==, 0);
-	CHECK_INT(store_put(w.store, "unit/b.service", "v=1\nstate=active\nu.active=active\nfuture=x\n", 42), ==, 0);
+	CHECK_INT(store_put(w.store, "unit/b.service",
+	                    "v=1\nstate=active\nu.active=active\nfuture=x\n", 42),
+	          ==, 0);
 	CHECK_INT(store_put(w.store, "manager", "garbage", 7), ==, 0);
 	CHECK_INT(store_put(w.store, "exits", "x", 1), ==, 0);
 	CHECK_INT(store_flush(w.store), ==, 0);

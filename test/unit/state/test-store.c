@@ -51,7 +51,7 @@ static const char *content(struct store *s, const char *prefix)
 {
 	static struct found f;
 
-	f = (struct found) { 0 };
+	f = (struct found){0};
 	return store_foreach(s, prefix, collect, &f) == 0 ? f.text : "error";
 }
 
@@ -127,8 +127,8 @@ TEST(store__does_not_flush_while_it_is_read)
 	rm_rf(dir);
 }
 
-/* A writer puts the same generation under ten keys in each transaction and is killed somewhere; each time all ten must agree, and be at least
- * what it had said was stored. */
+/* A writer puts the same generation under ten keys in each transaction and is killed somewhere;
+ * each time all ten must agree, and be at least what it had said was stored. */
 static int generation(const char *key, const char *data, size_t size, void *userdata)
 {
 	long long *g = userdata, value = atoll(strndupa(data, size));
@@ -154,7 +154,8 @@ static void writer(const char *dir, long long start, volatile long long *done)
 			char key[32], value[800];
 
 			snprintf(key, sizeof(key), "unit/%d.service", i);
-			snprintf(value, sizeof(value), "%lld %.*s", g, (int) ((g * 37 + i * 101) % 700), padding);
+			snprintf(value, sizeof(value), "%lld %.*s", g,
+			         (int) ((g * 37 + i * 101) % 700), padding);
 			if (put(s, key, value) < 0)
 				_exit(3);
 		}
@@ -167,14 +168,15 @@ static void writer(const char *dir, long long start, volatile long long *done)
 TEST(store__survives_sigkill_at_any_instruction)
 {
 	char *dir = temporary();
-	volatile long long *done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile long long *done =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned seed = test_seed();
 	struct store *s;
 
 	printf("(seed %u) ", seed);
 	fflush(NULL);
 	for (int i = 0; i < 200; i++) {
-		long long g[2] = { -1, 0 };
+		long long g[2] = {-1, 0};
 		int status;
 		pid_t pid = fork();
 
@@ -196,7 +198,8 @@ TEST(store__survives_sigkill_at_any_instruction)
 	rm_rf(dir);
 }
 
-/* Any byte of the file may lie: either it does not matter, or the store is set aside; never a crash, never a wrong record. */
+/* Any byte of the file may lie: either it does not matter, or the store is set aside; never a
+ * crash, never a wrong record. */
 static int known_only(const char *key, const char *data, size_t size, void *userdata)
 {
 	size_t *n = userdata;
@@ -288,7 +291,7 @@ TEST(store__keeps_its_queue_while_the_file_system_is_full)
 	CHECK_INT(mount(NULL, dir, NULL, MS_REMOUNT, "size=8m"), ==, 0);
 	CHECK_INT(store_flush(s), ==, 0);
 	{
-		struct found f = { 0 };
+		struct found f = {0};
 
 		CHECK_INT(store_foreach(s, "big", collect, &f), ==, 0);
 		CHECK_INT(f.n, ==, 5);

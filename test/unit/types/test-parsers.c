@@ -74,12 +74,13 @@ static int on_mount(const struct mountinfo *e, void *userdata)
 
 TEST(mountinfo__reads_lines_with_and_without_tags)
 {
-	char text[] = "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro\n"
-		      "36 22 0:32 / /mnt/a\\040b rw master:1 propagate_from:2 - tmpfs tmp\\134fs rw\n"
-		      "garbage\n"
-		      "1 2 3:4 / relative rw - ext4 x rw\n"
-		      "37 22 0:33 / /x rw - autofs systemd-1 rw,fd=3";
-	struct seen s = { .n = 0 };
+	char text[] =
+		"22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro\n"
+		"36 22 0:32 / /mnt/a\\040b rw master:1 propagate_from:2 - tmpfs tmp\\134fs rw\n"
+		"garbage\n"
+		"1 2 3:4 / relative rw - ext4 x rw\n"
+		"37 22 0:33 / /x rw - autofs systemd-1 rw,fd=3";
+	struct seen s = {.n = 0};
 
 	CHECK_INT(mountinfo_parse(text, on_mount, &s), ==, 3);
 	CHECK_STR(s.where[0], "/");
@@ -93,7 +94,7 @@ TEST(mountinfo__reads_lines_with_and_without_tags)
 TEST(mountinfo__stops_at_the_first_failure_of_its_reader)
 {
 	char text[] = "1 2 3:4 / /a rw - x y z\n1 2 3:4 / /b rw - x y z\n";
-	struct seen s = { .n = 0 };
+	struct seen s = {.n = 0};
 	char empty[] = "";
 
 	CHECK_INT(mountinfo_parse(empty, on_mount, &s), ==, 0);
@@ -115,10 +116,15 @@ TEST(mount_options__are_split_into_flags_and_data)
 	auto_free char *data = NULL, *command = NULL;
 	unsigned long flags;
 
-	CHECK_INT(mount_options_split("nosuid,nodev,mode=0755,size=10%,x-systemd.requires=a,nofail,rw,ro", &flags, &data), ==, 0);
+	CHECK_INT(mount_options_split(
+			  "nosuid,nodev,mode=0755,size=10%,x-systemd.requires=a,nofail,rw,ro",
+			  &flags, &data),
+	          ==, 0);
 	CHECK_INT(flags, ==, MS_NOSUID | MS_NODEV | MS_RDONLY);
 	CHECK_STR(data, "mode=0755,size=10%");
-	CHECK_INT(mount_options_for_command("ro,x-systemd.automount,nofail,context=\"a,b\"", &command), ==, 0);
+	CHECK_INT(mount_options_for_command("ro,x-systemd.automount,nofail,context=\"a,b\"",
+	                                    &command),
+	          ==, 0);
 	CHECK_STR(command, "ro,nofail,context=\"a,b\"");
 	CHECK(mount_option_is_set("ro,nofail", "nofail"));
 	CHECK(mount_option_is_set("x-systemd.idle-timeout=1", "x-systemd.idle-timeout"));
@@ -161,14 +167,20 @@ struct packet {
 
 static size_t packet_make(struct packet *p, const char *properties, size_t size)
 {
-	*p = (struct packet){ .prefix = "libudev", .magic = htonl(0xfeedcafe), .header_size = 40, .offset = 40, .size = (uint32_t) size };
+	*p = (struct packet){.prefix = "libudev",
+	                     .magic = htonl(0xfeedcafe),
+	                     .header_size = 40,
+	                     .offset = 40,
+	                     .size = (uint32_t) size};
 	memcpy(p->properties, properties, size);
 	return 40 + size;
 }
 
-#define PROPERTIES                                                                                                                         \
-	"ACTION=add\0DEVPATH=/devices/pnp0/00:04/tty/ttyS0\0SUBSYSTEM=tty\0DEVNAME=/dev/ttyS0\0MAJOR=4\0MINOR=64\0TAGS=:systemd:\0"         \
-	"DEVLINKS=/dev/a /dev/b\0SYSTEMD_WANTS=x.service y@.service\0SYSTEMD_ALIAS=/sys/subsystem/x\0"
+#define PROPERTIES                                                                                 \
+	"ACTION=add\0DEVPATH=/devices/pnp0/00:04/tty/ttyS0\0SUBSYSTEM=tty\0DEVNAME=/dev/"          \
+	"ttyS0\0MAJOR=4\0MINOR=64\0TAGS=:systemd:\0"                                               \
+	"DEVLINKS=/dev/a /dev/b\0SYSTEMD_WANTS=x.service "                                         \
+	"y@.service\0SYSTEMD_ALIAS=/sys/subsystem/x\0"
 
 TEST(udev__reads_a_message)
 {
@@ -210,7 +222,9 @@ TEST(udev__refuses_malformed_messages)
 
 TEST(udev__reads_a_database_file)
 {
-	static const char text[] = "S:disk/by-uuid/1234\nL:0\nI:123456\nE:ID_MODEL=QEMU\nE:SYSTEMD_READY=0\nG:systemd\nQ:systemd\nV:1\n";
+	static const char text[] = "S:disk/by-uuid/"
+	                           "1234\nL:0\nI:123456\nE:ID_MODEL=QEMU\nE:SYSTEMD_READY=0\nG:"
+	                           "systemd\nQ:systemd\nV:1\n";
 	struct udev_device d;
 
 	CHECK_INT(udev_database_parse(text, sizeof(text) - 1, &d), ==, 0);
@@ -225,7 +239,8 @@ TEST(udev__tag_of_another_name_is_not_ours)
 {
 	struct udev_device d;
 	struct packet p;
-	static const char other[] = "ACTION=add\0DEVPATH=/devices/x\0SUBSYSTEM=x\0TAGS=:systemd2:uaccess:\0";
+	static const char other[] =
+		"ACTION=add\0DEVPATH=/devices/x\0SUBSYSTEM=x\0TAGS=:systemd2:uaccess:\0";
 	size_t size = packet_make(&p, other, sizeof(other) - 1);
 
 	CHECK_INT(udev_message_parse(&p, size, &d), ==, 0);

@@ -52,7 +52,7 @@ static struct unit *put(struct world *w, const char *name, const char *text)
 /* The type's part of the record. */
 static char *saved(const struct unit *u)
 {
-	struct strbuf s = { .max = 0 };
+	struct strbuf s = {.max = 0};
 	char *text;
 
 	record_begin(&s);
@@ -99,7 +99,9 @@ TEST(record__service)
 	struct unit *u1, *u2;
 	struct service *s;
 
-	pair("a.service", "[Service]\nExecStart=/bin/true\nExecStartPre=/bin/true\nExecStartPre=/bin/false\n", &u1, &u2);
+	pair("a.service",
+	     "[Service]\nExecStart=/bin/true\nExecStartPre=/bin/true\nExecStartPre=/bin/false\n",
+	     &u1, &u2);
 	s = SERVICE(u1);
 	for (int state = 0; state < SERVICE_STATE_MAX; state++) {
 		s->state = state;
@@ -118,7 +120,11 @@ TEST(record__service)
 	s->notify_state = NOTIFY_STATE_STOPPING;
 	s->notify_access_override = NOTIFY_NONE;
 	s->watchdog_override_usec = 99;
-	s->main_status = (struct process_status){ .pid = 12, .code = CLD_EXITED, .status = 3, .start = stamp_now(), .exit = stamp_now() };
+	s->main_status = (struct process_status){.pid = 12,
+	                                         .code = CLD_EXITED,
+	                                         .status = 3,
+	                                         .start = stamp_now(),
+	                                         .exit = stamp_now()};
 	carry(u1, u2);
 	CHECK_INT(SERVICE(u2)->n_restarts, ==, 7);
 	CHECK_INT(SERVICE(u2)->deadline.at, ==, 123456789);
@@ -140,7 +146,7 @@ TEST(record__a_process_that_is_gone_keeps_its_number)
 	SERVICE(u1)->state = SERVICE_RUNNING;
 	SERVICE(u1)->main_pid_known = true;
 	/* Our own pid with another start time: recycled. */
-	SERVICE(u1)->main_pid = (struct pidref){ .pid = getpid(), .pidfd = -EBADF, .start_time = 1 };
+	SERVICE(u1)->main_pid = (struct pidref){.pid = getpid(), .pidfd = -EBADF, .start_time = 1};
 	carry(u1, u2);
 	CHECK_INT(SERVICE(u2)->main_pid.pid, ==, getpid());
 	CHECK_INT(SERVICE(u2)->main_pid.pidfd, <, 0);
@@ -171,7 +177,8 @@ TEST(record__an_unknown_state_is_an_adoption)
 	pair("a.service", "[Service]\nExecStart=/bin/true\n", &u1, &u2);
 	CHECK_INT(read_back(u2, "v=1\nadopted=1\n"), ==, 0);
 	CHECK(SERVICE(u2)->adopt);
-	CHECK_INT(read_back(u2, "v=1\nstate=of-the-future\nresult=strange\ncontrol-list=x\n"), ==, 0);
+	CHECK_INT(read_back(u2, "v=1\nstate=of-the-future\nresult=strange\ncontrol-list=x\n"), ==,
+	          0);
 	CHECK(SERVICE(u2)->adopt);
 	CHECK_INT(SERVICE(u2)->result, ==, RESULT_SUCCESS);
 	CHECK_INT(SERVICE(u2)->control_list, ==, SERVICE_EXEC_MAX);
@@ -238,12 +245,15 @@ TEST(record__small_types)
 	static const struct {
 		const char *name, *text, *record, *sub;
 	} rows[] = {
-		{ "a.target", "[Unit]\n", "v=1\nstate=active\n", "active" },
-		{ "a.slice", "[Unit]\n", "v=1\nstate=active\n", "active" },
-		{ "a.path", "[Path]\nPathExists=/nonexistent\n", "v=1\nstate=waiting\nresult=success\n", "waiting" },
-		{ "a.scope", "[Scope]\n", "v=1\nstate=abandoned\nresult=oom-kill\n", "abandoned" },
-		{ "dev-x.device", "[Unit]\n", "v=1\nstate=plugged\nfound=1\nsysfs=/sys/devices/x\n", "plugged" },
-		{ "mnt-y.automount", "[Automount]\nWhere=/mnt/y\n", "v=1\nstate=running\nresult=success\n", "running" },
+		{"a.target", "[Unit]\n", "v=1\nstate=active\n", "active"},
+		{"a.slice", "[Unit]\n", "v=1\nstate=active\n", "active"},
+		{"a.path", "[Path]\nPathExists=/nonexistent\n",
+	         "v=1\nstate=waiting\nresult=success\n", "waiting"},
+		{"a.scope", "[Scope]\n", "v=1\nstate=abandoned\nresult=oom-kill\n", "abandoned"},
+		{"dev-x.device", "[Unit]\n", "v=1\nstate=plugged\nfound=1\nsysfs=/sys/devices/x\n",
+	         "plugged"},
+		{"mnt-y.automount", "[Automount]\nWhere=/mnt/y\n",
+	         "v=1\nstate=running\nresult=success\n", "running"},
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

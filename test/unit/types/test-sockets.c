@@ -30,8 +30,10 @@ TEST(socket_address__all_forms_are_understood)
 
 TEST(socket_address__nonsense_is_refused)
 {
-	static const char *const bad[] = { "", "0", "65536", "x", "1.2.3.4", "1.2.3:80", "1.2.3.4:", "[::1]", "[::1]80", "[zz]:80", "@",
-					   "vsock:2", "vsock:x:1", "1.2.3.4:80x" };
+	static const char *const bad[] = {"",          "0",          "65536",    "x",
+	                                  "1.2.3.4",   "1.2.3:80",   "1.2.3.4:", "[::1]",
+	                                  "[::1]80",   "[zz]:80",    "@",        "vsock:2",
+	                                  "vsock:x:1", "1.2.3.4:80x"};
 	struct socket_target t;
 	char long_path[200];
 
@@ -50,7 +52,7 @@ TEST(socket_address__nonsense_is_refused)
 TEST(socket_instance__is_named_by_both_ends)
 {
 	struct socket_target a, b;
-	const struct ucred cred = { .pid = 12, .uid = 34 };
+	const struct ucred cred = {.pid = 12, .uid = 34};
 	auto_free char *tcp = NULL, *mapped = NULL, *local = NULL;
 
 	socket_address_parse("1.2.3.4:80", SOCKET_PORT_STREAM, true, &a);

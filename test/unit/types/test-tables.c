@@ -13,7 +13,8 @@ TEST(unit_types__every_type_has_the_operations_that_are_not_optional)
 		CHECK(ops != NULL);
 		CHECK_INT(ops->type, ==, t);
 		CHECK_INT(ops->object_size, >=, sizeof(struct unit));
-		CHECK(ops->load && ops->start && ops->stop && ops->active_state && ops->sub_state && ops->describe);
+		CHECK(ops->load && ops->start && ops->stop && ops->active_state && ops->sub_state &&
+		      ops->describe);
 		CHECK(ops->save && ops->restore);
 		/* Whoever can fail can be reset, and says how it failed. */
 		CHECK(!ops->result == !ops->reset_failed);
@@ -28,7 +29,8 @@ TEST(service__every_state_has_a_handler_for_every_event)
 	for (int s = 0; s < SERVICE_STATE_MAX; s++)
 		for (int e = 0; e < SERVICE_EVENT_MAX; e++) {
 			if (!service_handler(s, e))
-				printf("\n      no handler in state %s for event %d", service_state_to_string(s), e);
+				printf("\n      no handler in state %s for event %d",
+				       service_state_to_string(s), e);
 			CHECK(service_handler(s, e) != NULL);
 		}
 }
@@ -39,13 +41,27 @@ TEST(service__states_are_systemds)
 		const char *name;
 		enum unit_active_state active;
 	} want[] = {
-		{ "dead", UNIT_INACTIVE },	       { "condition", UNIT_ACTIVATING },    { "start-pre", UNIT_ACTIVATING },
-		{ "start", UNIT_ACTIVATING },	       { "start-post", UNIT_ACTIVATING },   { "running", UNIT_ACTIVE },
-		{ "exited", UNIT_ACTIVE },	       { "reload", UNIT_RELOADING },	    { "reload-signal", UNIT_RELOADING },
-		{ "reload-notify", UNIT_RELOADING },   { "stop", UNIT_DEACTIVATING },	    { "stop-watchdog", UNIT_DEACTIVATING },
-		{ "stop-sigterm", UNIT_DEACTIVATING }, { "stop-sigkill", UNIT_DEACTIVATING }, { "stop-post", UNIT_DEACTIVATING },
-		{ "final-watchdog", UNIT_DEACTIVATING }, { "final-sigterm", UNIT_DEACTIVATING }, { "final-sigkill", UNIT_DEACTIVATING },
-		{ "failed", UNIT_FAILED },	       { "auto-restart", UNIT_ACTIVATING }, { "cleaning", UNIT_MAINTENANCE },
+		{"dead", UNIT_INACTIVE},
+		{"condition", UNIT_ACTIVATING},
+		{"start-pre", UNIT_ACTIVATING},
+		{"start", UNIT_ACTIVATING},
+		{"start-post", UNIT_ACTIVATING},
+		{"running", UNIT_ACTIVE},
+		{"exited", UNIT_ACTIVE},
+		{"reload", UNIT_RELOADING},
+		{"reload-signal", UNIT_RELOADING},
+		{"reload-notify", UNIT_RELOADING},
+		{"stop", UNIT_DEACTIVATING},
+		{"stop-watchdog", UNIT_DEACTIVATING},
+		{"stop-sigterm", UNIT_DEACTIVATING},
+		{"stop-sigkill", UNIT_DEACTIVATING},
+		{"stop-post", UNIT_DEACTIVATING},
+		{"final-watchdog", UNIT_DEACTIVATING},
+		{"final-sigterm", UNIT_DEACTIVATING},
+		{"final-sigkill", UNIT_DEACTIVATING},
+		{"failed", UNIT_FAILED},
+		{"auto-restart", UNIT_ACTIVATING},
+		{"cleaning", UNIT_MAINTENANCE},
 	};
 
 	CHECK_INT(ELEMENTSOF(want), ==, SERVICE_STATE_MAX);

@@ -8,15 +8,20 @@
 
 static struct timer_input input(struct timer_settings *c)
 {
-	return (struct timer_input){ .settings = c, .now = { .realtime = 1000 * MINUTE, .monotonic = 100 * MINUTE, .boottime = 100 * MINUTE },
-				     .started = { .monotonic = 1 * MINUTE }, .activated = { .realtime = 950 * MINUTE, .monotonic = 50 * MINUTE },
-				     .timer_is_active = true };
+	return (struct timer_input){
+		.settings = c,
+		.now = {.realtime = 1000 * MINUTE,
+	                .monotonic = 100 * MINUTE,
+	                .boottime = 100 * MINUTE},
+		.started = {.monotonic = 1 * MINUTE},
+		.activated = {.realtime = 950 * MINUTE, .monotonic = 50 * MINUTE},
+		.timer_is_active = true};
 }
 
 static usec_t next_monotonic(enum timer_base base, usec_t span, struct timer_input in)
 {
-	struct timer_value v = { .base = base, .span_usec = span };
-	struct timer_settings c = { .values = &v };
+	struct timer_value v = {.base = base, .span_usec = span};
+	struct timer_settings c = {.values = &v};
 	struct timer_next n;
 
 	in.settings = &c;
@@ -26,7 +31,7 @@ static usec_t next_monotonic(enum timer_base base, usec_t span, struct timer_inp
 
 TEST(timer__each_base_counts_from_its_own_point)
 {
-	struct timer_settings none = { 0 };
+	struct timer_settings none = {0};
 	struct timer_input in = input(&none);
 
 	CHECK_INT(next_monotonic(TIMER_ON_BOOT, 15 * MINUTE, in), ==, 15 * MINUTE);
@@ -38,7 +43,7 @@ TEST(timer__each_base_counts_from_its_own_point)
 
 TEST(timer__unit_bases_wait_for_the_unit)
 {
-	struct timer_settings none = { 0 };
+	struct timer_settings none = {0};
 	struct timer_input in = input(&none);
 
 	CHECK(next_monotonic(TIMER_ON_UNIT_ACTIVE, MINUTE, in) == USEC_INFINITY);
@@ -52,7 +57,7 @@ TEST(timer__unit_bases_wait_for_the_unit)
 
 TEST(timer__one_time_values_elapse_once)
 {
-	struct timer_settings none = { 0 };
+	struct timer_settings none = {0};
 	struct timer_input in = input(&none);
 
 	in.last_trigger.monotonic = 20 * MINUTE;
@@ -63,9 +68,10 @@ TEST(timer__one_time_values_elapse_once)
 TEST(timer__the_earliest_value_counts_and_calendar_is_apart)
 {
 	struct calendar_spec *spec = NULL;
-	struct timer_value c = { .base = TIMER_ON_CALENDAR }, b = { .next = &c, .base = TIMER_ON_BOOT, .span_usec = 30 * MINUTE },
-			   a = { .next = &b, .base = TIMER_ON_BOOT, .span_usec = 20 * MINUTE };
-	struct timer_settings s = { .values = &a };
+	struct timer_value c = {.base = TIMER_ON_CALENDAR},
+			   b = {.next = &c, .base = TIMER_ON_BOOT, .span_usec = 30 * MINUTE},
+			   a = {.next = &b, .base = TIMER_ON_BOOT, .span_usec = 20 * MINUTE};
+	struct timer_settings s = {.values = &a};
 	struct timer_input in = input(&s);
 	struct timer_next n;
 
