@@ -4,6 +4,7 @@
  *
  *	main.c        arguments
  *	self-check.c  --self-check: can this binary read the state of the one that runs?
+ *	test-root.c   --test-root: what would a boot of this tree do?
  *	crash.c       a note in the kernel's log when core dies of a fault
  *	boot.c        the machine's own set-up before units: directories, loopback, environment
  *	options.c     what the kernel's command line says
@@ -54,6 +55,9 @@ extern const char core_version[];
 
 /* self-check.c */
 int self_check(const char *state_dir);
+
+/* test-root.c: @unit NULL is default.target */
+int test_root(const char *root, const char *unit);
 
 /* crash.c */
 void crash_setup(void);

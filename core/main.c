@@ -14,6 +14,9 @@ static int usage(void)
 	printf("core [--safe-mode]             started by init, never by hand\n"
 	       "core --self-check [DIRECTORY]  reads the state of the running core; 0 if this one "
 	       "could go on from it\n"
+	       "core --test-root DIRECTORY [UNIT]\n"
+	       "                               prints the jobs that a boot of that tree would "
+	       "have\n"
 	       "core --version\n");
 	return 0;
 }
@@ -25,6 +28,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (streq(argv[i], "--self-check"))
 			return self_check(argv[i + 1] ? argv[i + 1] : CORE_STATE_DIR);
+		if (streq(argv[i], "--test-root"))
+			return argv[i + 1] ? test_root(argv[i + 1], argv[i + 2]) : 2;
 		if (streq(argv[i], "--version")) {
 			printf("%s\n", core_version);
 			return 0;

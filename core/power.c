@@ -93,6 +93,13 @@ void power_signal(struct core *c, int signo)
 		c->show_status = signo == SIGRTMIN + 20;
 		return;
 	}
+	if (signo == SIGRTMIN + 10) {
+		/* The restart budget begins anew, and versions that were put aside may be tried
+		 * again. */
+		if (link_request(c->link, WIRE_RETRY, 0, -1, NULL) < 0)
+			log_warning("Failed to ask init to try again");
+		return;
+	}
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		if (signo != (rows[i].offset < 0 ? rows[i].signo : SIGRTMIN + rows[i].offset))
 			continue;

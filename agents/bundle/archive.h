@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* archive.h - private to the bundle room: libarchive with cleanup attributes, and what two files share. */
+/* archive.h - private to the bundle room: libarchive with cleanup attributes, and what two files
+ * share. */
 #pragma once
 
 #include "bundle/bundle.h"

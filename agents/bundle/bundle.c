@@ -52,7 +52,8 @@ void hash_to_text(const uint8_t hash[static 32], char ret[static BUNDLE_SHA256_T
 	ret[64] = 0;
 }
 
-int bundle_verify(int fd, const char *signature, const struct minisign_public *keys, size_t n_keys, struct diag *d, char **ret_comment)
+int bundle_verify(int fd, const char *signature, const struct minisign_public *keys, size_t n_keys,
+                  struct diag *d, char **ret_comment)
 {
 	char id[MINISIGN_ID_TEXT];
 	struct minisign_signature s;
@@ -71,11 +72,13 @@ int bundle_verify(int fd, const char *signature, const struct minisign_public *k
 			return -ENOMEM;
 		return 0;
 	}
-	return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0, "Signed by key %s, which is not trusted here",
-			minisign_id_format(s.id, id));
+	return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0,
+	                "Signed by key %s, which is not trusted here",
+	                minisign_id_format(s.id, id));
 }
 
-int bundle_open(const char *path, const char *keys_dir, struct diag *d, struct bundle_manifest **ret)
+int bundle_open(const char *path, const char *keys_dir, struct diag *d,
+                struct bundle_manifest **ret)
 {
 	auto_free struct minisign_public *keys = NULL;
 	auto_free char *signature_path = NULL, *signature = NULL;
@@ -89,7 +92,8 @@ int bundle_open(const char *path, const char *keys_dir, struct diag *d, struct b
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		r = -errno;
-		return diag_add(d, r, DIAG_ERROR, path, 0, "Cannot open the bundle: %s", strerror(-r));
+		return diag_add(d, r, DIAG_ERROR, path, 0, "Cannot open the bundle: %s",
+		                strerror(-r));
 	}
 	signature_path = str_printf("%s" BUNDLE_SIGNATURE_SUFFIX, path);
 	if (!signature_path)
@@ -97,7 +101,7 @@ int bundle_open(const char *path, const char *keys_dir, struct diag *d, struct b
 	r = file_read_at(AT_FDCWD, signature_path, MINISIGN_FILE_MAX, &signature, NULL);
 	if (r < 0)
 		return diag_add(d, r == -ENOENT ? -EKEYREJECTED : r, DIAG_ERROR, signature_path, 0,
-				"Cannot read the signature: %s", strerror(-r));
+		                "Cannot read the signature: %s", strerror(-r));
 	r = bundle_verify(fd, signature, keys, n_keys, d, NULL);
 	if (r < 0)
 		return r;
@@ -107,9 +111,11 @@ int bundle_open(const char *path, const char *keys_dir, struct diag *d, struct b
 	return TAKE_FD(fd);
 }
 
-int bundle_sign(const char *path, const struct minisign_secret *key, const char *comment, struct diag *d)
+int bundle_sign(const char *path, const struct minisign_secret *key, const char *comment,
+                struct diag *d)
 {
-	auto_free char *text = NULL, *signature_path = str_printf("%s" BUNDLE_SIGNATURE_SUFFIX, path);
+	auto_free char *text = NULL,
+		       *signature_path = str_printf("%s" BUNDLE_SIGNATURE_SUFFIX, path);
 	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int r;
 
@@ -117,14 +123,16 @@ int bundle_sign(const char *path, const struct minisign_secret *key, const char 
 		return -ENOMEM;
 	if (fd < 0) {
 		r = -errno;
-		return diag_add(d, r, DIAG_ERROR, path, 0, "Cannot open the bundle: %s", strerror(-r));
+		return diag_add(d, r, DIAG_ERROR, path, 0, "Cannot open the bundle: %s",
+		                strerror(-r));
 	}
 	r = minisign_sign_fd(fd, BUNDLE_PACKED_MAX, key, comment, d, &text);
 	if (r < 0)
 		return r;
 	r = file_write_atomic(signature_path, text, strlen(text), 0644, true);
 	if (r < 0)
-		return diag_add(d, r, DIAG_ERROR, signature_path, 0, "Cannot write the signature: %s", strerror(-r));
+		return diag_add(d, r, DIAG_ERROR, signature_path, 0,
+		                "Cannot write the signature: %s", strerror(-r));
 	return 0;
 }
 
@@ -145,13 +153,15 @@ static int check_file(const struct bundle_file *f, const char *dir, struct diag 
 		return diag_add(d, -EBADMSG, DIAG_ERROR, path, 0, "Cannot read: %s", strerror(-r));
 	}
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 07777) != f->mode)
-		return diag_add(d, -EBADMSG, DIAG_ERROR, path, 0, "Mode is %04o, the manifest says %04o",
-				st.st_mode & 07777, f->mode);
+		return diag_add(d, -EBADMSG, DIAG_ERROR, path, 0,
+		                "Mode is %04o, the manifest says %04o", st.st_mode & 07777,
+		                f->mode);
 	r = bundle_sha256_fd(fd, BUNDLE_FILE_MAX, sha256, &size);
 	if (r < 0)
 		return diag_add(d, -EBADMSG, DIAG_ERROR, path, 0, "Cannot read: %s", strerror(-r));
 	if (size != f->size || !streq(sha256, f->sha256))
-		return diag_add(d, -EBADMSG, DIAG_ERROR, path, 0, "Contents differ from the manifest");
+		return diag_add(d, -EBADMSG, DIAG_ERROR, path, 0,
+		                "Contents differ from the manifest");
 	return 0;
 }
 

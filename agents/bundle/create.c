@@ -11,7 +11,8 @@
 #define DEPTH_MAX     16
 #define LEVEL_DEFAULT 19
 
-static int add_file(struct bundle_manifest *m, const char *full, const char *relative, struct diag *d)
+static int add_file(struct bundle_manifest *m, const char *full, const char *relative,
+                    struct diag *d)
 {
 	struct bundle_file *files, *f;
 	auto_fd int fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -23,13 +24,14 @@ static int add_file(struct bundle_manifest *m, const char *full, const char *rel
 	if (!S_ISREG(st.st_mode))
 		return diag_add(d, -EINVAL, DIAG_ERROR, full, 0, "A bundle holds plain files only");
 	if (m->n_files >= BUNDLE_FILES_MAX)
-		return diag_add(d, -E2BIG, DIAG_ERROR, full, 0, "More than %d files", BUNDLE_FILES_MAX);
+		return diag_add(d, -E2BIG, DIAG_ERROR, full, 0, "More than %d files",
+		                BUNDLE_FILES_MAX);
 	files = reallocarray(m->files, m->n_files + 1, sizeof(*files));
 	if (!files)
 		return -ENOMEM;
 	m->files = files;
 	f = &files[m->n_files];
-	*f = (struct bundle_file){ .mode = st.st_mode & 0111 ? 0755 : 0644 };
+	*f = (struct bundle_file){.mode = st.st_mode & 0111 ? 0755 : 0644};
 	r = bundle_sha256_fd(fd, BUNDLE_FILE_MAX, f->sha256, &f->size);
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, full, 0, "Cannot read: %s", strerror(-r));
@@ -41,7 +43,8 @@ static int add_file(struct bundle_manifest *m, const char *full, const char *rel
 	return 0;
 }
 
-static int walk(struct bundle_manifest *m, const char *root, const char *below, unsigned depth, struct diag *d)
+static int walk(struct bundle_manifest *m, const char *root, const char *below, unsigned depth,
+                struct diag *d)
 {
 	auto_free char *dir = *below ? str_printf("%s/%s", root, below) : strdup(root);
 	auto_strv char **names = NULL;
@@ -50,12 +53,14 @@ static int walk(struct bundle_manifest *m, const char *root, const char *below, 
 	if (!dir)
 		return -ENOMEM;
 	if (depth > DEPTH_MAX)
-		return diag_add(d, -ELOOP, DIAG_ERROR, dir, 0, "Too many directories in directories");
+		return diag_add(d, -ELOOP, DIAG_ERROR, dir, 0,
+		                "Too many directories in directories");
 	r = dir_list(dir, &names);
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, dir, 0, "Cannot list: %s", strerror(-r));
-	STRV_FOREACH(name, names) {
-		auto_free char *relative = *below ? str_printf("%s/%s", below, *name) : strdup(*name);
+	STRV_FOREACH (name, names) {
+		auto_free char *relative =
+			*below ? str_printf("%s/%s", below, *name) : strdup(*name);
 		auto_free char *full = str_printf("%s/%s", dir, *name);
 		struct stat st;
 
@@ -64,10 +69,13 @@ static int walk(struct bundle_manifest *m, const char *root, const char *below, 
 		if (streq(relative, MANIFEST_NAME))
 			continue; /* of an unpacked bundle: it is made anew */
 		if (lstat(full, &st) < 0)
-			return diag_add(d, -errno, DIAG_ERROR, full, 0, "Cannot stat: %s", strerror(errno));
+			return diag_add(d, -errno, DIAG_ERROR, full, 0, "Cannot stat: %s",
+			                strerror(errno));
 		if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-			return diag_add(d, -EINVAL, DIAG_ERROR, full, 0, "A bundle holds plain files only");
-		r = S_ISDIR(st.st_mode) ? walk(m, root, relative, depth + 1, d) : add_file(m, full, relative, d);
+			return diag_add(d, -EINVAL, DIAG_ERROR, full, 0,
+			                "A bundle holds plain files only");
+		r = S_ISDIR(st.st_mode) ? walk(m, root, relative, depth + 1, d)
+		                        : add_file(m, full, relative, d);
 		if (r < 0)
 			return r;
 	}
@@ -75,7 +83,8 @@ static int walk(struct bundle_manifest *m, const char *root, const char *below, 
 }
 
 /* Members carry no time and no owner, so that a bundle is a function of its input. */
-static int write_header(struct archive *a, const char *path, uint64_t size, mode_t mode, struct diag *d)
+static int write_header(struct archive *a, const char *path, uint64_t size, mode_t mode,
+                        struct diag *d)
 {
 	__attribute__((cleanup(archive_entry_done))) struct archive_entry *e = archive_entry_new();
 
@@ -87,23 +96,27 @@ static int write_header(struct archive *a, const char *path, uint64_t size, mode
 	archive_entry_set_size(e, (la_int64_t) size);
 	archive_entry_set_mtime(e, 0, 0);
 	if (archive_write_header(a, e) != ARCHIVE_OK)
-		return diag_add(d, -EIO, DIAG_ERROR, path, 0, "Cannot pack: %s", archive_error_string(a));
+		return diag_add(d, -EIO, DIAG_ERROR, path, 0, "Cannot pack: %s",
+		                archive_error_string(a));
 	return 0;
 }
 
-static int write_data(struct archive *a, const void *data, size_t size, const char *path, struct diag *d)
+static int write_data(struct archive *a, const void *data, size_t size, const char *path,
+                      struct diag *d)
 {
 	for (size_t done = 0; done < size;) {
 		la_ssize_t n = archive_write_data(a, (const char *) data + done, size - done);
 
 		if (n <= 0)
-			return diag_add(d, -EIO, DIAG_ERROR, path, 0, "Cannot pack: %s", archive_error_string(a));
+			return diag_add(d, -EIO, DIAG_ERROR, path, 0, "Cannot pack: %s",
+			                archive_error_string(a));
 		done += (size_t) n;
 	}
 	return 0;
 }
 
-static int write_member(struct archive *a, const char *root, const struct bundle_file *f, struct diag *d)
+static int write_member(struct archive *a, const char *root, const struct bundle_file *f,
+                        struct diag *d)
 {
 	auto_free char *full = str_printf("%s/%s", root, f->path), *block = malloc(BLOCK_SIZE);
 	auto_fd int fd = -EBADF;
@@ -123,14 +136,15 @@ static int write_member(struct archive *a, const char *root, const struct bundle
 			continue;
 		if (n <= 0)
 			return diag_add(d, n < 0 ? -errno : -EIO, DIAG_ERROR, full, 0,
-					"Changed while it was being packed");
+			                "Changed while it was being packed");
 		total += (uint64_t) n;
 		r = write_data(a, block, (size_t) n, f->path, d);
 	}
 	return r;
 }
 
-static int write_archive(const struct bundle_create_options *o, const struct bundle_manifest *m, int fd, struct diag *d)
+static int write_archive(const struct bundle_create_options *o, const struct bundle_manifest *m,
+                         int fd, struct diag *d)
 {
 	__attribute__((cleanup(archive_writer_done))) struct archive *a = archive_write_new();
 	auto_free char *text = bundle_manifest_print(m);
@@ -140,23 +154,29 @@ static int write_archive(const struct bundle_create_options *o, const struct bun
 	if (!a || !text)
 		return -ENOMEM;
 	snprintf(level, sizeof(level), "%d", o->level ? o->level : LEVEL_DEFAULT);
-	if (archive_write_set_format_pax_restricted(a) != ARCHIVE_OK || archive_write_add_filter_zstd(a) != ARCHIVE_OK ||
+	if (archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+	    archive_write_add_filter_zstd(a) != ARCHIVE_OK ||
 	    archive_write_set_filter_option(a, "zstd", "compression-level", level) != ARCHIVE_OK ||
-	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK || archive_write_open_fd(a, fd) != ARCHIVE_OK)
-		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "Cannot pack: %s", archive_error_string(a));
+	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
+	    archive_write_open_fd(a, fd) != ARCHIVE_OK)
+		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "Cannot pack: %s",
+		                archive_error_string(a));
 	r = write_header(a, MANIFEST_NAME, strlen(text), 0644, d);
 	if (r >= 0)
 		r = write_data(a, text, strlen(text), MANIFEST_NAME, d);
 	for (size_t i = 0; r >= 0 && i < m->n_files; i++)
 		r = write_member(a, o->directory, &m->files[i], d);
 	if (r >= 0 && archive_write_close(a) != ARCHIVE_OK)
-		r = diag_add(d, -EIO, DIAG_ERROR, NULL, 0, "Cannot pack: %s", archive_error_string(a));
+		r = diag_add(d, -EIO, DIAG_ERROR, NULL, 0, "Cannot pack: %s",
+		             archive_error_string(a));
 	return r;
 }
 
-static int manifest_make(const struct bundle_create_options *o, struct diag *d, struct bundle_manifest **ret)
+static int manifest_make(const struct bundle_create_options *o, struct diag *d,
+                         struct bundle_manifest **ret)
 {
-	auto_cleanup(bundle_manifest_free) struct bundle_manifest *m = calloc(1, sizeof(*m)), *checked = NULL;
+	auto_cleanup(bundle_manifest_free) struct bundle_manifest *m = calloc(1, sizeof(*m)),
+								  *checked = NULL;
 	auto_free char *text = NULL;
 	struct utsname u;
 	int r;
@@ -204,7 +224,8 @@ int bundle_create(const struct bundle_create_options *o, const char *path, struc
 		return r;
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return diag_add(d, -errno, DIAG_ERROR, path, 0, "Cannot create: %s", strerror(errno));
+		return diag_add(d, -errno, DIAG_ERROR, path, 0, "Cannot create: %s",
+		                strerror(errno));
 	r = write_archive(o, m, fd, d);
 	if (r >= 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
 		r = diag_add(d, -errno, DIAG_ERROR, path, 0, "Cannot write: %s", strerror(errno));

@@ -10,7 +10,8 @@
 struct extraction {
 	const char *dir;
 	struct archive *reader;
-	struct map *wanted; /* path to struct bundle_file; an entry is removed once its file is written */
+	struct map *wanted; /* path to struct bundle_file; an entry is removed once its file is
+	                       written */
 	struct diag *d;
 	uint8_t *block;
 };
@@ -19,7 +20,8 @@ static int archive_failed(struct archive *a, struct diag *d, const char *what)
 {
 	const char *text = archive_error_string(a);
 
-	return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "%s: %s", what, text ? text : "not a bundle");
+	return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "%s: %s", what,
+	                text ? text : "not a bundle");
 }
 
 static int reader_open(int fd, struct diag *d, struct archive **ret)
@@ -28,15 +30,18 @@ static int reader_open(int fd, struct diag *d, struct archive **ret)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return diag_add(d, -errno, DIAG_ERROR, NULL, 0, "Cannot read the bundle: %s", strerror(errno));
+		return diag_add(d, -errno, DIAG_ERROR, NULL, 0, "Cannot read the bundle: %s",
+		                strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "The bundle is not a regular file");
+		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0,
+		                "The bundle is not a regular file");
 	if ((uint64_t) st.st_size > BUNDLE_PACKED_MAX)
 		return diag_add(d, -E2BIG, DIAG_ERROR, NULL, 0, "The bundle is too large");
 	a = archive_read_new();
 	if (!a)
 		return -ENOMEM;
-	if (archive_read_support_format_tar(a) != ARCHIVE_OK || archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
+	if (archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	    archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
 	    archive_read_open_fd(a, fd, BLOCK_SIZE) != ARCHIVE_OK) {
 		int r = archive_failed(a, d, "Cannot open the bundle");
 
@@ -53,16 +58,20 @@ static int entry_check(struct archive_entry *e, struct diag *d, const char **ret
 	const char *path = archive_entry_pathname(e);
 
 	if (!path)
-		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "A member of the bundle has no name");
-	if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) || archive_entry_symlink(e))
-		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "\"%.200s\" is not a plain file", path);
+		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0,
+		                "A member of the bundle has no name");
+	if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) ||
+	    archive_entry_symlink(e))
+		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "\"%.200s\" is not a plain file",
+		                path);
 	if (!archive_entry_size_is_set(e) || archive_entry_size(e) < 0)
 		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "\"%.200s\" has no size", path);
 	*ret_path = path;
 	return 0;
 }
 
-static int entry_next(struct archive *a, struct diag *d, struct archive_entry **ret, const char **ret_path)
+static int entry_next(struct archive *a, struct diag *d, struct archive_entry **ret,
+                      const char **ret_path)
 {
 	int r = archive_read_next_header(a, ret);
 
@@ -87,7 +96,8 @@ static int manifest_text(struct archive *a, struct diag *d, char **ret, size_t *
 	if (r < 0)
 		return r;
 	if (r == 0 || !streq(path, MANIFEST_NAME))
-		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "The bundle does not begin with " MANIFEST_NAME);
+		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0,
+		                "The bundle does not begin with " MANIFEST_NAME);
 	if (archive_entry_size(e) > BUNDLE_MANIFEST_MAX)
 		return diag_add(d, -E2BIG, DIAG_ERROR, NULL, 0, "The manifest is too large");
 	size = (size_t) archive_entry_size(e);
@@ -123,7 +133,8 @@ int bundle_read_manifest(int fd, struct diag *d, struct bundle_manifest **ret)
 	return bundle_manifest_parse(text, size, d, ret);
 }
 
-/* Copies one member to an open file; more or fewer bytes than the manifest says is an error, so a packed bomb stops early. */
+/* Copies one member to an open file; more or fewer bytes than the manifest says is an error, so a
+ * packed bomb stops early. */
 static int copy_hashed(struct extraction *x, const struct bundle_file *f, int fd, EVP_MD_CTX *ctx)
 {
 	char sha256[BUNDLE_SHA256_TEXT];
@@ -147,13 +158,15 @@ static int copy_hashed(struct extraction *x, const struct bundle_file *f, int fd
 			return -EIO;
 		r = fd_write_all(fd, x->block, (size_t) n);
 		if (r < 0)
-			return diag_add(x->d, r, DIAG_ERROR, f->path, 0, "Cannot write: %s", strerror(-r));
+			return diag_add(x->d, r, DIAG_ERROR, f->path, 0, "Cannot write: %s",
+			                strerror(-r));
 	}
 	if (EVP_DigestFinal_ex(ctx, hash, NULL) != 1)
 		return -EIO;
 	hash_to_text(hash, sha256);
 	if (total != f->size || !streq(sha256, f->sha256))
-		return diag_add(x->d, -EBADMSG, DIAG_ERROR, f->path, 0, "Contents differ from the manifest");
+		return diag_add(x->d, -EBADMSG, DIAG_ERROR, f->path, 0,
+		                "Contents differ from the manifest");
 	return 0;
 }
 
@@ -168,10 +181,12 @@ static int extract_file(struct extraction *x, const struct bundle_file *f)
 		return -ENOMEM;
 	r = mkdir_parents(path, 0755);
 	if (r < 0)
-		return diag_add(x->d, r, DIAG_ERROR, path, 0, "Cannot make its directory: %s", strerror(-r));
+		return diag_add(x->d, r, DIAG_ERROR, path, 0, "Cannot make its directory: %s",
+		                strerror(-r));
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return diag_add(x->d, -errno, DIAG_ERROR, path, 0, "Cannot create: %s", strerror(errno));
+		return diag_add(x->d, -errno, DIAG_ERROR, path, 0, "Cannot create: %s",
+		                strerror(errno));
 	ctx = EVP_MD_CTX_new();
 	if (!ctx)
 		return -ENOMEM;
@@ -180,7 +195,8 @@ static int extract_file(struct extraction *x, const struct bundle_file *f)
 	if (r < 0)
 		return r;
 	if (fchmod(fd, f->mode) < 0 || fsync(fd) < 0)
-		return diag_add(x->d, -errno, DIAG_ERROR, path, 0, "Cannot finish: %s", strerror(errno));
+		return diag_add(x->d, -errno, DIAG_ERROR, path, 0, "Cannot finish: %s",
+		                strerror(errno));
 	return 0;
 }
 
@@ -198,7 +214,7 @@ static int extract_members(struct extraction *x)
 		f = map_remove(x->wanted, path);
 		if (!f)
 			return diag_add(x->d, -EBADMSG, DIAG_ERROR, NULL, 0,
-					"\"%.200s\" is not in the manifest, or comes twice", path);
+			                "\"%.200s\" is not in the manifest, or comes twice", path);
 		r = extract_file(x, f);
 		if (r < 0)
 			return r;
@@ -209,7 +225,8 @@ static int extract_members(struct extraction *x)
 static int sync_directories(const struct bundle_manifest *m, const char *dir)
 {
 	for (size_t i = 0; i <= m->n_files; i++) {
-		auto_free char *path = i < m->n_files ? str_printf("%s/%s", dir, m->files[i].path) : strdup(dir);
+		auto_free char *path =
+			i < m->n_files ? str_printf("%s/%s", dir, m->files[i].path) : strdup(dir);
 		auto_fd int fd = -EBADF;
 		char *slash;
 
@@ -218,7 +235,8 @@ static int sync_directories(const struct bundle_manifest *m, const char *dir)
 		slash = strrchr(path, '/');
 		if (!slash || slash == path)
 			continue;
-		*slash = 0; /* for the last round: the parent, which holds the new directory's name */
+		*slash = 0; /* for the last round: the parent, which holds the new directory's name
+		             */
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0 || fsync(fd) < 0)
 			return -errno;
@@ -244,8 +262,8 @@ static int extract_all(struct extraction *x, const struct bundle_manifest *m)
 	if (r < 0)
 		return r;
 	if (map_size(x->wanted) > 0)
-		return diag_add(x->d, -EBADMSG, DIAG_ERROR, NULL, 0, "%zu files of the manifest are missing",
-				map_size(x->wanted));
+		return diag_add(x->d, -EBADMSG, DIAG_ERROR, NULL, 0,
+		                "%zu files of the manifest are missing", map_size(x->wanted));
 	path = str_printf("%s/" MANIFEST_NAME, x->dir);
 	if (!path)
 		return -ENOMEM;
@@ -253,7 +271,8 @@ static int extract_all(struct extraction *x, const struct bundle_manifest *m)
 	if (r < 0)
 		return diag_add(x->d, r, DIAG_ERROR, path, 0, "Cannot write: %s", strerror(-r));
 	r = sync_directories(m, x->dir);
-	return r < 0 ? diag_add(x->d, r, DIAG_ERROR, x->dir, 0, "Cannot sync: %s", strerror(-r)) : 0;
+	return r < 0 ? diag_add(x->d, r, DIAG_ERROR, x->dir, 0, "Cannot sync: %s", strerror(-r))
+	             : 0;
 }
 
 int bundle_extract(int fd, const struct bundle_manifest *m, const char *dir, struct diag *d)
@@ -261,7 +280,7 @@ int bundle_extract(int fd, const struct bundle_manifest *m, const char *dir, str
 	__attribute__((cleanup(archive_reader_done))) struct archive *a = NULL;
 	auto_cleanup(map_free) struct map *wanted = map_new(MAP_STRING);
 	auto_free uint8_t *block = malloc(BLOCK_SIZE);
-	struct extraction x = { .dir = dir, .wanted = wanted, .d = d, .block = block };
+	struct extraction x = {.dir = dir, .wanted = wanted, .d = d, .block = block};
 	int r;
 
 	if (!wanted || !block)
@@ -270,7 +289,8 @@ int bundle_extract(int fd, const struct bundle_manifest *m, const char *dir, str
 	if (r < 0)
 		return r;
 	if (mkdir(dir, 0755) < 0)
-		return diag_add(d, -errno, DIAG_ERROR, dir, 0, "Cannot create: %s", strerror(errno));
+		return diag_add(d, -errno, DIAG_ERROR, dir, 0, "Cannot create: %s",
+		                strerror(errno));
 	x.reader = a;
 	r = extract_all(&x, m);
 	if (r < 0)

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#define SCHEMA	  "manifest.json"
+#define SCHEMA    "manifest.json"
 #define MODE_MASK 0755
 
 static int bad(struct diag *d, const char *fmt, const char *what)
@@ -27,7 +27,8 @@ bool bundle_version_is_valid(const char *version)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		char c = version[i];
-		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool alnum =
+			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
 		if (!alnum && (i == 0 || !strchr(".+~_-", c)))
 			return false;
@@ -35,12 +36,14 @@ bool bundle_version_is_valid(const char *version)
 	return true;
 }
 
-/* Relative, normalized, printable: no empty, "." or ".." component, no backslash, no control character. */
+/* Relative, normalized, printable: no empty, "." or ".." component, no backslash, no control
+ * character. */
 static bool file_path_is_valid(const char *path)
 {
 	auto_free char *absolute = NULL;
 
-	if (str_is_empty(path) || strlen(path) > BUNDLE_PATH_MAX || path[0] == '/' || streq(path, SCHEMA))
+	if (str_is_empty(path) || strlen(path) > BUNDLE_PATH_MAX || path[0] == '/' ||
+	    streq(path, SCHEMA))
 		return false;
 	for (const char *c = path; *c; c++)
 		if ((unsigned char) *c < 0x20 || *c == 0x7f || *c == '\\')
@@ -51,7 +54,8 @@ static bool file_path_is_valid(const char *path)
 
 static bool sha256_text_is_valid(const char *s)
 {
-	return strlen(s) == BUNDLE_SHA256_TEXT - 1 && strspn(s, "0123456789abcdef") == BUNDLE_SHA256_TEXT - 1;
+	return strlen(s) == BUNDLE_SHA256_TEXT - 1 &&
+	       strspn(s, "0123456789abcdef") == BUNDLE_SHA256_TEXT - 1;
 }
 
 static int parse_name(const cJSON *o, const char *key, struct diag *d, char **ret)
@@ -64,16 +68,19 @@ static int parse_name(const cJSON *o, const char *key, struct diag *d, char **re
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int parse_versions(const cJSON *o, const char *key, struct diag *d, unsigned *ret, size_t *ret_n)
+static int parse_versions(const cJSON *o, const char *key, struct diag *d, unsigned *ret,
+                          size_t *ret_n)
 {
 	const cJSON *array, *item;
 	size_t n = 0;
 
 	if (json_get_array(o, key, &array) < 0)
 		return bad(d, "\"%s\" is missing or not a list", key);
-	cJSON_ArrayForEach(item, array) {
+	cJSON_ArrayForEach(item, array)
+	{
 		if (n >= BUNDLE_VERSIONS_MAX)
-			return diag_add(d, -E2BIG, DIAG_ERROR, SCHEMA, 0, "\"%s\" has too many entries", key);
+			return diag_add(d, -E2BIG, DIAG_ERROR, SCHEMA, 0,
+			                "\"%s\" has too many entries", key);
 		if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > 65535 ||
 		    item->valuedouble != (double) (unsigned) item->valuedouble)
 			return bad(d, "\"%s\" holds something that is not a version number", key);
@@ -103,7 +110,8 @@ static int parse_file(const cJSON *o, struct diag *d, struct bundle_file *f)
 {
 	const char *path, *sha256;
 
-	if (!cJSON_IsObject(o) || json_get_string(o, "path", &path) < 0 || !file_path_is_valid(path))
+	if (!cJSON_IsObject(o) || json_get_string(o, "path", &path) < 0 ||
+	    !file_path_is_valid(path))
 		return bad(d, "%s", "A file has no path, or one that could lead outside");
 	if (json_get_u64(o, "size", &f->size) < 0)
 		return bad(d, "File \"%s\" has no size", path);
@@ -157,22 +165,26 @@ static int parse_files(const cJSON *o, struct diag *d, struct bundle_manifest *m
 	if (n <= 0)
 		return bad(d, "\"%s\" is empty", "files");
 	if (n > BUNDLE_FILES_MAX)
-		return diag_add(d, -E2BIG, DIAG_ERROR, SCHEMA, 0, "More than %d files", BUNDLE_FILES_MAX);
+		return diag_add(d, -E2BIG, DIAG_ERROR, SCHEMA, 0, "More than %d files",
+		                BUNDLE_FILES_MAX);
 	m->files = calloc((size_t) n, sizeof(*m->files));
 	if (!m->files)
 		return -ENOMEM;
-	cJSON_ArrayForEach(item, array) {
+	cJSON_ArrayForEach(item, array)
+	{
 		r = parse_file(item, d, &m->files[m->n_files]);
 		if (r < 0)
 			return r;
 		m->total_size += m->files[m->n_files++].size;
 		if (m->total_size > BUNDLE_TOTAL_MAX)
-			return diag_add(d, -E2BIG, DIAG_ERROR, SCHEMA, 0, "The files together are too large");
+			return diag_add(d, -E2BIG, DIAG_ERROR, SCHEMA, 0,
+			                "The files together are too large");
 	}
 	return check_paths(m, d);
 }
 
-int bundle_manifest_parse(const char *text, size_t size, struct diag *d, struct bundle_manifest **ret)
+int bundle_manifest_parse(const char *text, size_t size, struct diag *d,
+                          struct bundle_manifest **ret)
 {
 	auto_cleanup(bundle_manifest_free) struct bundle_manifest *m = NULL;
 	auto_json cJSON *o = NULL;
@@ -188,10 +200,12 @@ int bundle_manifest_parse(const char *text, size_t size, struct diag *d, struct 
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	if ((r = parse_name(o, "name", d, &m->name)) < 0 || (r = parse_name(o, "version", d, &m->version)) < 0 ||
+	if ((r = parse_name(o, "name", d, &m->name)) < 0 ||
+	    (r = parse_name(o, "version", d, &m->version)) < 0 ||
 	    (r = parse_name(o, "arch", d, &m->arch)) < 0 ||
 	    (r = parse_versions(o, "wire", d, m->wire, &m->n_wire)) < 0 ||
-	    (r = parse_versions(o, "state", d, m->state, &m->n_state)) < 0 || (r = parse_files(o, d, m)) < 0)
+	    (r = parse_versions(o, "state", d, m->state, &m->n_state)) < 0 ||
+	    (r = parse_files(o, d, m)) < 0)
 		return r;
 	*ret = TAKE_PTR(m);
 	return 0;
@@ -240,7 +254,8 @@ char *bundle_manifest_print(const struct bundle_manifest *m)
 	auto_json cJSON *o = cJSON_CreateObject();
 	cJSON *files = cJSON_CreateArray();
 
-	if (!o || json_add_string(o, "name", m->name) < 0 || json_add_string(o, "version", m->version) < 0 ||
+	if (!o || json_add_string(o, "name", m->name) < 0 ||
+	    json_add_string(o, "version", m->version) < 0 ||
 	    json_add_string(o, "arch", m->arch) < 0 ||
 	    json_add_take(o, "wire", versions_to_json(m->wire, m->n_wire)) < 0 ||
 	    json_add_take(o, "state", versions_to_json(m->state, m->n_state)) < 0) {

@@ -10,26 +10,27 @@
 #include <stdio.h>
 #include <time.h>
 
-#define UNTRUSTED	  "untrusted comment: "
-#define TRUSTED		  "trusted comment: "
-#define HASH_SIZE	  64 /* BLAKE2b-512 */
-#define PUBLIC_SIZE	  (2 + MINISIGN_ID_SIZE + MINISIGN_KEY_SIZE)
-#define SIGNATURE_SIZE	  (2 + MINISIGN_ID_SIZE + MINISIGN_SIGNATURE_SIZE)
-#define SECRET_SIZE	  158
-#define SECRET_KDF	  2  /* offsets in the secret key record */
-#define SECRET_CHECKSUM	  4
-#define SECRET_ID	  54
-#define SECRET_SEED	  62
-#define SECRET_PUBLIC	  94
-#define LEGACY_SIZE_MAX	  (64U << 20) /* a legacy signature needs the whole file in memory */
-#define BASE64_MAX	  256
+#define UNTRUSTED       "untrusted comment: "
+#define TRUSTED         "trusted comment: "
+#define HASH_SIZE       64 /* BLAKE2b-512 */
+#define PUBLIC_SIZE     (2 + MINISIGN_ID_SIZE + MINISIGN_KEY_SIZE)
+#define SIGNATURE_SIZE  (2 + MINISIGN_ID_SIZE + MINISIGN_SIGNATURE_SIZE)
+#define SECRET_SIZE     158
+#define SECRET_KDF      2 /* offsets in the secret key record */
+#define SECRET_CHECKSUM 4
+#define SECRET_ID       54
+#define SECRET_SEED     62
+#define SECRET_PUBLIC   94
+#define LEGACY_SIZE_MAX (64U << 20) /* a legacy signature needs the whole file in memory */
+#define BASE64_MAX      256
 
 struct lines {
 	const char *at, *end;
 	unsigned number;
 };
 
-/* The next line without its "\n" or "\r\n"; false at the end. A NUL byte ends nothing: it is refused by who reads the line. */
+/* The next line without its "\n" or "\r\n"; false at the end. A NUL byte ends nothing: it is
+ * refused by who reads the line. */
 static bool line_next(struct lines *l, const char **ret, size_t *ret_size)
 {
 	const char *newline;
@@ -65,8 +66,9 @@ static bool base64_exact(const char *text, size_t size, uint8_t *ret, size_t wan
 
 		if (in_padding != (text[i] == '='))
 			return false;
-		if (!in_padding && !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-					   text[i]))
+		if (!in_padding &&
+		    !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+		            text[i]))
 			return false;
 		if (!text[i])
 			return false;
@@ -89,10 +91,11 @@ static bool line_has_prefix(const char *line, size_t size, const char *prefix)
 	return size >= strlen(prefix) && !memcmp(line, prefix, strlen(prefix));
 }
 
-/* Two-line files: an untrusted comment and one base64 record. A public key alone, without the comment, is accepted, too. */
+/* Two-line files: an untrusted comment and one base64 record. A public key alone, without the
+ * comment, is accepted, too. */
 static int record_parse(const char *text, size_t size, struct diag *d, uint8_t *ret, size_t want)
 {
-	struct lines l = { .at = text, .end = text + size };
+	struct lines l = {.at = text, .end = text + size};
 	const char *line;
 	size_t n;
 
@@ -110,7 +113,8 @@ static int record_parse(const char *text, size_t size, struct diag *d, uint8_t *
 	return 0;
 }
 
-int minisign_public_parse(const char *text, size_t size, struct diag *d, struct minisign_public *ret)
+int minisign_public_parse(const char *text, size_t size, struct diag *d,
+                          struct minisign_public *ret)
 {
 	uint8_t record[PUBLIC_SIZE];
 	int r = record_parse(text, size, d, record, sizeof(record));
@@ -124,7 +128,8 @@ int minisign_public_parse(const char *text, size_t size, struct diag *d, struct 
 	return 0;
 }
 
-int minisign_secret_parse(const char *text, size_t size, struct diag *d, struct minisign_secret *ret)
+int minisign_secret_parse(const char *text, size_t size, struct diag *d,
+                          struct minisign_secret *ret)
 {
 	uint8_t record[SECRET_SIZE];
 	int r = record_parse(text, size, d, record, sizeof(record));
@@ -146,9 +151,10 @@ int minisign_secret_parse(const char *text, size_t size, struct diag *d, struct 
 	return r;
 }
 
-int minisign_signature_parse(const char *text, size_t size, struct diag *d, struct minisign_signature *ret)
+int minisign_signature_parse(const char *text, size_t size, struct diag *d,
+                             struct minisign_signature *ret)
 {
-	struct lines l = { .at = text, .end = text + size };
+	struct lines l = {.at = text, .end = text + size};
 	struct minisign_signature s = {};
 	uint8_t record[SIGNATURE_SIZE];
 	const char *line;
@@ -182,7 +188,8 @@ int minisign_signature_parse(const char *text, size_t size, struct diag *d, stru
 }
 
 /* Reads a small text file and hands it to a parser; findings get the path. */
-static int file_parse(const char *path, struct diag *d, int (*parse)(const char *, size_t, struct diag *, void *), void *ret)
+static int file_parse(const char *path, struct diag *d,
+                      int (*parse)(const char *, size_t, struct diag *, void *), void *ret)
 {
 	auto_free char *text = NULL;
 	struct diag inner = {};
@@ -196,7 +203,8 @@ static int file_parse(const char *path, struct diag *d, int (*parse)(const char 
 	r = parse(text, size, &inner, ret);
 	OPENSSL_cleanse(text, size);
 	if (r < 0)
-		return diag_add(d, r, DIAG_ERROR, path, 0, "%s", diag_first(&inner, first, sizeof(first)));
+		return diag_add(d, r, DIAG_ERROR, path, 0, "%s",
+		                diag_first(&inner, first, sizeof(first)));
 	return 0;
 }
 
@@ -220,7 +228,8 @@ int minisign_secret_read(const char *path, struct diag *d, struct minisign_secre
 	return file_parse(path, d, parse_secret, ret);
 }
 
-int minisign_public_read_dir(const char *dir, struct diag *d, struct minisign_public **ret, size_t *ret_n)
+int minisign_public_read_dir(const char *dir, struct diag *d, struct minisign_public **ret,
+                             size_t *ret_n)
 {
 	auto_free struct minisign_public *keys = NULL;
 	auto_strv char **names = NULL;
@@ -229,11 +238,12 @@ int minisign_public_read_dir(const char *dir, struct diag *d, struct minisign_pu
 
 	r = dir_list(dir, &names);
 	if (r < 0 && r != -ENOENT)
-		return diag_add(d, r, DIAG_ERROR, dir, 0, "Cannot list the trusted keys: %s", strerror(-r));
+		return diag_add(d, r, DIAG_ERROR, dir, 0, "Cannot list the trusted keys: %s",
+		                strerror(-r));
 	keys = calloc(strv_length(names) + 1, sizeof(*keys));
 	if (!keys)
 		return -ENOMEM;
-	STRV_FOREACH(name, names) {
+	STRV_FOREACH (name, names) {
 		auto_free char *path = NULL;
 
 		if (!str_ends_with(*name, ".pub"))
@@ -245,13 +255,15 @@ int minisign_public_read_dir(const char *dir, struct diag *d, struct minisign_pu
 			n++;
 	}
 	if (n == 0)
-		return diag_add(d, -ENOKEY, DIAG_ERROR, dir, 0, "There is no trusted key (*.pub) here");
+		return diag_add(d, -ENOKEY, DIAG_ERROR, dir, 0,
+		                "There is no trusted key (*.pub) here");
 	*ret = TAKE_PTR(keys);
 	*ret_n = n;
 	return 0;
 }
 
-const char *minisign_id_format(const uint8_t id[static MINISIGN_ID_SIZE], char buf[static MINISIGN_ID_TEXT])
+const char *minisign_id_format(const uint8_t id[static MINISIGN_ID_SIZE],
+                               char buf[static MINISIGN_ID_TEXT])
 {
 	for (size_t i = 0; i < MINISIGN_ID_SIZE; i++)
 		snprintf(buf + 2 * i, 3, "%02X", id[MINISIGN_ID_SIZE - 1 - i]);
@@ -297,7 +309,8 @@ char *minisign_public_print(const struct minisign_public *p)
 	memcpy(record + 2, p->id, MINISIGN_ID_SIZE);
 	memcpy(record + 2 + MINISIGN_ID_SIZE, p->key, MINISIGN_KEY_SIZE);
 	base64_print(record, sizeof(record), text);
-	return str_printf(UNTRUSTED "minisign public key %s\n%s\n", minisign_id_format(p->id, id), text);
+	return str_printf(UNTRUSTED "minisign public key %s\n%s\n", minisign_id_format(p->id, id),
+	                  text);
 }
 
 char *minisign_secret_print(const struct minisign_secret *s)
@@ -348,14 +361,18 @@ static int hash_fd(int fd, uint64_t max, uint8_t ret[static HASH_SIZE])
 	return r;
 }
 
-static int verify_bytes(const uint8_t key[static MINISIGN_KEY_SIZE], const uint8_t *signature, const void *data, size_t size)
+static int verify_bytes(const uint8_t key[static MINISIGN_KEY_SIZE], const uint8_t *signature,
+                        const void *data, size_t size)
 {
-	EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, MINISIGN_KEY_SIZE);
+	EVP_PKEY *pkey =
+		EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, MINISIGN_KEY_SIZE);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	int r = -ENOMEM;
 
 	if (pkey && ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1)
-		r = EVP_DigestVerify(ctx, signature, MINISIGN_SIGNATURE_SIZE, data, size) == 1 ? 0 : -EKEYREJECTED;
+		r = EVP_DigestVerify(ctx, signature, MINISIGN_SIGNATURE_SIZE, data, size) == 1
+		            ? 0
+		            : -EKEYREJECTED;
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(pkey);
 	return r;
@@ -363,13 +380,16 @@ static int verify_bytes(const uint8_t key[static MINISIGN_KEY_SIZE], const uint8
 
 static int sign_bytes(const struct minisign_secret *s, const void *data, size_t size, uint8_t *ret)
 {
-	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, s->seed, MINISIGN_KEY_SIZE);
+	EVP_PKEY *pkey =
+		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, s->seed, MINISIGN_KEY_SIZE);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	size_t n = MINISIGN_SIGNATURE_SIZE;
 	int r = -ENOMEM;
 
 	if (pkey && ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, pkey) == 1)
-		r = EVP_DigestSign(ctx, ret, &n, data, size) == 1 && n == MINISIGN_SIGNATURE_SIZE ? 0 : -EIO;
+		r = EVP_DigestSign(ctx, ret, &n, data, size) == 1 && n == MINISIGN_SIGNATURE_SIZE
+		            ? 0
+		            : -EIO;
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(pkey);
 	return r;
@@ -410,7 +430,8 @@ static int read_all(int fd, uint64_t max, uint8_t **ret, size_t *ret_size)
 	return 0;
 }
 
-int minisign_verify_fd(int fd, uint64_t max, const struct minisign_signature *sig, const struct minisign_public *key, struct diag *d)
+int minisign_verify_fd(int fd, uint64_t max, const struct minisign_signature *sig,
+                       const struct minisign_public *key, struct diag *d)
 {
 	uint8_t hash[HASH_SIZE], global[MINISIGN_SIGNATURE_SIZE + MINISIGN_COMMENT_MAX];
 	char theirs[MINISIGN_ID_TEXT], ours[MINISIGN_ID_TEXT];
@@ -419,8 +440,9 @@ int minisign_verify_fd(int fd, uint64_t max, const struct minisign_signature *si
 	int r;
 
 	if (memcmp(sig->id, key->id, MINISIGN_ID_SIZE))
-		return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0, "Signed by key %s, wanted %s",
-				minisign_id_format(sig->id, theirs), minisign_id_format(key->id, ours));
+		return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0,
+		                "Signed by key %s, wanted %s", minisign_id_format(sig->id, theirs),
+		                minisign_id_format(key->id, ours));
 	if (sig->prehashed) {
 		r = hash_fd(fd, max, hash);
 		if (r >= 0)
@@ -433,14 +455,18 @@ int minisign_verify_fd(int fd, uint64_t max, const struct minisign_signature *si
 	if (r == -EKEYREJECTED)
 		return diag_add(d, r, DIAG_ERROR, NULL, 0, "The signature does not fit the file");
 	if (r < 0)
-		return diag_add(d, r, DIAG_ERROR, NULL, 0, "Cannot read the signed file: %s", strerror(-r));
-	r = verify_bytes(key->key, sig->global, global, global_bytes(sig->signature, sig->comment, global));
+		return diag_add(d, r, DIAG_ERROR, NULL, 0, "Cannot read the signed file: %s",
+		                strerror(-r));
+	r = verify_bytes(key->key, sig->global, global,
+	                 global_bytes(sig->signature, sig->comment, global));
 	if (r < 0)
-		return diag_add(d, r, DIAG_ERROR, NULL, 0, "The signature of the trusted comment is wrong");
+		return diag_add(d, r, DIAG_ERROR, NULL, 0,
+		                "The signature of the trusted comment is wrong");
 	return 0;
 }
 
-int minisign_sign_fd(int fd, uint64_t max, const struct minisign_secret *key, const char *comment, struct diag *d, char **ret)
+int minisign_sign_fd(int fd, uint64_t max, const struct minisign_secret *key, const char *comment,
+                     struct diag *d, char **ret)
 {
 	uint8_t hash[HASH_SIZE], record[SIGNATURE_SIZE], global[MINISIGN_SIGNATURE_SIZE];
 	uint8_t covered[MINISIGN_SIGNATURE_SIZE + MINISIGN_COMMENT_MAX];
@@ -449,24 +475,30 @@ int minisign_sign_fd(int fd, uint64_t max, const struct minisign_secret *key, co
 	int r;
 
 	if (!comment) {
-		snprintf(generated, sizeof(generated), "timestamp:%lld\thashed", (long long) time(NULL));
+		snprintf(generated, sizeof(generated), "timestamp:%lld\thashed",
+		         (long long) time(NULL));
 		comment = generated;
 	}
 	if (strlen(comment) >= MINISIGN_COMMENT_MAX || strpbrk(comment, "\r\n"))
-		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "The trusted comment must be one short line");
+		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0,
+		                "The trusted comment must be one short line");
 	r = hash_fd(fd, max, hash);
 	if (r < 0)
-		return diag_add(d, r, DIAG_ERROR, NULL, 0, "Cannot read the file to sign: %s", strerror(-r));
+		return diag_add(d, r, DIAG_ERROR, NULL, 0, "Cannot read the file to sign: %s",
+		                strerror(-r));
 	memcpy(record, "ED", 2);
 	memcpy(record + 2, key->id, MINISIGN_ID_SIZE);
 	r = sign_bytes(key, hash, sizeof(hash), record + 2 + MINISIGN_ID_SIZE);
 	if (r >= 0)
-		r = sign_bytes(key, covered, global_bytes(record + 2 + MINISIGN_ID_SIZE, comment, covered), global);
+		r = sign_bytes(key, covered,
+		               global_bytes(record + 2 + MINISIGN_ID_SIZE, comment, covered),
+		               global);
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, NULL, 0, "Cannot sign: %s", strerror(-r));
 	base64_print(record, sizeof(record), first);
 	base64_print(global, sizeof(global), second);
-	text = str_printf(UNTRUSTED "signature by sysmaster\n%s\n" TRUSTED "%s\n%s\n", first, comment, second);
+	text = str_printf(UNTRUSTED "signature by sysmaster\n%s\n" TRUSTED "%s\n%s\n", first,
+	                  comment, second);
 	if (!text)
 		return -ENOMEM;
 	*ret = text;

@@ -5,16 +5,17 @@
  *	main.c	    arguments, signals, READY
  *	config.c    /etc/sysmaster/fleet.conf and where things are
  *	identity.c  key, certificate, authority on disk; CSR
- *	state.c	    what must survive a restart of this agent: cursor, commands, results not yet accepted
- *	transfer.c  libcurl on the event loop
- *	session.c   enrol -> long poll; renewal; back-off
+ *	state.c	    what must survive a restart of this agent: cursor, commands, results not yet
+ *accepted transfer.c  libcurl on the event loop session.c   enrol -> long poll; renewal; back-off
  *	core.c	    core's facts and events, again and again, over its restarts
  *	report.c    what happened here, to the controller, in batches
  *	command.c   commands one after the other, each at most once
- *	upgrade.c   download a bundle, hand it to the upgrade agent, tell the outcome - also after being restarted by it
+ *	upgrade.c   download a bundle, hand it to the upgrade agent, tell the outcome - also after
+ *being restarted by it
  *
- * Rules: a command is on disk before it is acknowledged, and marked begun before it begins. Whatever the controller does, this
- * machine goes on as it is. Every pause has a random part, drawn after it was capped.
+ * Rules: a command is on disk before it is acknowledged, and marked begun before it begins.
+ *Whatever the controller does, this machine goes on as it is. Every pause has a random part, drawn
+ *after it was capped.
  */
 #pragma once
 
@@ -27,18 +28,19 @@
 
 #include <curl/curl.h>
 
-#define EVENTS_MAX	2048 /* kept while the controller is away; older ones are counted and dropped */
+#define EVENTS_MAX 2048 /* kept while the controller is away; older ones are counted and dropped   \
+	                 */
 #define EVENTS_A_REPORT 256
-#define RESULTS_MAX	256
-#define COMMANDS_MAX	256
-#define DONE_MAX	128 /* ids of finished commands, to know them when they come again */
-#define ANSWER_MAX	(4U << 20)
+#define RESULTS_MAX     256
+#define COMMANDS_MAX    256
+#define DONE_MAX        128 /* ids of finished commands, to know them when they come again */
+#define ANSWER_MAX      (4U << 20)
 #define RESULT_DATA_MAX (128U << 10)
-#define REPORT_DELAY	(150 * USEC_PER_MSEC) /* events that come together go together */
-#define HEARTBEAT	(5 * USEC_PER_MINUTE) /* a report with nothing new */
-#define POLL_WAIT	50 /* seconds */
-#define BACKOFF_FIRST	USEC_PER_SEC
-#define BACKOFF_CAP	(5 * USEC_PER_MINUTE)
+#define REPORT_DELAY    (150 * USEC_PER_MSEC) /* events that come together go together */
+#define HEARTBEAT       (5 * USEC_PER_MINUTE) /* a report with nothing new */
+#define POLL_WAIT       50                    /* seconds */
+#define BACKOFF_FIRST   USEC_PER_SEC
+#define BACKOFF_CAP     (5 * USEC_PER_MINUTE)
 
 struct config {
 	/* fleet.conf */
@@ -49,7 +51,8 @@ struct config {
 
 struct transfer;
 /* @error: 0 when there was an answer, whatever its status; -errno else, with words in @text. */
-typedef void (*transfer_fn)(struct transfer *t, int error, long status, const char *text, size_t size, void *userdata);
+typedef void (*transfer_fn)(struct transfer *t, int error, long status, const char *text,
+                            size_t size, void *userdata);
 
 struct command {
 	struct list link;
@@ -58,13 +61,14 @@ struct command {
 	/* "new" -> "begun" -> a result. Upgrades go "new" -> "download" -> "apply". */
 	char phase[16];
 	char boot[ID128_TEXT_MAX]; /* in which it was begun */
-	uint64_t core_pid;	   /* when it was begun */
+	uint64_t core_pid;         /* when it was begun */
 };
 
 struct agent {
 	struct loop *loop;
 	struct config config;
-	char machine[ID128_TEXT_MAX], boot[ID128_TEXT_MAX], run[ID128_TEXT_MAX]; /* run: of this process */
+	char machine[ID128_TEXT_MAX], boot[ID128_TEXT_MAX],
+		run[ID128_TEXT_MAX]; /* run: of this process */
 
 	/* state.c */
 	char epoch[ID128_TEXT_MAX];
@@ -72,8 +76,8 @@ struct agent {
 	char core_seq_boot[ID128_TEXT_MAX];
 	struct list commands;
 	size_t n_commands;
-	cJSON *results; /* array: not yet accepted */
-	cJSON *done;	/* array of ids, oldest first */
+	cJSON *results;      /* array: not yet accepted */
+	cJSON *done;         /* array of ids, oldest first */
 	char *refused_token; /* hash of the token that was refused or is used */
 
 	/* transfer.c */
@@ -98,7 +102,7 @@ struct agent {
 	cJSON *status; /* the newest Manager.Describe, NULL when never heard */
 	uint64_t core_pid;
 	uint64_t core_generation; /* how often it was found again */
-	usec_t core_lost_at; /* monotonic; 0 while it is there */
+	usec_t core_lost_at;      /* monotonic; 0 while it is there */
 
 	/* report.c */
 	cJSON *events; /* array */
@@ -112,7 +116,8 @@ struct agent {
 	bool report_wanted, report_due, describing;
 
 	/* command.c, upgrade.c */
-	struct command *lanes[2]; /* what is being done now: short orders; what replaces or stops the system */
+	struct command *lanes[2]; /* what is being done now: short orders; what replaces or stops
+	                             the system */
 	struct varlink_client *lane_clients[2];
 	struct source *lane_timers[2], *look_timer, *lane_defer;
 	uint64_t restart_generation; /* core-restart: core's when it was ordered */
@@ -129,7 +134,8 @@ int identity_prepare(struct agent *a); /* the key is made if missing */
 int identity_csr(struct agent *a, char **ret);
 int identity_store(struct agent *a, const char *certificate, const char *ca);
 bool identity_is_enrolled(const struct agent *a);
-usec_t identity_renew_at(const struct agent *a); /* realtime: two thirds of the certificate's life */
+usec_t
+identity_renew_at(const struct agent *a); /* realtime: two thirds of the certificate's life */
 char *identity_path(const struct agent *a, const char *name);
 int hash_text(const char *text, char ret[static 65]);
 
@@ -144,15 +150,16 @@ int transfers_init(struct agent *a);
 void transfers_done(struct agent *a);
 struct transfer_request {
 	const char *method, *path; /* path: "/v1/..." */
-	const char *body;	   /* JSON, copied; NULL: none */
-	bool anonymous;		   /* without our certificate */
-	unsigned timeout_s;	   /* of the whole; 0: only progress is watched */
+	const char *body;          /* JSON, copied; NULL: none */
+	bool anonymous;            /* without our certificate */
+	unsigned timeout_s;        /* of the whole; 0: only progress is watched */
 	uint64_t range_from;
 	const char *if_range;
 	/* pieces of a 200 or 206 go here instead of to memory; negative gives up */
 	int (*write)(const void *data, size_t size, long status, void *userdata);
 };
-int transfer_start(struct agent *a, const struct transfer_request *q, transfer_fn fn, void *userdata, struct transfer **ret);
+int transfer_start(struct agent *a, const struct transfer_request *q, transfer_fn fn,
+                   void *userdata, struct transfer **ret);
 struct transfer *transfer_cancel(struct transfer *t); /* NULL allowed; returns NULL */
 /* In the callback: a header of the answer, "" if absent. Retry-After in seconds, 0 if absent. */
 const char *transfer_header(struct transfer *t, const char *name);
@@ -184,11 +191,13 @@ void commands_run(struct agent *a);
 void commands_done(struct agent *a);
 enum lane { LANE_SHORT, LANE_SYSTEM, LANE_NONE = -1 };
 /* The end of one: its result is kept until the controller has it. @data is taken, may be NULL. */
-void command_finish(struct agent *a, struct command *c, bool ok, cJSON *data, const char *fmt, ...) _printf_(5, 6);
+void command_finish(struct agent *a, struct command *c, bool ok, cJSON *data, const char *fmt, ...)
+	_printf_(5, 6);
 int command_mark(struct agent *a, struct command *c, const char *phase);
 
 /* upgrade.c */
-void upgrade_begin(struct agent *a, struct command *c); /* upgrade and rollback, from whatever phase */
+void upgrade_begin(struct agent *a,
+                   struct command *c); /* upgrade and rollback, from whatever phase */
 void upgrade_abandon(struct agent *a);
 
 /* notify.c */

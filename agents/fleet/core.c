@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What core says: facts when asked, events as they happen. Core may be restarted at any time; we come again and go on where we were. */
+/* What core says: facts when asked, events as they happen. Core may be restarted at any time; we
+ * come again and go on where we were. */
 #include "fleet/agent.h"
 
 #include "base/log.h"
 
 #include <stdio.h>
 
-#define RETRY_FIRST (50 * USEC_PER_MSEC)
-#define RETRY_MAX   (5 * USEC_PER_SEC)
-#define UNITS_SHOWN 64
+#define RETRY_FIRST      (50 * USEC_PER_MSEC)
+#define RETRY_MAX        (5 * USEC_PER_SEC)
+#define UNITS_SHOWN      64
 #define DESCRIBE_TIMEOUT (10 * USEC_PER_SEC)
 
 /*
- * Two connections: answers on one come in the order of the calls, and the subscription's call is answered for as long as it lasts.
+ * Two connections: answers on one come in the order of the calls, and the subscription's call is
+ * answered for as long as it lasts.
  */
 static void core_connect(struct agent *a);
 
@@ -29,7 +31,8 @@ static void core_lost(struct agent *a)
 		a->core_lost_at = now(CLOCK_MONOTONIC);
 		log_info("Lost core");
 	}
-	(void) source_set_time(a->core_timer, now(CLOCK_MONOTONIC) + MIN(pause, (usec_t) RETRY_MAX));
+	(void) source_set_time(a->core_timer,
+	                       now(CLOCK_MONOTONIC) + MIN(pause, (usec_t) RETRY_MAX));
 	report_facts_are_here(a); /* a report that waits for them goes without */
 }
 
@@ -63,14 +66,18 @@ static void shorten(cJSON *status)
 
 static void say_restarted(struct agent *a, const cJSON *status)
 {
-	const char *reason = json_string_or(status, "core_reason", "unknown"), *died = json_string_or(status, "core_died", "");
-	uint64_t away = a->core_lost_at ? (now(CLOCK_MONOTONIC) - a->core_lost_at) / USEC_PER_MSEC : 0;
+	const char *reason = json_string_or(status, "core_reason", "unknown"),
+		   *died = json_string_or(status, "core_died", "");
+	uint64_t away =
+		a->core_lost_at ? (now(CLOCK_MONOTONIC) - a->core_lost_at) / USEC_PER_MSEC : 0;
 
-	report_event_text(a, "core", "Core was restarted: %s%s%s%s (answered again after %llu ms)", reason, *died ? " (" : "", died,
-			  *died ? ")" : "", (unsigned long long) away);
+	report_event_text(a, "core", "Core was restarted: %s%s%s%s (answered again after %llu ms)",
+	                  reason, *died ? " (" : "", died, *died ? ")" : "",
+	                  (unsigned long long) away);
 }
 
-static int on_described(struct varlink_client *client, const char *error, const cJSON *parameters, bool continues, void *userdata)
+static int on_described(struct varlink_client *client, const char *error, const cJSON *parameters,
+                        bool continues, void *userdata)
 {
 	struct agent *a = userdata;
 	uint64_t pid;
@@ -129,12 +136,14 @@ int core_describe(struct agent *a)
 /* Jobs that come and go well are noise: the unit's own change tells it. */
 static bool is_worth_telling(const cJSON *event)
 {
-	const char *kind = json_string_or(event, "kind", ""), *result = json_string_or(event, "job_result", "");
+	const char *kind = json_string_or(event, "kind", ""),
+		   *result = json_string_or(event, "job_result", "");
 
 	return !streq(kind, "job") || (*result && !streq(result, "done"));
 }
 
-static int on_event(struct varlink_client *client, const char *error, const cJSON *parameters, bool continues, void *userdata)
+static int on_event(struct varlink_client *client, const char *error, const cJSON *parameters,
+                    bool continues, void *userdata)
 {
 	struct agent *a = userdata;
 	const cJSON *event;
@@ -152,7 +161,8 @@ static int on_event(struct varlink_client *client, const char *error, const cJSO
 	snprintf(a->core_seq_boot, sizeof(a->core_seq_boot), "%s", a->boot);
 	lost = json_u64_or(parameters, "lost", 0);
 	if (lost > 0)
-		report_event_text(a, "agent", "%llu events of core came too fast and were lost", (unsigned long long) lost);
+		report_event_text(a, "agent", "%llu events of core came too fast and were lost",
+		                  (unsigned long long) lost);
 	if (json_get_object(parameters, "event", &event) >= 0) {
 		a->core_seq = json_u64_or(event, "seq", a->core_seq);
 		copy = is_worth_telling(event) ? cJSON_Duplicate(event, true) : NULL;
@@ -170,11 +180,13 @@ static int subscribe(struct agent *a)
 
 	if (!parameters)
 		return -ENOMEM;
-	if (a->core_seq > 0 && streq(a->core_seq_boot, a->boot) && json_add_u64(parameters, "after", a->core_seq) < 0) {
+	if (a->core_seq > 0 && streq(a->core_seq_boot, a->boot) &&
+	    json_add_u64(parameters, "after", a->core_seq) < 0) {
 		json_free(parameters);
 		return -ENOMEM;
 	}
-	return varlink_send(a->core, "org.sysmaster.Manager.Subscribe", parameters, VARLINK_MORE, on_event, a);
+	return varlink_send(a->core, "org.sysmaster.Manager.Subscribe", parameters, VARLINK_MORE,
+	                    on_event, a);
 }
 
 static void core_connect(struct agent *a)
@@ -189,7 +201,8 @@ static void core_connect(struct agent *a)
 		r = core_describe(a);
 	if (r < 0) {
 		if (a->core_attempts == 10)
-			log_warning_errno(r, "Core does not answer on \"%s\": %m", a->config.control);
+			log_warning_errno(r, "Core does not answer on \"%s\": %m",
+			                  a->config.control);
 		return core_lost(a);
 	}
 	a->core_attempts = 0;
@@ -197,11 +210,13 @@ static void core_connect(struct agent *a)
 
 int core_start(struct agent *a)
 {
-	int r = loop_add_time(a->loop, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_SEC, "describe", on_describe_timeout, a, &a->describe_timer);
+	int r = loop_add_time(a->loop, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_SEC, "describe",
+	                      on_describe_timeout, a, &a->describe_timer);
 
 	if (r < 0)
 		return r;
-	return loop_add_time(a->loop, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC), TIMER_EXACT, "core", on_core_timer, a, &a->core_timer);
+	return loop_add_time(a->loop, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC), TIMER_EXACT, "core",
+	                     on_core_timer, a, &a->core_timer);
 }
 
 void core_done(struct agent *a)

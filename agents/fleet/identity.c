@@ -78,7 +78,8 @@ static int key_make(const struct agent *a)
 	BIO *bio = BIO_new(BIO_s_mem());
 	int r = -EIO;
 
-	if (path && key && bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1)
+	if (path && key && bio &&
+	    PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1)
 		r = bio_to_text(bio, &text);
 	if (r >= 0)
 		r = file_write_atomic(path, text, strlen(text), 0600, true);
@@ -102,7 +103,9 @@ int identity_prepare(struct agent *a)
 		EVP_PKEY_free(key);
 	else if (r == -ENOENT || r == -EBADMSG) /* a broken key is of no use to anybody */
 		r = key_make(a);
-	return r < 0 ? log_error_errno(r, "Cannot make this machine's key in \"%s\": %m", a->config.state_dir) : 0;
+	return r < 0 ? log_error_errno(r, "Cannot make this machine's key in \"%s\": %m",
+	                               a->config.state_dir)
+	             : 0;
 }
 
 int identity_csr(struct agent *a, char **ret)
@@ -119,8 +122,10 @@ int identity_csr(struct agent *a, char **ret)
 	bio = BIO_new(BIO_s_mem());
 	r = -EIO;
 	if (req && bio && X509_REQ_set_version(req, 0) == 1 &&
-	    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC, (const unsigned char *) a->machine, -1, -1, 0) == 1 &&
-	    X509_REQ_set_pubkey(req, key) == 1 && X509_REQ_sign(req, key, EVP_sha256()) > 0 && PEM_write_bio_X509_REQ(bio, req) == 1)
+	    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC,
+	                               (const unsigned char *) a->machine, -1, -1, 0) == 1 &&
+	    X509_REQ_set_pubkey(req, key) == 1 && X509_REQ_sign(req, key, EVP_sha256()) > 0 &&
+	    PEM_write_bio_X509_REQ(bio, req) == 1)
 		r = bio_to_text(bio, ret);
 	BIO_free(bio);
 	X509_REQ_free(req);
@@ -208,10 +213,12 @@ usec_t identity_renew_at(const struct agent *a)
 	int days = 0, seconds = 0;
 	bool past = true;
 
-	if (x && ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(x), X509_get0_notAfter(x)) == 1)
+	if (x &&
+	    ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(x), X509_get0_notAfter(x)) == 1)
 		left = seconds_until(X509_get0_notAfter(x), &past) * USEC_PER_SEC;
 	X509_free(x);
 	if (past)
 		return t;
-	return usec_add(t, usec_sub(left, ((usec_t) days * 86400 + (usec_t) seconds) * USEC_PER_SEC / 3));
+	return usec_add(
+		t, usec_sub(left, ((usec_t) days * 86400 + (usec_t) seconds) * USEC_PER_SEC / 3));
 }

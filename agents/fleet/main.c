@@ -28,9 +28,12 @@ static const struct option options[] = {
 /* The places of a system; options give others, for tests. */
 static int defaults(struct config *c)
 {
-	if (str_set(&c->config_path, "/etc/sysmaster/fleet.conf") < 0 || str_set(&c->state_dir, "/var/lib/sysmaster/fleet") < 0 ||
-	    str_set(&c->bundles_dir, "/var/lib/sysmaster/bundles") < 0 || str_set(&c->control, "/run/sysmaster/control") < 0 ||
-	    str_set(&c->upgrade, "/run/sysmaster/upgrade") < 0 || str_set(&c->channel, "/run/sysmaster/channel/fleet") < 0)
+	if (str_set(&c->config_path, "/etc/sysmaster/fleet.conf") < 0 ||
+	    str_set(&c->state_dir, "/var/lib/sysmaster/fleet") < 0 ||
+	    str_set(&c->bundles_dir, "/var/lib/sysmaster/bundles") < 0 ||
+	    str_set(&c->control, "/run/sysmaster/control") < 0 ||
+	    str_set(&c->upgrade, "/run/sysmaster/upgrade") < 0 ||
+	    str_set(&c->channel, "/run/sysmaster/channel/fleet") < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -43,18 +46,19 @@ static int parse(struct agent *a, int argc, char **argv, enum log_target *ret_ta
 	int o, r = 1;
 
 	while (r > 0 && (o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		char **text = o == 'c'	 ? &c->config_path
-			      : o == 's' ? &c->state_dir
-			      : o == 'b' ? &c->bundles_dir
-			      : o == 'k' ? &c->control
-			      : o == 'u' ? &c->upgrade
-			      : o == 'l' ? &c->channel
-					 : NULL;
+		char **text = o == 'c'   ? &c->config_path
+		              : o == 's' ? &c->state_dir
+		              : o == 'b' ? &c->bundles_dir
+		              : o == 'k' ? &c->control
+		              : o == 'u' ? &c->upgrade
+		              : o == 'l' ? &c->channel
+		                         : NULL;
 
 		if (text)
 			r = str_set(text, optarg) < 0 ? -ENOMEM : 1;
 		else if (o == 'm')
-			r = id128_parse(optarg, &id) < 0 ? -EINVAL : (id128_format(&id, a->machine), 1);
+			r = id128_parse(optarg, &id) < 0 ? -EINVAL
+			                                 : (id128_format(&id, a->machine), 1);
 		else if (o == 'e')
 			*ret_target = LOG_TARGET_STDERR;
 		else if (o == 'v')
@@ -134,7 +138,10 @@ int main(int argc, char **argv)
 		r = parse(&a, argc, argv, &target);
 	log_setup("sysmaster-fleet", target, LOG_INFO);
 	if (r > 0)
-		r = config_read(&a.config) < 0 || know_thyself(&a) < 0 || identity_prepare(&a) < 0 || state_load(&a) < 0 || start(&a) < 0 ? -EIO : 1;
+		r = config_read(&a.config) < 0 || know_thyself(&a) < 0 ||
+		                    identity_prepare(&a) < 0 || state_load(&a) < 0 || start(&a) < 0
+		            ? -EIO
+		            : 1;
 	if (r > 0) {
 		notify("READY=1");
 		r = loop_run(a.loop);

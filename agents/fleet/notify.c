@@ -11,7 +11,7 @@
 void notify(const char *text)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	auto_fd int fd = -EBADF;
 	size_t n = path ? strlen(path) : 0;
 
@@ -24,5 +24,5 @@ void notify(const char *text)
 	/* Nobody to hear it is nobody's loss. */
 	if (fd >= 0)
 		(void) sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *) &address,
-			      (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n));
+		              (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n));
 }

@@ -56,7 +56,8 @@ static struct command *command_of_json(const cJSON *o)
 static cJSON *to_json(struct agent *a)
 {
 	auto_json cJSON *o = cJSON_CreateObject();
-	cJSON *commands, *results = cJSON_Duplicate(a->results, true), *done = cJSON_Duplicate(a->done, true);
+	cJSON *commands, *results = cJSON_Duplicate(a->results, true),
+			 *done = cJSON_Duplicate(a->done, true);
 
 	if (!o || !results || json_add_take(o, "results", TAKE_PTR(results)) < 0 || !done ||
 	    json_add_take(o, "done", TAKE_PTR(done)) < 0) {
@@ -64,11 +65,14 @@ static cJSON *to_json(struct agent *a)
 		json_free(done);
 		return NULL;
 	}
-	if (json_add_u64(o, "schema", SCHEMA) < 0 || json_add_string(o, "epoch", a->epoch) < 0 || json_add_u64(o, "after", a->after) < 0 ||
-	    json_add_u64(o, "core_seq", a->core_seq) < 0 || json_add_string(o, "core_seq_boot", a->core_seq_boot) < 0 ||
-	    json_add_string(o, "refused_token", a->refused_token) < 0 || !(commands = cJSON_AddArrayToObject(o, "commands")))
+	if (json_add_u64(o, "schema", SCHEMA) < 0 || json_add_string(o, "epoch", a->epoch) < 0 ||
+	    json_add_u64(o, "after", a->after) < 0 ||
+	    json_add_u64(o, "core_seq", a->core_seq) < 0 ||
+	    json_add_string(o, "core_seq_boot", a->core_seq_boot) < 0 ||
+	    json_add_string(o, "refused_token", a->refused_token) < 0 ||
+	    !(commands = cJSON_AddArrayToObject(o, "commands")))
 		return NULL;
-	LIST_FOREACH(c, &a->commands, struct command, link)
+	LIST_FOREACH (c, &a->commands, struct command, link)
 		if (json_append_take(commands, command_to_json(c)) < 0)
 			return NULL;
 	return TAKE_PTR(o);
@@ -101,7 +105,8 @@ static int of_json(struct agent *a, const cJSON *o)
 	const cJSON *commands, *item;
 
 	snprintf(a->epoch, sizeof(a->epoch), "%s", json_string_or(o, "epoch", ""));
-	snprintf(a->core_seq_boot, sizeof(a->core_seq_boot), "%s", json_string_or(o, "core_seq_boot", ""));
+	snprintf(a->core_seq_boot, sizeof(a->core_seq_boot), "%s",
+	         json_string_or(o, "core_seq_boot", ""));
 	a->after = json_u64_or(o, "after", 0);
 	a->core_seq = json_u64_or(o, "core_seq", 0);
 	if (str_set(&a->refused_token, json_string_or(o, "refused_token", NULL)) < 0)
@@ -110,7 +115,8 @@ static int of_json(struct agent *a, const cJSON *o)
 	take_array(o, "done", &a->done);
 	if (json_get_array(o, "commands", &commands) < 0)
 		return 0;
-	cJSON_ArrayForEach(item, commands) {
+	cJSON_ArrayForEach(item, commands)
+	{
 		struct command *c = command_of_json(item);
 
 		if (!c)
@@ -121,7 +127,8 @@ static int of_json(struct agent *a, const cJSON *o)
 	return 0;
 }
 
-/* Without a readable state the controller's open commands come again from the start: ids keep them from being done twice where we know them. */
+/* Without a readable state the controller's open commands come again from the start: ids keep them
+ * from being done twice where we know them. */
 int state_load(struct agent *a)
 {
 	auto_free char *path = identity_path(a, "state.json");
@@ -150,15 +157,16 @@ static bool array_has(const cJSON *array, const char *id)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, array)
-		if (streq(cJSON_IsString(item) ? item->valuestring : json_string_or(item, "id", ""), id))
-			return true;
+	cJSON_ArrayForEach(item,
+	                   array) if (streq(cJSON_IsString(item) ? item->valuestring
+	                                                         : json_string_or(item, "id", ""),
+	                                    id)) return true;
 	return false;
 }
 
 bool state_knows(const struct agent *a, const char *id)
 {
-	LIST_FOREACH(c, (struct list *) &a->commands, struct command, link)
+	LIST_FOREACH (c, (struct list *) &a->commands, struct command, link)
 		if (streq(c->id, id))
 			return true;
 	return array_has(a->results, id) || array_has(a->done, id);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* libcurl's multi interface on the event loop. A transfer that is done is told from the loop, never from inside libcurl. */
+/* libcurl's multi interface on the event loop. A transfer that is done is told from the loop, never
+ * from inside libcurl. */
 #include "fleet/agent.h"
 
 #include "base/log.h"
@@ -8,8 +9,9 @@
 #include <unistd.h>
 
 #define CONNECT_TIMEOUT_S 15L
-#define LEAST_RATE	  64L /* bytes a second, over the next: a transfer without an end is watched for progress */
-#define LEAST_RATE_TIME	  60L
+#define LEAST_RATE                                                                                 \
+	64L /* bytes a second, over the next: a transfer without an end is watched for progress */
+#define LEAST_RATE_TIME 60L
 
 struct transfer {
 	struct agent *agent;
@@ -56,10 +58,12 @@ static void check_finished(struct agent *a)
 		curl_easy_getinfo(m->easy_handle, CURLINFO_RESPONSE_CODE, &status);
 		curl_multi_remove_handle(a->multi, m->easy_handle);
 		if (code != CURLE_OK)
-			t->fn(t, code == CURLE_PEER_FAILED_VERIFICATION ? -EKEYREJECTED : -ECONNRESET, 0,
-			      *t->error ? t->error : curl_easy_strerror(code), 0, t->userdata);
+			t->fn(t,
+			      code == CURLE_PEER_FAILED_VERIFICATION ? -EKEYREJECTED : -ECONNRESET,
+			      0, *t->error ? t->error : curl_easy_strerror(code), 0, t->userdata);
 		else
-			t->fn(t, 0, status, t->answer.size ? t->answer.data : "", t->answer.size, t->userdata);
+			t->fn(t, 0, status, t->answer.size ? t->answer.data : "", t->answer.size,
+			      t->userdata);
 		transfer_cancel(t);
 	}
 }
@@ -67,8 +71,9 @@ static void check_finished(struct agent *a)
 static int on_curl_io(struct source *s, int fd, uint32_t revents, void *userdata)
 {
 	struct agent *a = userdata;
-	int action = (revents & EPOLLIN ? CURL_CSELECT_IN : 0) | (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-		     (revents & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+	int action = (revents & EPOLLIN ? CURL_CSELECT_IN : 0) |
+	             (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+	             (revents & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 	int running;
 
 	(void) s;
@@ -100,7 +105,8 @@ static int curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, v
 {
 	struct agent *a = userdata;
 	struct source *s = socket_data;
-	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
+	uint32_t events =
+		(what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
 
 	(void) easy;
 	if (what == CURL_POLL_REMOVE) {
@@ -122,7 +128,9 @@ static int curl_timer(CURLM *multi, long timeout_ms, void *userdata)
 
 	(void) multi;
 	(void) source_set_time(a->curl_timer,
-			       timeout_ms < 0 ? USEC_INFINITY : now(CLOCK_MONOTONIC) + (usec_t) timeout_ms * USEC_PER_MSEC);
+	                       timeout_ms < 0 ? USEC_INFINITY
+	                                      : now(CLOCK_MONOTONIC) +
+	                                                (usec_t) timeout_ms * USEC_PER_MSEC);
 	return 0;
 }
 
@@ -142,7 +150,8 @@ int transfers_init(struct agent *a)
 	curl_multi_setopt(a->multi, CURLMOPT_TIMERFUNCTION, curl_timer);
 	curl_multi_setopt(a->multi, CURLMOPT_TIMERDATA, a);
 	curl_multi_setopt(a->multi, CURLMOPT_MAXCONNECTS, 2L); /* one that waits, one that talks */
-	r = loop_add_time(a->loop, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC, "curl-timer", on_curl_timer, a, &a->curl_timer);
+	r = loop_add_time(a->loop, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC, "curl-timer",
+	                  on_curl_timer, a, &a->curl_timer);
 	if (r >= 0)
 		r = loop_add_defer(a->loop, "curl-done", on_curl_defer, a, &a->curl_defer);
 	return r;
@@ -186,26 +195,31 @@ static int add_header(struct transfer *t, const char *text)
 static int set_identity(struct transfer *t, const struct transfer_request *q)
 {
 	const struct config *c = &t->agent->config;
-	auto_free char *certificate = identity_path(t->agent, "cert.pem"), *key = identity_path(t->agent, "key.pem");
+	auto_free char *certificate = identity_path(t->agent, "cert.pem"),
+		       *key = identity_path(t->agent, "key.pem");
 	auto_free char *ca = identity_path(t->agent, "ca.pem");
 
 	if (!certificate || !key || !ca)
 		return -ENOMEM;
-	/* The configured authority may be in a place that is gone after the first boot; ours is a copy of it. */
-	if (curl_easy_setopt(t->easy, CURLOPT_CAINFO, access(c->ca, R_OK) == 0 ? c->ca : ca) != CURLE_OK)
+	/* The configured authority may be in a place that is gone after the first boot; ours is a
+	 * copy of it. */
+	if (curl_easy_setopt(t->easy, CURLOPT_CAINFO, access(c->ca, R_OK) == 0 ? c->ca : ca) !=
+	    CURLE_OK)
 		return -ENOMEM;
 	curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
 	if (!q->anonymous && (curl_easy_setopt(t->easy, CURLOPT_SSLCERT, certificate) != CURLE_OK ||
-			      curl_easy_setopt(t->easy, CURLOPT_SSLKEY, key) != CURLE_OK))
+	                      curl_easy_setopt(t->easy, CURLOPT_SSLKEY, key) != CURLE_OK))
 		return -ENOMEM;
-	if (c->via && streq(c->via, "channel") && curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, c->channel) != CURLE_OK)
+	if (c->via && streq(c->via, "channel") &&
+	    curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, c->channel) != CURLE_OK)
 		return -ENOMEM;
 	return 0;
 }
 
 static int set_request(struct transfer *t, const struct transfer_request *q)
 {
-	auto_free char *url = str_printf("%s%s", t->agent->config.controller, q->path), *range = NULL, *if_range = NULL;
+	auto_free char *url = str_printf("%s%s", t->agent->config.controller, q->path),
+		       *range = NULL, *if_range = NULL;
 	int r = 0;
 
 	if (!url || curl_easy_setopt(t->easy, CURLOPT_URL, url) != CURLE_OK ||
@@ -253,14 +267,19 @@ static void set_manners(struct transfer *t)
 	curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE, 16384L);
 }
 
-int transfer_start(struct agent *a, const struct transfer_request *q, transfer_fn fn, void *userdata, struct transfer **ret)
+int transfer_start(struct agent *a, const struct transfer_request *q, transfer_fn fn,
+                   void *userdata, struct transfer **ret)
 {
 	struct transfer *t = calloc(1, sizeof(*t));
 	int r;
 
 	if (!t)
 		return -ENOMEM;
-	*t = (struct transfer){ .agent = a, .answer = { .max = ANSWER_MAX }, .write = q->write, .fn = fn, .userdata = userdata };
+	*t = (struct transfer){.agent = a,
+	                       .answer = {.max = ANSWER_MAX},
+	                       .write = q->write,
+	                       .fn = fn,
+	                       .userdata = userdata};
 	t->easy = curl_easy_init();
 	r = t->easy ? set_identity(t, q) : -ENOMEM;
 	if (r >= 0)
@@ -295,5 +314,6 @@ const char *transfer_header(struct transfer *t, const char *name)
 {
 	struct curl_header *h;
 
-	return curl_easy_header(t->easy, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : "";
+	return curl_easy_header(t->easy, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value
+	                                                                             : "";
 }

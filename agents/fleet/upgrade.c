@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An upgrade ordered by the controller: download (resumed where it stopped), hash, then the upgrade agent's Apply. The upgrade restarts
- * this agent, too; so the phase is on disk, and a new process asks the upgrade agent how it went.
+ * An upgrade ordered by the controller: download (resumed where it stopped), hash, then the upgrade
+ *agent's Apply. The upgrade restarts this agent, too; so the phase is on disk, and a new process
+ *asks the upgrade agent how it went.
  *
  *	new, download --bundle is here--> apply --Apply's last answer, or Status--> result
  */
@@ -16,11 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUNDLE_MAX	(256ULL << 20)
-#define DOWNLOAD_TRIES	8
-#define APPLY_TIMEOUT	(20 * USEC_PER_MINUTE)
+#define BUNDLE_MAX      (256ULL << 20)
+#define DOWNLOAD_TRIES  8
+#define APPLY_TIMEOUT   (20 * USEC_PER_MINUTE)
 #define STATUS_INTERVAL USEC_PER_SEC
-#define STATUS_TRIES	900
+#define STATUS_TRIES    900
 
 struct upgrade {
 	struct agent *agent;
@@ -62,7 +63,9 @@ static void finish(struct upgrade *u, bool ok, const char *outcome, const char *
 	struct command *c = u->command;
 	cJSON *data = cJSON_CreateObject();
 
-	if (data && (json_add_string(data, "outcome", outcome) < 0 || json_add_string(data, "version", json_string_or(c->args, "version", NULL)) < 0))
+	if (data &&
+	    (json_add_string(data, "outcome", outcome) < 0 ||
+	     json_add_string(data, "version", json_string_or(c->args, "version", NULL)) < 0))
 		data = json_free(data);
 	upgrade_free(u);
 	command_finish(a, c, ok, data, "%s", str_is_empty(message) ? outcome : message);
@@ -70,7 +73,10 @@ static void finish(struct upgrade *u, bool ok, const char *outcome, const char *
 
 static bool file_name_is_plain(const char *name)
 {
-	return *name && *name != '.' && strlen(name) < 200 && strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+~_-") == strlen(name);
+	return *name && *name != '.' && strlen(name) < 200 &&
+	       strspn(name,
+	              "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+~_-") ==
+	               strlen(name);
 }
 
 static int sha256_of(int fd, char ret[static 65])
@@ -107,28 +113,36 @@ static void again(struct upgrade *u, usec_t pause)
 
 static void status_judge(struct upgrade *u, const cJSON *status)
 {
-	const char *phase = json_string_or(status, "phase", ""), *running = json_string_or(status, "version", "");
-	const char *target = json_string_or(status, "target", ""), *reason = json_string_or(status, "reason", "");
+	const char *phase = json_string_or(status, "phase", ""),
+		   *running = json_string_or(status, "version", "");
+	const char *target = json_string_or(status, "target", ""),
+		   *reason = json_string_or(status, "reason", "");
 	const char *wanted = json_string_or(u->command->args, "version", "");
-	bool back = streq(u->command->kind, "rollback"), over = streq(phase, "idle") || streq(phase, "committed") ||
-								streq(phase, "rolled-back") || streq(phase, "failed");
+	bool back = streq(u->command->kind, "rollback"),
+	     over = streq(phase, "idle") || streq(phase, "committed") ||
+	            streq(phase, "rolled-back") || streq(phase, "failed");
 
 	if (!over)
 		return again(u, STATUS_INTERVAL);
 	if (back) {
 		const char *from = json_string_or(u->command->args, "from", "");
 
-		return *from && streq(running, from) ? finish(u, false, "failed", *reason ? reason : "Still at the version to leave")
-						     : finish(u, true, "rolled-back", running);
+		return *from && streq(running, from)
+		               ? finish(u, false, "failed",
+		                        *reason ? reason : "Still at the version to leave")
+		               : finish(u, true, "rolled-back", running);
 	}
 	if (streq(running, wanted) && !streq(phase, "rolled-back") && !streq(phase, "failed"))
 		return finish(u, true, "committed", NULL);
 	if (streq(phase, "idle") && !*target)
-		return finish(u, false, "failed", "The upgrade agent knows nothing of this upgrade");
-	finish(u, false, streq(phase, "rolled-back") ? "rolled-back" : "failed", *reason ? reason : "The upgrade agent gives no reason");
+		return finish(u, false, "failed",
+		              "The upgrade agent knows nothing of this upgrade");
+	finish(u, false, streq(phase, "rolled-back") ? "rolled-back" : "failed",
+	       *reason ? reason : "The upgrade agent gives no reason");
 }
 
-static int on_status(struct varlink_client *client, const char *error, const cJSON *parameters, bool continues, void *userdata)
+static int on_status(struct varlink_client *client, const char *error, const cJSON *parameters,
+                     bool continues, void *userdata)
 {
 	struct upgrade *u = userdata;
 
@@ -158,7 +172,8 @@ static void status_ask(struct upgrade *u)
 }
 
 /* Lost in the middle means that it is going on without us. */
-static int on_apply(struct varlink_client *client, const char *error, const cJSON *parameters, bool continues, void *userdata)
+static int on_apply(struct varlink_client *client, const char *error, const cJSON *parameters,
+                    bool continues, void *userdata)
 {
 	struct upgrade *u = userdata;
 	const cJSON *progress = NULL;
@@ -172,20 +187,27 @@ static int on_apply(struct varlink_client *client, const char *error, const cJSO
 	}
 	if (error) {
 		const char *last = strrchr(error, '.');
-		auto_free char *text = str_printf("%s: %s", last ? last + 1 : error,
-						  json_string_or(parameters, "message", json_string_or(parameters, "reason", "")));
+		auto_free char *text =
+			str_printf("%s: %s", last ? last + 1 : error,
+		                   json_string_or(parameters, "message",
+		                                  json_string_or(parameters, "reason", "")));
 
 		finish(u, false, "refused", text);
 		return 0;
 	}
 	if (json_get_object(parameters, "progress", &progress) >= 0)
-		report_event_text(u->agent, "upgrade", "%s %s%s%s", json_string_or(progress, "step", ""), json_string_or(progress, "version", ""),
-				  json_string_or(progress, "message", NULL) ? ": " : "", json_string_or(progress, "message", ""));
+		report_event_text(u->agent, "upgrade", "%s %s%s%s",
+		                  json_string_or(progress, "step", ""),
+		                  json_string_or(progress, "version", ""),
+		                  json_string_or(progress, "message", NULL) ? ": " : "",
+		                  json_string_or(progress, "message", ""));
 	if (continues && !json_bool_or(parameters, "done", false))
 		return 0;
 	outcome = json_string_or(parameters, "outcome", "");
-	finish(u, streq(outcome, streq(u->command->kind, "rollback") ? "rolled-back" : "committed") || streq(outcome, "committed"), outcome,
-	       json_string_or(parameters, "message", ""));
+	finish(u,
+	       streq(outcome, streq(u->command->kind, "rollback") ? "rolled-back" : "committed") ||
+	               streq(outcome, "committed"),
+	       outcome, json_string_or(parameters, "message", ""));
 	return 0;
 }
 
@@ -200,15 +222,21 @@ static void apply(struct upgrade *u)
 	if (r >= 0)
 		r = varlink_connect_path(u->agent->loop, u->agent->config.upgrade, &u->client);
 	parameters = r >= 0 ? cJSON_CreateObject() : NULL;
-	if (r >= 0 && (!parameters || (!back && json_add_string(parameters, "bundle", u->path) < 0) ||
-		       json_add_string(parameters, "reason", json_string_or(u->command->args, "reason", "ordered by the fleet")) < 0))
+	if (r >= 0 &&
+	    (!parameters || (!back && json_add_string(parameters, "bundle", u->path) < 0) ||
+	     json_add_string(parameters, "reason",
+	                     json_string_or(u->command->args, "reason", "ordered by the fleet")) <
+	             0))
 		r = -ENOMEM;
 	if (r >= 0)
-		r = varlink_send(u->client, back ? "org.sysmaster.Upgrade.Rollback" : "org.sysmaster.Upgrade.Apply", TAKE_PTR(parameters),
-				 VARLINK_MORE, on_apply, u);
+		r = varlink_send(u->client,
+		                 back ? "org.sysmaster.Upgrade.Rollback"
+		                      : "org.sysmaster.Upgrade.Apply",
+		                 TAKE_PTR(parameters), VARLINK_MORE, on_apply, u);
 	json_free(parameters);
 	if (r < 0) {
-		auto_free char *text = str_printf("The upgrade agent cannot be reached: %s", strerror(-r));
+		auto_free char *text =
+			str_printf("The upgrade agent cannot be reached: %s", strerror(-r));
 
 		finish(u, false, "failed", text);
 	}
@@ -245,13 +273,15 @@ static void downloaded(struct upgrade *u)
 	int r = is_right(u, u->fd);
 
 	if (r == 0) {
-		log_warning("The bundle's contents are not what the controller announced; getting it anew");
+		log_warning("The bundle's contents are not what the controller announced; getting "
+		            "it anew");
 		if (ftruncate(u->fd, 0) < 0)
 			r = -errno;
 		u->have = 0;
 		if (r >= 0 && ++u->tries <= DOWNLOAD_TRIES)
 			return again(u, backoff(u->tries));
-		return finish(u, false, "failed", "The bundle's contents are not what the controller announced");
+		return finish(u, false, "failed",
+		              "The bundle's contents are not what the controller announced");
 	}
 	if (r > 0 && (fsync(u->fd) < 0 || rename(u->part, u->path) < 0))
 		r = -errno;
@@ -284,7 +314,8 @@ static int on_piece(const void *data, size_t size, long status, void *userdata)
 	return fd_write_all(u->fd, data, size);
 }
 
-static void on_downloaded(struct transfer *t, int error, long status, const char *text, size_t size, void *userdata)
+static void on_downloaded(struct transfer *t, int error, long status, const char *text, size_t size,
+                          void *userdata)
 {
 	struct upgrade *u = userdata;
 
@@ -294,21 +325,27 @@ static void on_downloaded(struct transfer *t, int error, long status, const char
 	if (error >= 0 && (status == 200 || status == 206) && u->have == u->size)
 		return downloaded(u);
 	if (error >= 0 && status == 404)
-		return finish(u, false, "failed", "The controller does not have the bundle any more");
+		return finish(u, false, "failed",
+		              "The controller does not have the bundle any more");
 	if (error >= 0 && status == 416) { /* what we have is longer than it should be */
 		if (ftruncate(u->fd, 0) < 0)
 			return finish(u, false, "failed", "Cannot write the bundle");
 	}
 	if (++u->tries > DOWNLOAD_TRIES)
-		return finish(u, false, "failed", error < 0 ? text : "The bundle could not be downloaded");
-	log_info("The download stopped after %llu of %llu bytes; going on later", (unsigned long long) u->have, (unsigned long long) u->size);
+		return finish(u, false, "failed",
+		              error < 0 ? text : "The bundle could not be downloaded");
+	log_info("The download stopped after %llu of %llu bytes; going on later",
+	         (unsigned long long) u->have, (unsigned long long) u->size);
 	again(u, backoff(u->tries));
 }
 
 static void download(struct upgrade *u)
 {
 	auto_free char *etag = str_printf("\"%s\"", u->sha256);
-	struct transfer_request q = { .method = "GET", .path = json_string_or(u->command->args, "url", ""), .if_range = etag, .write = on_piece };
+	struct transfer_request q = {.method = "GET",
+	                             .path = json_string_or(u->command->args, "url", ""),
+	                             .if_range = etag,
+	                             .write = on_piece};
 	struct stat st;
 	int r;
 
@@ -358,14 +395,17 @@ static const char *prepare(struct upgrade *u)
 	const char *name = json_string_or(args, "name", ""), *url = json_string_or(args, "url", "");
 
 	u->sha256 = json_string_or(args, "sha256", "");
-	if (!file_name_is_plain(name) || !str_after(url, "/v1/bundles/") || strlen(u->sha256) != 64 || json_get_u64(args, "size", &u->size) < 0 ||
+	if (!file_name_is_plain(name) || !str_after(url, "/v1/bundles/") ||
+	    strlen(u->sha256) != 64 || json_get_u64(args, "size", &u->size) < 0 ||
 	    u->size > BUNDLE_MAX || !*json_string_or(args, "signature", ""))
 		return "The order to upgrade is not complete";
 	u->path = str_printf("%s/%s", u->agent->config.bundles_dir, name);
 	u->part = str_printf("%s/.%s.part", u->agent->config.bundles_dir, name);
 	if (!u->path || !u->part)
 		return "Out of memory";
-	return mkdir_p(u->agent->config.bundles_dir, 0700) < 0 ? "The directory for bundles cannot be made" : NULL;
+	return mkdir_p(u->agent->config.bundles_dir, 0700) < 0
+	               ? "The directory for bundles cannot be made"
+	               : NULL;
 }
 
 void upgrade_begin(struct agent *a, struct command *c)
@@ -377,9 +417,13 @@ void upgrade_begin(struct agent *a, struct command *c)
 
 	if (!u)
 		return command_finish(a, c, false, NULL, "Out of memory");
-	*u = (struct upgrade){ .agent = a, .command = c, .fd = -EBADF, .deadline = now(CLOCK_MONOTONIC) + APPLY_TIMEOUT };
+	*u = (struct upgrade){.agent = a,
+	                      .command = c,
+	                      .fd = -EBADF,
+	                      .deadline = now(CLOCK_MONOTONIC) + APPLY_TIMEOUT};
 	a->upgrade = u;
-	r = loop_add_time(a->loop, CLOCK_MONOTONIC, USEC_INFINITY, 10 * USEC_PER_MSEC, "upgrade", on_timer, u, &u->timer);
+	r = loop_add_time(a->loop, CLOCK_MONOTONIC, USEC_INFINITY, 10 * USEC_PER_MSEC, "upgrade",
+	                  on_timer, u, &u->timer);
 	if (r < 0)
 		return finish(u, false, "failed", strerror(-r));
 	if (!back)

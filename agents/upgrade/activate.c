@@ -4,6 +4,9 @@
 /* init gives a new core 10 s to be ready and then watches it for 10 s more; a fall-back takes one
  * more start. */
 #define CORE_SWITCH_USEC (45 * USEC_PER_SEC)
+#define TRIAL_USEC       (11 * USEC_PER_SEC)
+#define BUSY_USEC        (30 * USEC_PER_SEC)
+#define BUSY_LOOK_USEC   (200 * USEC_PER_MSEC)
 #define INIT_SWITCH_USEC (30 * USEC_PER_SEC)
 #define GATE_LOOK_USEC   (250 * USEC_PER_MSEC)
 
@@ -11,11 +14,35 @@
  * (main.c). */
 static const char *const agents[] = {"sysmaster-channel.service", "sysmaster-fleet.service"};
 
+/* Asks until init has no other upgrade on trial. */
+static int reexec(const char *method, const char *key, const char *path, usec_t timeout,
+                  struct diag *d)
+{
+	usec_t deadline = now(CLOCK_BOOTTIME) + BUSY_USEC;
+
+	for (;;) {
+		struct timespec pause = usec_to_timespec(BUSY_LOOK_USEC);
+		struct diag own = {0};
+		cJSON *p = cJSON_CreateObject();
+		int r;
+
+		if (!p)
+			return -ENOMEM;
+		json_add_string(p, key, path);
+		r = core_call(method, p, timeout, &own);
+		if (r != -EBUSY || now(CLOCK_BOOTTIME) >= deadline) {
+			if (r < 0 && own.n_items)
+				diag_add(d, r, DIAG_ERROR, NULL, 0, "%s", own.items[0].text);
+			return r;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int switch_core(const char *directory, const char *version, struct diag *d)
 {
 	struct core_facts f;
 	uint64_t old_pid;
-	cJSON *p;
 	int r;
 
 	r = core_facts_get(&f, 10 * USEC_PER_SEC);
@@ -28,11 +55,7 @@ static int switch_core(const char *directory, const char *version, struct diag *
 		return 0;
 	}
 	core_facts_done(&f);
-	p = cJSON_CreateObject();
-	if (!p)
-		return -ENOMEM;
-	json_add_string(p, "directory", directory);
-	r = core_call("org.sysmaster.Reexec.Core", p, CORE_SWITCH_USEC, d);
+	r = reexec("org.sysmaster.Reexec.Core", "directory", directory, CORE_SWITCH_USEC, d);
 	/* Core may be gone before its answer is out; what runs afterwards is what counts. */
 	if (r < 0 && r != -ECONNRESET)
 		return r;
@@ -64,7 +87,6 @@ static int switch_init(const char *directory, const char *version, struct diag *
 {
 	auto_free char *path = path_join(directory, "init");
 	struct core_facts f;
-	cJSON *p;
 	int r;
 
 	if (!path)
@@ -76,11 +98,7 @@ static int switch_init(const char *directory, const char *version, struct diag *
 	core_facts_done(&f);
 	if (r)
 		return 0;
-	p = cJSON_CreateObject();
-	if (!p)
-		return -ENOMEM;
-	json_add_string(p, "path", path);
-	return core_call("org.sysmaster.Reexec.Init", p, INIT_SWITCH_USEC, d);
+	return reexec("org.sysmaster.Reexec.Init", "path", path, INIT_SWITCH_USEC, d);
 }
 
 static void restart_agents(progress_fn progress, const char *version)
@@ -107,12 +125,13 @@ int activate(const char *directory, const char *version, progress_fn progress, s
 {
 	int r;
 
-	progress("core", version, "");
-	r = switch_core(directory, version, d);
-	if (r < 0)
-		return r;
+	/* init first: it has no trial, so that nothing has to wait before core's. */
 	progress("init", version, "");
 	r = switch_init(directory, version, d);
+	if (r < 0)
+		return r;
+	progress("core", version, "");
+	r = switch_core(directory, version, d);
 	if (r < 0)
 		return r;
 	progress("agents", version, "");
@@ -122,7 +141,7 @@ int activate(const char *directory, const char *version, progress_fn progress, s
 
 int gate(const struct upgrade_state *s, struct diag *d)
 {
-	usec_t end = now(CLOCK_BOOTTIME) + config.gate_usec;
+	usec_t end = now(CLOCK_BOOTTIME) + MAX(config.gate_usec, (usec_t) TRIAL_USEC);
 	uint64_t pid = 0;
 
 	for (;;) {
@@ -139,6 +158,9 @@ int gate(const struct upgrade_state *s, struct diag *d)
 		else if (!streq(f.directory, s->target_directory))
 			r = diag_add(d, -ESTALE, DIAG_ERROR, NULL, 0, "init went back to %s (%s)",
 			             f.version, f.last_upgrade);
+		else if (!streq(f.init_version, s->target))
+			r = diag_add(d, -ESTALE, DIAG_ERROR, NULL, 0, "init is %s, not %s",
+			             f.init_version, s->target);
 		pid = f.pid;
 		STRV_FOREACH (unit, f.failed)
 			if (r >= 0 && !strv_contains(s->failed_before, *unit))

@@ -18,7 +18,9 @@ static int call(const char *method, cJSON *parameters, usec_t timeout, struct di
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, NULL, 0, "%s: %s", method, strerror(-r));
 	if (error) {
-		r = streq(error, "org.sysmaster.Error.Disconnected") ? -ECONNRESET : -EREMOTEIO;
+		r = streq(error, "org.sysmaster.Error.Disconnected")      ? -ECONNRESET
+		    : json_u64_or(answer, "errno", 0) == (uint64_t) EBUSY ? -EBUSY
+		                                                          : -EREMOTEIO;
 		diag_add(d, r, DIAG_ERROR, NULL, 0, "%s", json_string_or(answer, "message", error));
 		cJSON_Delete(answer);
 		return r;

@@ -91,7 +91,7 @@ struct core_facts {
 /* Asks core, again and again until @timeout is over if it is just being replaced. */
 int core_facts_get(struct core_facts *f, usec_t timeout);
 void core_facts_done(struct core_facts *f);
-/* One call; a lost connection is -ECONNRESET and no error here. The error's text goes to @d. */
+/* One call; a lost connection is -ECONNRESET, "not now" -EBUSY. The error's text goes to @d. */
 int core_call(const char *method, cJSON *parameters, usec_t timeout, struct diag *d);
 
 /* ---- activate.c ---- */

@@ -74,7 +74,8 @@ static void event_add(struct api *a, struct api_event e)
 	LIST_FOREACH (s, &a->subscribers, struct api_subscriber, link) {
 		cJSON *j = event_to_json(slot);
 
-		/* A subscriber that is too slow is cut off by the server, and leaves through on_subscriber_gone(). */
+		/* A subscriber that is too slow is cut off by the server, and leaves through
+		 * on_subscriber_gone(). */
 		if (j)
 			(void) varlink_notify(s->call, j);
 	}

@@ -31,6 +31,7 @@ struct api_subscriber {
 struct api_request {
 	struct list link;
 	uint32_t serial;
+	bool is_init;
 	struct varlink_call *call;
 	char *path;
 };
@@ -39,6 +40,8 @@ struct api {
 	struct api_context c;
 	struct varlink_server *server;
 	struct list subscribers, requests;
+	uint32_t status_serial; /* of the question to a new init who it is */
+	char *init_version;	/* its answer; NULL: as in the welcome */
 	uint64_t last_event;
 	size_t n_events; /* ever; the ring's next slot is n_events % API_EVENTS_KEPT */
 	struct api_event events[API_EVENTS_KEPT];

@@ -31,7 +31,10 @@ static void describe_welcome(const struct api *a, cJSON *o)
 {
 	const struct welcome *w = a->c.link ? link_welcome(a->c.link) : NULL;
 
-	json_add_string(o, "init_version", w && w->version ? w->version : "");
+	json_add_string(o, "init_version",
+	                a->init_version   ? a->init_version
+	                : w && w->version ? w->version
+	                                  : "");
 	json_add_u64(o, "core_restarts", w ? w->restarts : 0);
 	json_add_string(o, "core_reason", w && w->reason ? w->reason : "");
 	json_add_string(o, "core_died", w && !str_is_empty(w->died) ? w->died : NULL);

@@ -16,6 +16,21 @@ void api_requests_done(struct api *a)
 		request_free(q);
 }
 
+/* "version=..." of the answer to STATUS. */
+static void status_read(struct api *a, const char *text)
+{
+	auto_strv char **lines = NULL;
+
+	if (!text || strv_split(text, "\n", &lines) < 0)
+		return;
+	STRV_FOREACH (l, lines) {
+		const char *version = str_after(*l, "version=");
+
+		if (version)
+			(void) str_set(&a->init_version, version);
+	}
+}
+
 void api_link_reply(struct manager *m, uint32_t serial, int error, const char *text)
 {
 	struct api *a = api_of(m);
@@ -32,6 +47,7 @@ void api_link_reply(struct manager *m, uint32_t serial, int error, const char *t
 				json_add_string(p, "path", q->path);
 				json_add_string(p, "message",
 				                str_is_empty(text) ? strerror(-error) : text);
+				json_add_i64(p, "errno", -error);
 			}
 			varlink_error(q->call, "org.sysmaster.Reexec.CheckFailed", p);
 		} else {
@@ -40,9 +56,16 @@ void api_link_reply(struct manager *m, uint32_t serial, int error, const char *t
 		/* init is about to replace this process: the answer has to be on its way before
 		 * that. */
 		varlink_server_flush(a->server, 100 * USEC_PER_MSEC);
+		/* A new init says itself what it is; the welcome of this core's start no longer
+		 * does. */
+		if (error >= 0 && q->is_init)
+			a->status_serial = (uint32_t) MAX(
+				0, link_request(a->c.link, WIRE_STATUS, 0, -1, NULL));
 		request_free(q);
 		return;
 	}
+	if (serial && serial == a->status_serial && error >= 0)
+		status_read(a, text);
 }
 
 static int reexec(struct api *a, struct varlink_call *call, enum wire_type type, const char *path)
@@ -69,6 +92,7 @@ static int reexec(struct api *a, struct varlink_call *call, enum wire_type type,
 		return r;
 	}
 	q->serial = (uint32_t) r;
+	q->is_init = type == WIRE_UPGRADE_INIT;
 	q->call = varlink_call_ref(call);
 	list_append(&a->requests, &q->link);
 	return 0;

@@ -182,5 +182,6 @@ void api_shutdown(struct manager *m)
 	api_requests_done(a);
 	varlink_server_free(a->server);
 	m->api_data = NULL;
+	free(a->init_version);
 	free(a);
 }

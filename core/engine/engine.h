@@ -223,6 +223,7 @@ struct manager {
 	struct stamp started, generators_done, units_loaded, default_target_reached, finished;
 	bool in_container, is_stopping, is_reloading, is_test, no_cgroup;
 	const char *runtime_dir; /* "/run/sysmaster" */
+	const char *root;	 /* unit files of another tree, for a look from outside; NULL: our own */
 	uint32_t boot_job_id; /* the default target's; set by whoever enqueues it */
 	/* private to the engine */
 	struct map *mounts_for;

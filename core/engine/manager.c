@@ -104,7 +104,7 @@ int manager_read_index(struct manager *m)
 	struct unit_index *index = NULL;
 	int r;
 
-	r = unit_paths_init(&paths, NULL);
+	r = unit_paths_init(&paths, m->root);
 	if (r < 0)
 		return r;
 	r = unit_context_init(&context);
@@ -316,6 +316,7 @@ void manager_dispatch(struct manager *m)
 		manager_recheck_queued(m);
 		manager_gc_queued(m);
 	}
+	manager_check_finished(m);
 	manager_save(m);
 	m->in_dispatch = false;
 	if (!list_is_empty(&m->load_queue) || !list_is_empty(&m->run_queue) ||

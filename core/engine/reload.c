@@ -107,7 +107,7 @@ static int reload_read(struct reload *r, struct diag *d)
 	const void *key;
 	int k;
 
-	k = unit_paths_init(&r->paths, NULL);
+	k = unit_paths_init(&r->paths, m->root);
 	if (k >= 0)
 		k = unit_context_init(&r->context);
 	if (k >= 0)

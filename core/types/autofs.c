@@ -6,12 +6,17 @@
 #include <fcntl.h>
 #include <linux/auto_dev-ioctl.h>
 #include <linux/auto_fs.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define UNMOUNTS_MAX 32
+#define UNMOUNTS_MAX      32
+#define EXPIRING_MAX      16
+#define EXPIRE_STACK_SIZE (64 * 1024)
 
 static int open_device(void)
 {
@@ -153,19 +158,59 @@ int autofs_answer(const char *where, dev_t device, uint32_t token, int error)
 	return ioctl(device_fd, AUTOFS_DEV_IOCTL_FAIL, &p) < 0 ? -errno : 0;
 }
 
-int autofs_is_unused(const char *where, dev_t device)
+/* ---- TimeoutIdleSec= ---- */
+
+static atomic_uint n_expiring;
+
+static void *expire_run(void *arg)
 {
-	auto_fd int device_fd = open_device(), mount_fd = -EBADF;
-	struct autofs_dev_ioctl p = {0};
+	char *where = arg;
+
+	/* umount(2): marks the mount; unmounts it if nobody touched it since the last mark. Who
+	 * waits for it hears by mountinfo. */
+	(void) umount2(where, MNT_EXPIRE | UMOUNT_NOFOLLOW);
+	free(where);
+	atomic_fetch_sub(&n_expiring, 1);
+	return NULL;
+}
+
+/*
+ * An unmount writes out, or talks to a server, for as long as that takes, so it is not done in the
+ * loop's thread. The thread makes one system call on a path of its own and shares nothing;
+ * mount(8)'s umount has no such option, or a process would do.
+ */
+int autofs_expire(const char *where)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	pthread_t thread;
+	char *copy;
 	int r;
 
-	if (device_fd < 0)
-		return device_fd;
-	mount_fd = open_mount(device_fd, where, device);
-	if (mount_fd < 0)
-		return mount_fd;
-	r = call(device_fd, mount_fd, AUTOFS_DEV_IOCTL_ASKUMOUNT, &p);
-	return r < 0 ? r : p.askumount.may_umount != 0;
+	if (atomic_fetch_add(&n_expiring, 1) >= EXPIRING_MAX) {
+		atomic_fetch_sub(&n_expiring, 1);
+		return -EBUSY;
+	}
+	copy = strdup(where);
+	r = copy ? -pthread_attr_init(&attr) : -ENOMEM;
+	if (r < 0) {
+		free(copy);
+		atomic_fetch_sub(&n_expiring, 1);
+		return r;
+	}
+	(void) pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	(void) pthread_attr_setstacksize(&attr, EXPIRE_STACK_SIZE);
+	/* Signals are the loop's. */
+	sigfillset(&all);
+	(void) pthread_sigmask(SIG_BLOCK, &all, &old);
+	r = -pthread_create(&thread, &attr, expire_run, copy);
+	(void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+	(void) pthread_attr_destroy(&attr);
+	if (r < 0) {
+		free(copy);
+		atomic_fetch_sub(&n_expiring, 1);
+	}
+	return r;
 }
 
 int autofs_unmount(const char *where)

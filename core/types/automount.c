@@ -4,9 +4,6 @@
 
 #include <sys/stat.h>
 
-/* An idle mount is looked at this many times in its TimeoutIdleSec=; the last look ends it. */
-#define IDLE_LOOKS 3
-
 /* clang-format off */
 static const char *const state_name[AUTOMOUNT_STATE_MAX] = {
 #define X(id, name, active) [AUTOMOUNT_##id] = name,
@@ -76,10 +73,8 @@ static void set_state(struct automount *a, enum automount_state state)
 	usec_t idle = c ? c->timeout_idle_usec : 0;
 
 	a->state = state;
-	a->n_idle = 0;
 	if (state == AUTOMOUNT_RUNNING && idle > 0 && idle != USEC_INFINITY)
-		(void) deadline_set(&a->idle, &a->unit,
-		                    deadline_in(MAX(idle / IDLE_LOOKS, USEC_PER_SEC)), on_idle);
+		(void) deadline_set(&a->idle, &a->unit, deadline_in(idle), on_idle);
 	else
 		deadline_clear(&a->idle);
 	if (old != state)
@@ -209,23 +204,20 @@ static int on_idle(_unused_ struct source *source, _unused_ usec_t deadline, voi
 {
 	struct automount *a = userdata;
 	struct unit *target = automount_target(a);
-	usec_t idle = a->unit.file->automount->timeout_idle_usec;
 	int r;
 
 	a->idle.at = 0;
 	if (a->state != AUTOMOUNT_RUNNING || !target)
 		return 0;
-	r = autofs_is_unused(a->where, a->device);
-	a->n_idle = r > 0 && unit_active_state(target) == UNIT_ACTIVE ? a->n_idle + 1 : 0;
-	if (a->n_idle >= IDLE_LOOKS) {
-		a->n_idle = 0;
-		r = manager_enqueue(a->unit.manager, JOB_STOP, target, JOB_MODE_REPLACE, false,
-		                    NULL, NULL);
+	/* Only while there is a mount: the next one below is the automount point itself. */
+	if (unit_active_state(target) == UNIT_ACTIVE && !target->job) {
+		r = autofs_expire(a->where);
 		if (r < 0)
-			log_unit_errno(LOG_WARNING, a->unit.id, r, "Cannot queue the unmount: %m");
+			log_unit_errno(LOG_DEBUG, a->unit.id, r,
+			               "Cannot look whether the mount is idle: %m");
 	}
-	(void) deadline_set(&a->idle, &a->unit, deadline_in(MAX(idle / IDLE_LOOKS, USEC_PER_SEC)),
-	                    on_idle);
+	(void) deadline_set(&a->idle, &a->unit,
+	                    deadline_in(a->unit.file->automount->timeout_idle_usec), on_idle);
 	return 0;
 }
 

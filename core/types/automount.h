@@ -31,7 +31,6 @@ struct automount {
 	uint32_t *tokens; /* processes that wait for the mount */
 	size_t n_tokens;
 	struct deadline idle;
-	unsigned n_idle; /* looks in a row at which nobody used it */
 };
 
 static inline struct automount *AUTOMOUNT(const struct unit *u)
@@ -47,7 +46,8 @@ int autofs_mount(const char *where, const char *options, int *ret_pipe, dev_t *r
 int autofs_reconnect(const char *where, dev_t device, int *ret_pipe);
 /* 0 or the errno that the waiting process gets. */
 int autofs_answer(const char *where, dev_t device, uint32_t token, int error);
-int autofs_is_unused(const char *where, dev_t device); /* 1 nobody is in it, 0 in use */
+/* If nobody used what is mounted there since the last call: unmounts it, in the background. */
+int autofs_expire(const char *where);
 int autofs_unmount(const char *where);
 /* One request from the pipe: 1 a lookup that waits under *ret_token, 0 another kind, -EAGAIN none.
  */

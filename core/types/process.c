@@ -254,11 +254,13 @@ int invocation_publish(struct unit *u)
 	path = invocation_path(u);
 	if (!path)
 		return -ENOMEM;
-	r = symlink_atomic(id128_format(&u->invocation_id, text), path);
-	if (r == -ENOENT) {
-		(void) mkdir_parents(path, 0755);
+	id128_format(&u->invocation_id, text);
+	/* Usually it is not there. */
+	r = symlink(text, path) < 0 ? -errno : 0;
+	if (r == -ENOENT && mkdir_parents(path, 0755) >= 0)
+		r = symlink(text, path) < 0 ? -errno : 0;
+	if (r == -EEXIST)
 		r = symlink_atomic(text, path);
-	}
 	/* Only journald's _SYSTEMD_INVOCATION_ID= depends on it. */
 	if (r < 0)
 		log_debug_errno(r, "Cannot publish the invocation id of '%s': %m", u->id);

@@ -99,7 +99,7 @@ int service_load(struct unit *u, struct diag *d)
 	r = add_sockets(u);
 	if (r < 0)
 		return r;
-	if (c->bus_name) {
+	if (c->type == SERVICE_DBUS) {
 		r = unit_add_two_dependencies_by_name(u, DEP_AFTER, DEP_REQUIRES, "dbus.socket");
 		if (r < 0)
 			return r;

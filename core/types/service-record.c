@@ -151,6 +151,9 @@ static int adopt(struct service *s)
 		process_status_begin(&s->main_status, s->main_pid.pid);
 	if (id128_is_null(&s->unit.invocation_id))
 		(void) invocation_publish(&s->unit);
+	/* Nobody knows since when; show a time rather than none. */
+	if (!stamp_is_set(&s->unit.active_enter))
+		s->unit.inactive_exit = s->unit.active_enter = s->unit.state_change = stamp_now();
 	service_set_state(s, SERVICE_RUNNING, 0);
 	return 0;
 }

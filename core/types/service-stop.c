@@ -212,6 +212,15 @@ static void log_end(const struct service *s)
 		         result_to_string(s->result));
 }
 
+/* By Restart=, or since somebody ordered it: what belongs to the service stays for the next run. */
+static bool comes_back(const struct service *s, bool restart)
+{
+	const struct job *j = s->unit.job;
+
+	return restart || (j && (j->type == JOB_RESTART || j->type == JOB_TRY_RESTART ||
+	                         j->type == JOB_START));
+}
+
 static void clean_up(struct service *s, bool restarting)
 {
 	int r;
@@ -254,7 +263,7 @@ void service_enter_dead(struct service *s, enum result result, bool allow_restar
 	end = s->result == RESULT_SUCCESS || s->result == RESULT_EXEC_CONDITION ? SERVICE_DEAD
 	                                                                        : SERVICE_FAILED;
 	restart = allow_restart && service_shall_restart(s);
-	clean_up(s, restart);
+	clean_up(s, comes_back(s, restart));
 	if (!restart)
 		/* Not now, so that the count can still be looked at. */
 		s->flush_restarts = true;

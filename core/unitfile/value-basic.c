@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static int parse_report(struct parse *p, enum diag_level level, const char *fmt, va_list ap)
+_printf_(3, 0) static int parse_report(struct parse *p, enum diag_level level, const char *fmt, va_list ap)
 {
 	char text[DIAG_TEXT_MAX];
 

@@ -388,6 +388,10 @@ VALUE_PARSER(personality)
 
 	(void) p;
 	(void) arg;
+	if (!*value) {
+		*(uint64_t *) field = ULONG_MAX;
+		return 0;
+	}
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		if (streq(rows[i].name, value)) {
 			*(uint64_t *) field = rows[i].personality;

@@ -36,7 +36,9 @@ void handle_bundle_begin(struct call *c)
 	struct upload *u;
 
 	if (!http_header(c->request, HEADER_SIGNATURE))
-		return http_problem(c->request, 422, "no-signature", "The header X-Bundle-Signature must hold the .minisig file in base64");
+		return http_problem(
+			c->request, 422, "no-signature",
+			"The header X-Bundle-Signature must hold the .minisig file in base64");
 	u = calloc(1, sizeof(*u));
 	if (u) {
 		u->path = str_printf("%s/bundles/.upload-XXXXXX", c->controller->dir);
@@ -75,8 +77,10 @@ static char *decode_signature(const char *text)
 	return TAKE_PTR(out);
 }
 
-/* 1 verified by one of DIR/keys, 0 there are no keys here (machines check for themselves), negative: refused. */
-static int check_signature(struct call *c, int fd, const char *signature, struct minisign_signature *ret, struct diag *d)
+/* 1 verified by one of DIR/keys, 0 there are no keys here (machines check for themselves),
+ * negative: refused. */
+static int check_signature(struct call *c, int fd, const char *signature,
+                           struct minisign_signature *ret, struct diag *d)
 {
 	auto_free char *keys_dir = str_printf("%s/keys", c->controller->dir);
 	auto_free struct minisign_public *keys = NULL;
@@ -120,7 +124,8 @@ static int receive(struct call *c, struct received *v, struct diag *d)
 
 	v->signature = decode_signature(http_header(c->request, HEADER_SIGNATURE));
 	if (!v->signature)
-		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "X-Bundle-Signature is not base64");
+		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0,
+		                "X-Bundle-Signature is not base64");
 	r = check_signature(c, fd, v->signature, &parsed, d);
 	if (r < 0)
 		return r;
@@ -133,16 +138,23 @@ static int receive(struct call *c, struct received *v, struct diag *d)
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, NULL, 0, "The upload cannot be read");
 	v->manifest_text = bundle_manifest_print(v->manifest);
-	v->path = str_printf("%s/bundles/%s" BUNDLE_SUFFIX, c->controller->dir, v->manifest->version);
+	v->path =
+		str_printf("%s/bundles/%s" BUNDLE_SUFFIX, c->controller->dir, v->manifest->version);
 	return v->manifest_text && v->path ? 0 : -ENOMEM;
 }
 
 /* The file takes its name inside the transaction: a bundle in the table always has its file. */
 static int keep(struct call *c, const struct received *v)
 {
-	struct store_bundle b = { .version = v->manifest->version, .arch = v->manifest->arch, .sha256 = v->sha256, .key_id = v->key_id,
-				  .signature = v->signature, .manifest = v->manifest_text, .created_by = c->actor,
-				  .size = (int64_t) v->size, .created_at = (int64_t) now(CLOCK_REALTIME) };
+	struct store_bundle b = {.version = v->manifest->version,
+	                         .arch = v->manifest->arch,
+	                         .sha256 = v->sha256,
+	                         .key_id = v->key_id,
+	                         .signature = v->signature,
+	                         .manifest = v->manifest_text,
+	                         .created_by = c->actor,
+	                         .size = (int64_t) v->size,
+	                         .created_at = (int64_t) now(CLOCK_REALTIME)};
 	struct store *s = c->controller->store;
 	int r = store_begin(s);
 
@@ -151,7 +163,8 @@ static int keep(struct call *c, const struct received *v)
 	r = store_bundle_add(s, &b);
 	if (r >= 0)
 		r = audit(c, "bundle.upload", b.version, b.sha256);
-	if (r >= 0 && (fchmod(c->upload->fd, 0644) < 0 || fsync(c->upload->fd) < 0 || rename(c->upload->path, v->path) < 0))
+	if (r >= 0 && (fchmod(c->upload->fd, 0644) < 0 || fsync(c->upload->fd) < 0 ||
+	               rename(c->upload->path, v->path) < 0))
 		r = -errno;
 	if (r < 0) {
 		store_abort(s);
@@ -169,12 +182,15 @@ static cJSON *bundle_to_json(const struct store_bundle *b)
 	auto_json cJSON *o = cJSON_CreateObject();
 	cJSON *manifest = NULL;
 
-	if (!o || json_add_string(o, "version", b->version) < 0 || json_add_string(o, "arch", b->arch) < 0 ||
+	if (!o || json_add_string(o, "version", b->version) < 0 ||
+	    json_add_string(o, "arch", b->arch) < 0 ||
 	    json_add_string(o, "sha256", b->sha256) < 0 || json_add_i64(o, "size", b->size) < 0 ||
-	    json_add_string(o, "key_id", b->key_id) < 0 || json_add_string(o, "created_by", b->created_by) < 0 ||
+	    json_add_string(o, "key_id", b->key_id) < 0 ||
+	    json_add_string(o, "created_by", b->created_by) < 0 ||
 	    json_add_i64(o, "created_usec", b->created_at) < 0)
 		return NULL;
-	if (json_parse(b->manifest, strlen(b->manifest), "manifest", NULL, &manifest) >= 0 && json_add_take(o, "manifest", manifest) < 0)
+	if (json_parse(b->manifest, strlen(b->manifest), "manifest", NULL, &manifest) >= 0 &&
+	    json_add_take(o, "manifest", manifest) < 0)
 		return NULL;
 	return TAKE_PTR(o);
 }
@@ -189,17 +205,21 @@ void handle_bundle_upload(struct call *c)
 
 	r = receive(c, &v, &d);
 	if (r < 0)
-		return http_problem(c->request, 422, r == -EKEYREJECTED ? "bad-signature" : "bad-bundle", "%s",
-				    d.n_items ? diag_first(&d, first, sizeof(first)) : strerror(-r));
+		return http_problem(
+			c->request, 422, r == -EKEYREJECTED ? "bad-signature" : "bad-bundle", "%s",
+			d.n_items ? diag_first(&d, first, sizeof(first)) : strerror(-r));
 	r = keep(c, &v);
 	if (r == -EEXIST)
-		return http_problem(c->request, 409, "bundle-exists", "There is a bundle of version %s", v.manifest->version);
+		return http_problem(c->request, 409, "bundle-exists",
+		                    "There is a bundle of version %s", v.manifest->version);
 	if (r < 0)
 		return respond_store_error(c, r);
 	o = cJSON_CreateObject();
-	if (o && (json_add_string(o, "version", v.manifest->version) < 0 || json_add_string(o, "sha256", v.sha256) < 0 ||
-		  json_add_u64(o, "size", v.size) < 0 || json_add_string(o, "key_id", v.key_id) < 0 ||
-		  json_add_bool(o, "verified", v.verified) < 0))
+	if (o &&
+	    (json_add_string(o, "version", v.manifest->version) < 0 ||
+	     json_add_string(o, "sha256", v.sha256) < 0 || json_add_u64(o, "size", v.size) < 0 ||
+	     json_add_string(o, "key_id", v.key_id) < 0 ||
+	     json_add_bool(o, "verified", v.verified) < 0))
 		o = json_free(o);
 	respond_json(c, 201, o);
 }
@@ -236,8 +256,10 @@ void handle_bundle_download(struct call *c)
 	if (r >= 0)
 		r = store_bundle_get(c->controller->store, version, copy_hash, sha256);
 	if (r == -ENOENT)
-		return http_problem(c->request, 404, "no-such-bundle", "There is no bundle of version \"%.64s\"", version);
-	path = r >= 0 ? str_printf("%s/bundles/%s" BUNDLE_SUFFIX, c->controller->dir, version) : NULL;
+		return http_problem(c->request, 404, "no-such-bundle",
+		                    "There is no bundle of version \"%.64s\"", version);
+	path = r >= 0 ? str_printf("%s/bundles/%s" BUNDLE_SUFFIX, c->controller->dir, version)
+	              : NULL;
 	fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
 	if (fd < 0)
 		return respond_store_error(c, r < 0 ? r : -EIO);
@@ -253,9 +275,10 @@ void handle_bundle_remove(struct call *c)
 	struct rollout *rollout;
 	int r;
 
-	MAP_FOREACH(rollout, c->controller->rollouts)
+	MAP_FOREACH (rollout, c->controller->rollouts)
 		if (streq(rollout->version, version))
-			return http_problem(c->request, 409, "bundle-in-use", "Rollout %s still needs it", rollout->id);
+			return http_problem(c->request, 409, "bundle-in-use",
+			                    "Rollout %s still needs it", rollout->id);
 	if (!bundle_version_is_valid(version))
 		return http_problem(c->request, 404, "no-such-bundle", "There is no such bundle");
 	path = str_printf("%s/bundles/%s" BUNDLE_SUFFIX, c->controller->dir, version);
@@ -270,7 +293,8 @@ void handle_bundle_remove(struct call *c)
 			store_abort(s);
 	}
 	if (r == -ENOENT)
-		return http_problem(c->request, 404, "no-such-bundle", "There is no bundle of version \"%.64s\"", version);
+		return http_problem(c->request, 404, "no-such-bundle",
+		                    "There is no bundle of version \"%.64s\"", version);
 	if (r < 0)
 		return respond_store_error(c, r);
 	if (unlink(path) < 0 && errno != ENOENT)
@@ -285,7 +309,8 @@ static int bundle_args(const struct store_bundle *b, void *userdata)
 
 	snprintf(url, sizeof(url), "/v1/bundles/%s", b->version);
 	snprintf(name, sizeof(name), "sysmaster-%s-%s" BUNDLE_SUFFIX, b->version, b->arch);
-	if (!o || json_add_string(o, "version", b->version) < 0 || json_add_string(o, "url", url) < 0 || json_add_string(o, "name", name) < 0 ||
+	if (!o || json_add_string(o, "version", b->version) < 0 ||
+	    json_add_string(o, "url", url) < 0 || json_add_string(o, "name", name) < 0 ||
 	    json_add_string(o, "sha256", b->sha256) < 0 || json_add_i64(o, "size", b->size) < 0 ||
 	    json_add_string(o, "signature", b->signature) < 0)
 		return -ENOMEM;

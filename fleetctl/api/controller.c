@@ -12,7 +12,7 @@
 
 static int make_directories(struct controller *c, struct diag *d)
 {
-	static const char *const names[] = { "", "/bundles", "/keys" };
+	static const char *const names[] = {"", "/bundles", "/keys"};
 
 	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
 		auto_free char *path = str_printf("%s%s", c->dir, names[i]);
@@ -22,14 +22,16 @@ static int make_directories(struct controller *c, struct diag *d)
 			return -ENOMEM;
 		r = mkdir_p(path, 0700);
 		if (r < 0)
-			return diag_add(d, r, DIAG_ERROR, path, 0, "Cannot make the directory: %s", strerror(-r));
+			return diag_add(d, r, DIAG_ERROR, path, 0, "Cannot make the directory: %s",
+			                strerror(-r));
 	}
 	return 0;
 }
 
 static int open_all(struct controller *c, char *const *names, struct diag *d)
 {
-	auto_free char *pki_dir = str_printf("%s/pki", c->dir), *database = str_printf("%s/fleet.sqlite", c->dir);
+	auto_free char *pki_dir = str_printf("%s/pki", c->dir),
+		       *database = str_printf("%s/fleet.sqlite", c->dir);
 	int r;
 
 	if (!pki_dir || !database)
@@ -53,7 +55,8 @@ static int load_all(struct controller *c, struct diag *d)
 	if (r >= 0)
 		r = rollouts_load(c);
 	if (r < 0)
-		return diag_add(d, r, DIAG_ERROR, NULL, 0, "Cannot read the database: %s", store_error(c->store));
+		return diag_add(d, r, DIAG_ERROR, NULL, 0, "Cannot read the database: %s",
+		                store_error(c->store));
 	return 0;
 }
 
@@ -85,16 +88,18 @@ static int web_token_make(struct controller *c)
 
 static int listen_api(struct controller *c, char *const *addresses, struct diag *d)
 {
-	int r = http_server_new(c->loop, c->tls, &http_limits_default, dispatch_head, dispatch_request, c, &c->api);
+	int r = http_server_new(c->loop, c->tls, &http_limits_default, dispatch_head,
+	                        dispatch_request, c, &c->api);
 
-	STRV_FOREACH(address, addresses) {
+	STRV_FOREACH (address, addresses) {
 		uint16_t port;
 
 		if (r < 0)
 			break;
 		r = http_server_listen(c->api, *address, d, &port);
 		if (r >= 0)
-			printf("https://%.*s:%u\n", (int) (strrchr(*address, ':') - *address), *address, port);
+			printf("https://%.*s:%u\n", (int) (strrchr(*address, ':') - *address),
+			       *address, port);
 	}
 	fflush(stdout);
 	return r;
@@ -107,25 +112,31 @@ static int listen_web(struct controller *c, char *const *addresses, struct diag 
 
 	limits.connections = 256;
 	if (r >= 0)
-		r = http_server_new(c->loop, NULL, &limits, dispatch_head_web, dispatch_request, c, &c->web);
-	STRV_FOREACH(address, addresses) {
+		r = http_server_new(c->loop, NULL, &limits, dispatch_head_web, dispatch_request, c,
+		                    &c->web);
+	STRV_FOREACH (address, addresses) {
 		uint16_t port;
 
 		if (r < 0)
 			break;
 		/* Plain HTTP: it must not leave this machine. */
-		if (!str_after(*address, "127.") && !str_after(*address, "localhost:") && !str_after(*address, "[::1]:"))
-			return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "The page is served on loopback only, not on %s", *address);
+		if (!str_after(*address, "127.") && !str_after(*address, "localhost:") &&
+		    !str_after(*address, "[::1]:"))
+			return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0,
+			                "The page is served on loopback only, not on %s", *address);
 		r = http_server_listen(c->web, *address, d, &port);
 		if (r >= 0) {
-			printf("http://%.*s:%u/?token=%s\n", (int) (strrchr(*address, ':') - *address), *address, port, c->web_token);
+			printf("http://%.*s:%u/?token=%s\n",
+			       (int) (strrchr(*address, ':') - *address), *address, port,
+			       c->web_token);
 			fflush(stdout);
 		}
 	}
 	return r;
 }
 
-int controller_new(struct loop *l, const struct controller_options *o, struct diag *d, struct controller **ret)
+int controller_new(struct loop *l, const struct controller_options *o, struct diag *d,
+                   struct controller **ret)
 {
 	auto_cleanup(controller_free) struct controller *c = calloc(1, sizeof(*c));
 	int r;
@@ -141,7 +152,8 @@ int controller_new(struct loop *l, const struct controller_options *o, struct di
 	c->rollouts = map_new(MAP_STRING);
 	if (!c->dir || !c->identities || !c->machines || !c->rollouts)
 		return -ENOMEM;
-	r = loop_add_time(l, CLOCK_MONOTONIC, USEC_INFINITY, 100 * USEC_PER_MSEC, "flush", on_flush, c, &c->flush_timer);
+	r = loop_add_time(l, CLOCK_MONOTONIC, USEC_INFINITY, 100 * USEC_PER_MSEC, "flush", on_flush,
+	                  c, &c->flush_timer);
 	if (r >= 0)
 		r = open_all(c, o->names, d);
 	if (r >= 0)
@@ -168,11 +180,11 @@ struct controller *controller_free(struct controller *c)
 	http_server_free(c->web);
 	if (c->store && c->machines && machines_flush_seen(c) < 0)
 		log_warning("Cannot store when machines were seen");
-	MAP_FOREACH(i, c->identities)
+	MAP_FOREACH (i, c->identities)
 		free(i);
-	MAP_FOREACH(m, c->machines)
+	MAP_FOREACH (m, c->machines)
 		machine_free(m);
-	MAP_FOREACH(r, c->rollouts)
+	MAP_FOREACH (r, c->rollouts)
 		rollout_free(r);
 	map_free(c->identities);
 	map_free(c->machines);

@@ -119,12 +119,15 @@ void http_add_header(struct http_request *r, const char *name, const char *value
 static void put_head(struct http_request *r, int status, const char *type, const char *length)
 {
 	struct http_connection *c = r->connection;
-	bool whole = c->reader.state == READER_DONE || (c->reader.state == READER_HEAD && !c->reader.has_body);
+	bool whole = c->reader.state == READER_DONE ||
+	             (c->reader.state == READER_HEAD && !c->reader.has_body);
 
-	/* An answer before the body was read: what follows could not be told from the next request. */
+	/* An answer before the body was read: what follows could not be told from the next request.
+	 */
 	if (!whole)
 		c->closing = true;
-	strbuf_printf(&c->out, "HTTP/1.1 %d %s\r\n%s", status, http_status_text(status), r->extra.size ? r->extra.data : "");
+	strbuf_printf(&c->out, "HTTP/1.1 %d %s\r\n%s", status, http_status_text(status),
+	              r->extra.size ? r->extra.data : "");
 	if (type)
 		strbuf_printf(&c->out, "Content-Type: %s\r\n", type);
 	if (length)
@@ -146,7 +149,8 @@ static void answered(struct http_request *r)
 		connection_is_ready(c);
 }
 
-void http_respond(struct http_request *r, int status, const char *type, const void *body, size_t size)
+void http_respond(struct http_request *r, int status, const char *type, const void *body,
+                  size_t size)
 {
 	char length[64];
 
@@ -167,11 +171,13 @@ void http_problem(struct http_request *r, int status, const char *code, const ch
 	va_start(args, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, args);
 	va_end(args);
-	if (o && json_add_string(o, "type", "about:blank") >= 0 && json_add_string(o, "title", http_status_text(status)) >= 0 &&
-	    json_add_u64(o, "status", (uint64_t) status) >= 0 && json_add_string(o, "code", code) >= 0 &&
-	    json_add_string(o, "detail", detail) >= 0)
+	if (o && json_add_string(o, "type", "about:blank") >= 0 &&
+	    json_add_string(o, "title", http_status_text(status)) >= 0 &&
+	    json_add_u64(o, "status", (uint64_t) status) >= 0 &&
+	    json_add_string(o, "code", code) >= 0 && json_add_string(o, "detail", detail) >= 0)
 		text = json_print(o, false);
-	http_respond(r, status, "application/problem+json", text ? text : "{}", text ? strlen(text) : 2);
+	http_respond(r, status, "application/problem+json", text ? text : "{}",
+	             text ? strlen(text) : 2);
 }
 
 /* "bytes=A-B", "bytes=A-", "bytes=-N"; one range. 1 it applies, 0 to be ignored, -ERANGE. */
@@ -183,12 +189,14 @@ static int parse_range(const char *range, uint64_t size, uint64_t *ret_from, uin
 
 	range = str_after(range, "bytes=");
 	dash = range ? strchr(range, '-') : NULL;
-	if (!dash || strchr(range, ',') || (size_t) (dash - range) >= sizeof(first) || strlen(dash + 1) >= sizeof(last))
+	if (!dash || strchr(range, ',') || (size_t) (dash - range) >= sizeof(first) ||
+	    strlen(dash + 1) >= sizeof(last))
 		return 0;
 	memcpy(first, range, (size_t) (dash - range));
 	first[dash - range] = 0;
 	memcpy(last, dash + 1, strlen(dash + 1) + 1);
-	if ((*first && str_to_u64(first, 10, &a) < 0) || (*last && str_to_u64(last, 10, &b) < 0) || (!*first && !*last))
+	if ((*first && str_to_u64(first, 10, &a) < 0) || (*last && str_to_u64(last, 10, &b) < 0) ||
+	    (!*first && !*last))
 		return 0;
 	if (!*first) {
 		a = b >= size ? 0 : size - b;
@@ -208,7 +216,8 @@ static int parse_range(const char *range, uint64_t size, uint64_t *ret_from, uin
 void http_respond_file(struct http_request *r, int fd, const char *type, const char *etag)
 {
 	struct http_connection *c = r->connection;
-	const char *range = http_header(r, HEADER_RANGE), *if_range = http_header(r, HEADER_IF_RANGE);
+	const char *range = http_header(r, HEADER_RANGE),
+		   *if_range = http_header(r, HEADER_IF_RANGE);
 	uint64_t from = 0, end;
 	char line[128];
 	struct stat st;
@@ -230,7 +239,8 @@ void http_respond_file(struct http_request *r, int fd, const char *type, const c
 		return http_problem(r, 416, "range", "The range lies beyond the end of the file");
 	}
 	if (partial > 0) {
-		snprintf(line, sizeof(line), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, from, end - 1, (uint64_t) st.st_size);
+		snprintf(line, sizeof(line), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, from,
+		         end - 1, (uint64_t) st.st_size);
 		http_add_header(r, "Content-Range", line);
 	}
 	snprintf(line, sizeof(line), "Content-Length: %" PRIu64, end - from);

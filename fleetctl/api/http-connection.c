@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define READ_BLOCK	16384 /* a whole TLS record, so that OpenSSL never keeps a rest that epoll does not know of */
-#define READ_BURST	8     /* blocks a turn: one fast peer does not starve the others */
-#define FILE_BLOCK	65536
+#define READ_BLOCK                                                                                 \
+	16384 /* a whole TLS record, so that OpenSSL never keeps a rest that epoll does not know   \
+	         of */
+#define READ_BURST      8 /* blocks a turn: one fast peer does not starve the others */
+#define FILE_BLOCK      65536
 #define BODY_LEAST_RATE 32768 /* bytes a second, beyond the first limits.body */
-#define LINGER		(2 * USEC_PER_SEC)
+#define LINGER          (2 * USEC_PER_SEC)
 
 /* ---- life ---- */
 static void request_clear(struct http_request *r)
@@ -25,7 +27,7 @@ static void request_clear(struct http_request *r)
 	strbuf_done(&r->extra);
 	if (r->context_free)
 		r->context_free(r->context);
-	*r = (struct http_request){ .connection = c };
+	*r = (struct http_request){.connection = c};
 }
 
 void connection_free(struct http_connection *c)
@@ -159,7 +161,8 @@ static bool wants_input(const struct http_connection *c)
 	return c->reader.state < READER_HEAD || c->reader.state == READER_BODY;
 }
 
-/* What the socket is watched for follows from the state; input stays in the kernel while an answer is under way. */
+/* What the socket is watched for follows from the state; input stays in the kernel while an answer
+ * is under way. */
 static void watch(struct http_connection *c)
 {
 	uint32_t events = c->half_closed ? 0 : EPOLLRDHUP;
@@ -194,8 +197,10 @@ static int fill_from_file(struct http_connection *c)
 	uint8_t block[FILE_BLOCK];
 	ssize_t n;
 
-	n = pread(c->file, block, MIN((uint64_t) sizeof(block), c->file_end - c->file_at), (off_t) c->file_at);
-	if (n <= 0) /* shorter than it was: the peer must see the connection end before the length that it was told */
+	n = pread(c->file, block, MIN((uint64_t) sizeof(block), c->file_end - c->file_at),
+	          (off_t) c->file_at);
+	if (n <= 0) /* shorter than it was: the peer must see the connection end before the length
+	               that it was told */
 		return -EIO;
 	strbuf_add(&c->out, block, (size_t) n);
 	c->file_at += (uint64_t) n;
@@ -227,8 +232,10 @@ static int flush(struct http_connection *c)
 static void request_done(struct http_connection *c)
 {
 	/* Refused at its head and without a body: the parser stands before the head's last byte. */
-	if (c->reader.state == READER_HEAD && !c->reader.has_body && http_reader_accept_body(&c->reader, 0, NULL, NULL) >= 0)
-		strbuf_consume(&c->in, http_reader_feed(&c->reader, c->in.data, MIN(c->in.size, (size_t) 1)));
+	if (c->reader.state == READER_HEAD && !c->reader.has_body &&
+	    http_reader_accept_body(&c->reader, 0, NULL, NULL) >= 0)
+		strbuf_consume(&c->in, http_reader_feed(&c->reader, c->in.data,
+		                                        MIN(c->in.size, (size_t) 1)));
 	request_clear(&c->request);
 	c->active = false;
 	if (!c->keep_alive || c->reader.state != READER_DONE)
@@ -240,8 +247,8 @@ static void request_done(struct http_connection *c)
 }
 
 /*
- * Closing while the peer still sends makes its kernel throw our answer away (RFC 9112, 9.6). So we say that we are done, and read
- * on for a moment.
+ * Closing while the peer still sends makes its kernel throw our answer away (RFC 9112, 9.6). So we
+ * say that we are done, and read on for a moment.
  */
 static void linger(struct http_connection *c)
 {
@@ -321,7 +328,9 @@ static void feed(struct http_connection *c)
 		}
 		if (c->reader.state == READER_DONE) {
 			if (before != READER_DONE) {
-				connection_set_deadline(c, USEC_INFINITY); /* who keeps a request has a timer of its own */
+				connection_set_deadline(c,
+				                        USEC_INFINITY); /* who keeps a request has a
+				                                           timer of its own */
 				c->server->request(&c->request, c->server->userdata);
 			}
 			return;
@@ -378,7 +387,8 @@ static void remember_peer(struct http_connection *c)
 	unsigned size;
 
 	c->anonymous = true;
-	if (x && SSL_get_verify_result(c->ssl) == X509_V_OK && X509_digest(x, EVP_sha256(), hash, &size) == 1 && size == 32) {
+	if (x && SSL_get_verify_result(c->ssl) == X509_V_OK &&
+	    X509_digest(x, EVP_sha256(), hash, &size) == 1 && size == 32) {
 		for (size_t i = 0; i < 32; i++)
 			snprintf(c->fingerprint + 2 * i, 3, "%02x", hash[i]);
 		c->anonymous = false;
@@ -404,7 +414,8 @@ static int handshake(struct http_connection *c)
 			return 0;
 		code = ERR_peek_last_error();
 		ERR_error_string_n(code, reason, sizeof(reason));
-		log_info("TLS handshake with %s failed: %s", c->peer, code ? reason : "connection closed");
+		log_info("TLS handshake with %s failed: %s", c->peer,
+		         code ? reason : "connection closed");
 		ERR_clear_error();
 		s->statistics.handshakes_failed++;
 		return -EPROTO;
@@ -443,7 +454,8 @@ static int read_input(struct http_connection *c)
 		feed(c);
 		if (!c->dead && c->reader.state == READER_BODY)
 			connection_set_deadline(c, c->request_started + c->server->limits.body +
-							   c->reader.body_size * USEC_PER_SEC / BODY_LEAST_RATE);
+			                                   c->reader.body_size * USEC_PER_SEC /
+			                                           BODY_LEAST_RATE);
 	}
 	return 0;
 }
@@ -514,22 +526,25 @@ int connection_new(struct http_server *s, int fd)
 		fd_close(fd);
 		return -ENOMEM;
 	}
-	*c = (struct http_connection){ .server = s, .fd = fd, .file = -EBADF, .deadline = now(CLOCK_MONOTONIC) + limit };
+	*c = (struct http_connection){
+		.server = s, .fd = fd, .file = -EBADF, .deadline = now(CLOCK_MONOTONIC) + limit};
 	c->request.connection = c;
 	http_reader_init(&c->reader);
 	list_append(&s->connections, &c->link);
 	s->statistics.connections++;
 	s->statistics.accepted++;
-	(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* fails on a Unix socket, which needs none */
+	(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+	                  sizeof(one)); /* fails on a Unix socket, which needs none */
 	describe_peer(c);
 	r = fd_set_nonblock(fd, true);
 	if (r >= 0 && s->tls)
 		r = start_tls(c);
 	if (r >= 0)
-		r = loop_add_io(s->loop, fd, EPOLLIN | EPOLLRDHUP, "http-connection", on_io, c, &c->io);
+		r = loop_add_io(s->loop, fd, EPOLLIN | EPOLLRDHUP, "http-connection", on_io, c,
+		                &c->io);
 	if (r >= 0)
-		r = loop_add_time(s->loop, CLOCK_MONOTONIC, c->deadline, 100 * USEC_PER_MSEC, "http-deadline", on_deadline, c,
-				  &c->timer);
+		r = loop_add_time(s->loop, CLOCK_MONOTONIC, c->deadline, 100 * USEC_PER_MSEC,
+		                  "http-deadline", on_deadline, c, &c->timer);
 	if (r < 0) {
 		s->statistics.handshakes -= c->handshaking;
 		connection_free(c);

@@ -63,7 +63,8 @@ static enum http_header header_find(const char *name)
 	return HEADER_INVALID;
 }
 
-/* A header is complete when the next one, or the end, begins. Those that we know may come only once. */
+/* A header is complete when the next one, or the end, begins. Those that we know may come only
+ * once. */
 static int header_finish(struct http_reader *r)
 {
 	enum http_header h;
@@ -91,7 +92,8 @@ static int on_header_field(http_parser *p, const char *at, size_t size)
 	struct http_reader *r = reader_of(p);
 
 	if (r->state != READER_READING_HEAD)
-		return 0; /* trailers of a chunked body: nobody has a use for them, and they came too late to be checked */
+		return 0; /* trailers of a chunked body: nobody has a use for them, and they came
+		             too late to be checked */
 	if (r->in_value || r->field.size == 0) {
 		if (header_finish(r))
 			return 1;
@@ -218,7 +220,9 @@ static int on_headers_complete(http_parser *p)
 		return -1;
 	r->method = http_method_str((enum http_method) p->method);
 	r->keep_alive = http_should_keep_alive(p);
-	r->content_length = chunked ? UINT64_MAX : p->flags & F_CONTENTLENGTH ? p->content_length : 0;
+	r->content_length = chunked                      ? UINT64_MAX
+	                    : p->flags & F_CONTENTLENGTH ? p->content_length
+	                                                 : 0;
 	r->has_body = r->content_length > 0;
 	r->state = READER_HEAD;
 	http_parser_pause(p, 1);
@@ -233,7 +237,9 @@ static int on_body(http_parser *p, const char *at, size_t size)
 	if (r->body_size > r->body_max)
 		return fail(r, 413, "body-too-large", "The body is too large");
 	if (r->body_fn)
-		return r->body_fn(at, size, r->userdata) < 0 ? fail(r, 500, "storage", "The body could not be stored") : 0;
+		return r->body_fn(at, size, r->userdata) < 0
+		               ? fail(r, 500, "storage", "The body could not be stored")
+		               : 0;
 	strbuf_add(&r->body, at, size);
 	return r->body.error ? fail(r, 500, "out-of-memory", "Out of memory") : 0;
 }
@@ -329,19 +335,22 @@ size_t http_reader_feed(struct http_reader *r, const void *data, size_t size)
 {
 	size_t n;
 
-	if (r->state == READER_HEAD || r->state == READER_DONE || r->state == READER_ERROR || size == 0)
+	if (r->state == READER_HEAD || r->state == READER_DONE || r->state == READER_ERROR ||
+	    size == 0)
 		return 0;
 	if (r->state < READER_HEAD && r->head_size + size > HTTP_HEAD_MAX) {
 		size = HTTP_HEAD_MAX - r->head_size;
 		if (size == 0) {
-			http_reader_fail(r, 431, "head-too-large", "The request's head is too large");
+			http_reader_fail(r, 431, "head-too-large",
+			                 "The request's head is too large");
 			return 0;
 		}
 	}
 	n = http_parser_execute(&r->parser, &settings, data, size);
 	if (r->state < READER_HEAD)
 		r->head_size += n;
-	if (HTTP_PARSER_ERRNO(&r->parser) == HPE_PAUSED && (r->state == READER_HEAD || r->state == READER_DONE))
+	if (HTTP_PARSER_ERRNO(&r->parser) == HPE_PAUSED &&
+	    (r->state == READER_HEAD || r->state == READER_DONE))
 		return n;
 	if (HTTP_PARSER_ERRNO(&r->parser) != HPE_OK || r->parser.upgrade)
 		parser_failed(r);

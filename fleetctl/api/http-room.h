@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * http-room.h - private to the HTTP server: http-server.c (listeners, limits), http-connection.c (TLS, input, one request after the
- * other), http-answer.c (output).
+ * http-room.h - private to the HTTP server: http-server.c (listeners, limits), http-connection.c
+ * (TLS, input, one request after the other), http-answer.c (output).
  *
- * Nothing here is freed under its callers' feet: connection_kill() only marks, tells the handler, and puts the connection on the
- * server's list of the dead, which is emptied before the loop sleeps. In the same way an answer only adds bytes and puts the
- * connection on the list of those that have something to do; the writing is done there. So handlers may answer from anywhere.
+ * Nothing here is freed under its callers' feet: connection_kill() only marks, tells the handler,
+ * and puts the connection on the server's list of the dead, which is emptied before the loop
+ * sleeps. In the same way an answer only adds bytes and puts the connection on the list of those
+ * that have something to do; the writing is done there. So handlers may answer from anywhere.
  */
 #pragma once
 
@@ -32,13 +33,14 @@ struct http_connection {
 	struct source *io, *timer;
 	SSL *ssl;
 	int fd;
-	bool handshaking, anonymous, closing, lingering, wants_write, dead, keep_alive, active, half_closed;
+	bool handshaking, anonymous, closing, lingering, wants_write, dead, keep_alive, active,
+		half_closed;
 	char fingerprint[HTTP_FINGERPRINT_TEXT];
 	char peer[48];
 	usec_t deadline, request_started;
 	struct strbuf in;  /* read but not fed yet */
 	struct strbuf out; /* to be sent */
-	int file;	   /* whose bytes follow when out is empty */
+	int file;          /* whose bytes follow when out is empty */
 	uint64_t file_at, file_end;
 	struct http_reader reader;
 	struct http_request request;

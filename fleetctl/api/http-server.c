@@ -10,8 +10,8 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 
-#define LISTEN_BACKLOG	4096
-#define ACCEPT_BURST	16
+#define LISTEN_BACKLOG   4096
+#define ACCEPT_BURST     16
 #define DESCRIPTORS_KEPT 128 /* for files, the database, other listeners */
 
 const struct http_limits http_limits_default = {
@@ -28,7 +28,8 @@ const struct http_limits http_limits_default = {
 /* Beyond the limits connections wait in the kernel's queue, where they cost nothing. */
 void server_update_accepting(struct http_server *s)
 {
-	bool more = s->statistics.connections < s->limits.connections && s->statistics.handshakes < s->limits.handshakes;
+	bool more = s->statistics.connections < s->limits.connections &&
+	            s->statistics.handshakes < s->limits.handshakes;
 
 	if (more == s->accepting)
 		return;
@@ -75,8 +76,9 @@ static int on_work(struct source *source, void *userdata)
 	return 0;
 }
 
-int http_server_new(struct loop *l, SSL_CTX *tls, const struct http_limits *limits, http_request_fn head, http_request_fn request,
-		    void *userdata, struct http_server **ret)
+int http_server_new(struct loop *l, SSL_CTX *tls, const struct http_limits *limits,
+                    http_request_fn head, http_request_fn request, void *userdata,
+                    struct http_server **ret)
 {
 	struct http_server *s = calloc(1, sizeof(*s));
 	struct rlimit files;
@@ -84,8 +86,13 @@ int http_server_new(struct loop *l, SSL_CTX *tls, const struct http_limits *limi
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct http_server){ .loop = l, .tls = tls, .limits = *limits, .head = head, .request = request, .userdata = userdata,
-				   .accepting = true };
+	*s = (struct http_server){.loop = l,
+	                          .tls = tls,
+	                          .limits = *limits,
+	                          .head = head,
+	                          .request = request,
+	                          .userdata = userdata,
+	                          .accepting = true};
 	list_init(&s->connections);
 	list_init(&s->ready);
 	list_init(&s->dead);
@@ -95,8 +102,10 @@ int http_server_new(struct loop *l, SSL_CTX *tls, const struct http_limits *limi
 		return r;
 	}
 	(void) source_set_state(s->work, SOURCE_OFF);
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY && files.rlim_cur > 2 * DESCRIPTORS_KEPT)
-		s->limits.connections = (unsigned) MIN((rlim_t) s->limits.connections, files.rlim_cur - DESCRIPTORS_KEPT);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY &&
+	    files.rlim_cur > 2 * DESCRIPTORS_KEPT)
+		s->limits.connections = (unsigned) MIN((rlim_t) s->limits.connections,
+		                                       files.rlim_cur - DESCRIPTORS_KEPT);
 	*ret = s;
 	return 0;
 }
@@ -168,12 +177,16 @@ static uint16_t port_of(int fd)
 
 	if (getsockname(fd, (struct sockaddr *) &a, &n) < 0)
 		return 0;
-	return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) &a)->sin6_port : ((struct sockaddr_in *) &a)->sin_port);
+	return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) &a)->sin6_port
+	                                     : ((struct sockaddr_in *) &a)->sin_port);
 }
 
-int http_server_listen(struct http_server *s, const char *address, struct diag *d, uint16_t *ret_port)
+int http_server_listen(struct http_server *s, const char *address, struct diag *d,
+                       uint16_t *ret_port)
 {
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	struct addrinfo hints = {.ai_family = AF_UNSPEC,
+	                         .ai_socktype = SOCK_STREAM,
+	                         .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	auto_free char *host = NULL, *port = NULL;
 	struct addrinfo *found;
 	int fd, r;
@@ -184,12 +197,15 @@ int http_server_listen(struct http_server *s, const char *address, struct diag *
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, NULL, 0, "\"%s\" is not HOST:PORT", address);
 	if (getaddrinfo(*host ? host : NULL, port, &hints, &found) != 0)
-		return diag_add(d, -EADDRNOTAVAIL, DIAG_ERROR, NULL, 0, "There is no address for \"%s\"", host);
+		return diag_add(d, -EADDRNOTAVAIL, DIAG_ERROR, NULL, 0,
+		                "There is no address for \"%s\"", host);
 	fd = bind_address(found);
 	freeaddrinfo(found);
 	if (fd < 0)
-		return diag_add(d, fd, DIAG_ERROR, NULL, 0, "Cannot listen on %s: %s", address, strerror(-fd));
-	r = loop_add_io(s->loop, fd, EPOLLIN, "http-listener", on_accept, s, &s->listeners[s->n_listeners]);
+		return diag_add(d, fd, DIAG_ERROR, NULL, 0, "Cannot listen on %s: %s", address,
+		                strerror(-fd));
+	r = loop_add_io(s->loop, fd, EPOLLIN, "http-listener", on_accept, s,
+	                &s->listeners[s->n_listeners]);
 	if (r < 0) {
 		fd_close(fd);
 		return r;

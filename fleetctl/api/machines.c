@@ -14,7 +14,8 @@ void machine_is_seen(struct machine *m)
 	m->last_seen = now(CLOCK_REALTIME);
 	m->seen_dirty = true;
 	if (source_get_state(m->controller->flush_timer) == SOURCE_OFF)
-		(void) source_set_time(m->controller->flush_timer, now(CLOCK_MONOTONIC) + FLUSH_INTERVAL);
+		(void) source_set_time(m->controller->flush_timer,
+		                       now(CLOCK_MONOTONIC) + FLUSH_INTERVAL);
 }
 
 int machines_flush_seen(struct controller *c)
@@ -25,7 +26,7 @@ int machines_flush_seen(struct controller *c)
 	r = store_begin(c->store);
 	if (r < 0)
 		return r;
-	MAP_FOREACH(m, c->machines)
+	MAP_FOREACH (m, c->machines)
 		if (m->seen_dirty && r >= 0)
 			r = store_machine_seen(c->store, m->id, m->last_seen);
 	if (r < 0) {
@@ -35,7 +36,7 @@ int machines_flush_seen(struct controller *c)
 	r = store_commit(c->store);
 	if (r < 0)
 		return r;
-	MAP_FOREACH(m, c->machines)
+	MAP_FOREACH (m, c->machines)
 		m->seen_dirty = false;
 	return 0;
 }
@@ -69,9 +70,11 @@ struct machine *machine_put(struct controller *c, const struct store_machine *s)
 		memcpy(m->id, s->id, strlen(s->id) + 1);
 		m->controller = c;
 	}
-	if (str_set(&m->hostname, s->hostname) < 0 || str_set(&m->version, s->version) < 0 || str_set(&m->state, s->state) < 0 ||
-	    str_set(&m->boot, s->boot) < 0 || str_set(&m->status, s->status) < 0 ||
-	    str_set(&m->report_session, s->report_session) < 0 || (is_new && map_add(c->machines, m->id, m) < 0)) {
+	if (str_set(&m->hostname, s->hostname) < 0 || str_set(&m->version, s->version) < 0 ||
+	    str_set(&m->state, s->state) < 0 || str_set(&m->boot, s->boot) < 0 ||
+	    str_set(&m->status, s->status) < 0 ||
+	    str_set(&m->report_session, s->report_session) < 0 ||
+	    (is_new && map_add(c->machines, m->id, m) < 0)) {
 		if (is_new)
 			machine_free(m);
 		return NULL;
@@ -89,7 +92,7 @@ struct machine *machine_find(const struct controller *c, const char *name)
 
 	if (m)
 		return m;
-	MAP_FOREACH(m, c->machines) {
+	MAP_FOREACH (m, c->machines) {
 		if (!streq(m->hostname, name))
 			continue;
 		if (found)
@@ -126,7 +129,7 @@ int machines_load(struct controller *c)
 	r = store_machine_each(c->store, load_one, c);
 	if (r < 0)
 		return r;
-	MAP_FOREACH(m, c->machines) {
+	MAP_FOREACH (m, c->machines) {
 		r = store_command_open_max(c->store, m->id, &m->open_max);
 		if (r < 0)
 			return r;
@@ -156,10 +159,14 @@ cJSON *machine_to_json(const struct machine *m, bool full)
 {
 	auto_json cJSON *o = cJSON_CreateObject();
 
-	if (!o || json_add_string(o, "id", m->id) < 0 || json_add_string(o, "hostname", m->hostname) < 0 ||
-	    json_add_string(o, "version", m->version) < 0 || json_add_string(o, "state", m->state) < 0 ||
-	    json_add_bool(o, "connected", machine_is_connected(m)) < 0 || json_add_u64(o, "n_failed", m->n_failed) < 0 ||
-	    json_add_string(o, "boot", m->boot) < 0 || json_add_u64(o, "enrolled_usec", m->enrolled_at) < 0 ||
+	if (!o || json_add_string(o, "id", m->id) < 0 ||
+	    json_add_string(o, "hostname", m->hostname) < 0 ||
+	    json_add_string(o, "version", m->version) < 0 ||
+	    json_add_string(o, "state", m->state) < 0 ||
+	    json_add_bool(o, "connected", machine_is_connected(m)) < 0 ||
+	    json_add_u64(o, "n_failed", m->n_failed) < 0 ||
+	    json_add_string(o, "boot", m->boot) < 0 ||
+	    json_add_u64(o, "enrolled_usec", m->enrolled_at) < 0 ||
 	    json_add_u64(o, "last_seen_usec", m->last_seen) < 0 || add_status(m, full, o) < 0)
 		return NULL;
 	return TAKE_PTR(o);
@@ -174,7 +181,7 @@ void handle_machines(struct call *c)
 
 	if (list && (!o || json_add_take(o, "machines", list) < 0))
 		r = -ENOMEM;
-	MAP_FOREACH(m, c->controller->machines)
+	MAP_FOREACH (m, c->controller->machines)
 		if (r >= 0)
 			r = json_append_take(list, machine_to_json(m, false));
 	respond_json(c, 200, r >= 0 ? TAKE_PTR(o) : NULL);
@@ -185,7 +192,8 @@ void handle_machine(struct call *c)
 	struct machine *m = machine_find(c->controller, c->parameters[0]);
 
 	if (!m)
-		return http_problem(c->request, 404, "no-such-machine", "There is no machine \"%.64s\"", c->parameters[0]);
+		return http_problem(c->request, 404, "no-such-machine",
+		                    "There is no machine \"%.64s\"", c->parameters[0]);
 	respond_json(c, 200, machine_to_json(m, true));
 }
 
@@ -198,7 +206,8 @@ void handle_machine_remove(struct call *c)
 	int r;
 
 	if (!m)
-		return http_problem(c->request, 404, "no-such-machine", "There is no machine \"%.64s\"", c->parameters[0]);
+		return http_problem(c->request, 404, "no-such-machine",
+		                    "There is no machine \"%.64s\"", c->parameters[0]);
 	memcpy(id, m->id, sizeof(id));
 	r = store_begin(s);
 	if (r < 0)
@@ -209,7 +218,8 @@ void handle_machine_remove(struct call *c)
 	if (r >= 0)
 		r = audit(c, "machine.remove", id, NULL);
 	if (r >= 0)
-		r = event_record(c->controller, id, "machine", "Machine removed, its certificates revoked", NULL, at);
+		r = event_record(c->controller, id, "machine",
+		                 "Machine removed, its certificates revoked", NULL, at);
 	if (r < 0) {
 		store_abort(s);
 		return respond_store_error(c, r);

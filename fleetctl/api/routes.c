@@ -51,7 +51,8 @@ static void parameters_clear(char *parameters[static PARAMETERS_MAX])
 }
 
 /* Compares component by component; {x} takes any one. */
-static bool path_matches(const char *pattern, const char *path, char *parameters[static PARAMETERS_MAX])
+static bool path_matches(const char *pattern, const char *path,
+                         char *parameters[static PARAMETERS_MAX])
 {
 	size_t n = 0;
 
@@ -59,7 +60,8 @@ static bool path_matches(const char *pattern, const char *path, char *parameters
 		size_t a = strcspn(pattern + 1, "/") + 1, b = strcspn(path + 1, "/") + 1;
 
 		if (pattern[1] == '{') {
-			if (b < 2 || n >= PARAMETERS_MAX || !(parameters[n++] = strndup(path + 1, b - 1)))
+			if (b < 2 || n >= PARAMETERS_MAX ||
+			    !(parameters[n++] = strndup(path + 1, b - 1)))
 				break;
 		} else if (a != b || strncmp(pattern, path, a)) {
 			break;
@@ -73,14 +75,16 @@ static bool path_matches(const char *pattern, const char *path, char *parameters
 	return false;
 }
 
-const struct route *route_find(const char *method, const char *path, char *parameters[static PARAMETERS_MAX], bool *ret_path_known)
+const struct route *route_find(const char *method, const char *path,
+                               char *parameters[static PARAMETERS_MAX], bool *ret_path_known)
 {
 	*ret_path_known = false;
 	for (size_t i = 0; i < n_routes; i++) {
 		if (!path_matches(routes[i].path, path, parameters))
 			continue;
 		*ret_path_known = true;
-		if (streq(routes[i].method, method) || (streq(method, "HEAD") && streq(routes[i].method, "GET")))
+		if (streq(routes[i].method, method) ||
+		    (streq(method, "HEAD") && streq(routes[i].method, "GET")))
 			return &routes[i];
 		parameters_clear(parameters);
 	}
@@ -105,7 +109,7 @@ static struct call *call_new(struct controller *controller, struct http_request 
 		http_problem(r, 503, "out-of-memory", "Out of memory");
 		return NULL;
 	}
-	*c = (struct call){ .controller = controller, .request = r, .role = ROLE_OF_ANYBODY };
+	*c = (struct call){.controller = controller, .request = r, .role = ROLE_OF_ANYBODY};
 	snprintf(c->actor, sizeof(c->actor), "anybody");
 	http_set_context(r, c, call_free);
 	return c;
@@ -114,7 +118,8 @@ static struct call *call_new(struct controller *controller, struct http_request 
 static void refuse(struct call *c, int status, const char *code, const char *text)
 {
 	c->controller->n_refused++;
-	log_info("Refused %s %s from %s (%s): %s", http_method(c->request), http_path(c->request), http_peer(c->request), c->actor, text);
+	log_info("Refused %s %s from %s (%s): %s", http_method(c->request), http_path(c->request),
+	         http_peer(c->request), c->actor, text);
 	http_problem(c->request, status, code, "%s", text);
 }
 
@@ -124,15 +129,20 @@ static void dispatch(struct call *c)
 	const struct route *route;
 	bool path_known;
 
-	route = route_find(http_method(c->request), http_path(c->request), c->parameters, &path_known);
+	route = route_find(http_method(c->request), http_path(c->request), c->parameters,
+	                   &path_known);
 	if (!route && !path_known)
-		return http_problem(c->request, 404, "no-such-path", "There is nothing at this path");
+		return http_problem(c->request, 404, "no-such-path",
+		                    "There is nothing at this path");
 	if (!route)
-		return http_problem(c->request, 405, "method-not-allowed", "This path does not take %s", http_method(c->request));
+		return http_problem(c->request, 405, "method-not-allowed",
+		                    "This path does not take %s", http_method(c->request));
 	if (!(route->roles & (c->role | ROLE_OF_ANYBODY)))
-		return refuse(c, c->role == ROLE_OF_ANYBODY ? 401 : 403, c->role == ROLE_OF_ANYBODY ? "unauthenticated" : "forbidden",
-			      c->role == ROLE_OF_ANYBODY ? "A certificate of a known machine or operator is needed"
-							 : "This role may not do that");
+		return refuse(c, c->role == ROLE_OF_ANYBODY ? 401 : 403,
+		              c->role == ROLE_OF_ANYBODY ? "unauthenticated" : "forbidden",
+		              c->role == ROLE_OF_ANYBODY
+		                      ? "A certificate of a known machine or operator is needed"
+		                      : "This role may not do that");
 	c->route = route;
 	if (route->begin)
 		return route->begin(c);
@@ -150,11 +160,14 @@ void dispatch_head(struct http_request *r, void *userdata)
 	identity = *http_fingerprint(r) ? identity_find(controller, http_fingerprint(r)) : NULL;
 	if (identity) {
 		c->role = identity->role;
-		snprintf(c->actor, sizeof(c->actor), "%s:%s", identity->role == ROLE_OF_AGENT ? "agent" : "operator", identity->name);
+		snprintf(c->actor, sizeof(c->actor), "%s:%s",
+		         identity->role == ROLE_OF_AGENT ? "agent" : "operator", identity->name);
 		if (identity->role == ROLE_OF_AGENT) {
 			c->machine = map_get(controller->machines, identity->name);
 			if (!c->machine)
-				return refuse(c, 403, "unknown-machine", "This machine is not known any more; it must enrol again");
+				return refuse(
+					c, 403, "unknown-machine",
+					"This machine is not known any more; it must enrol again");
 		}
 	} else if (*http_fingerprint(r)) {
 		snprintf(c->actor, sizeof(c->actor), "revoked:%.16s", http_fingerprint(r));
@@ -162,10 +175,11 @@ void dispatch_head(struct http_request *r, void *userdata)
 	dispatch(c);
 }
 
-/* The page's own port: plain HTTP on loopback. The Host header is checked, so that no foreign page reaches it by a name of its own. */
+/* The page's own port: plain HTTP on loopback. The Host header is checked, so that no foreign page
+ * reaches it by a name of its own. */
 static bool host_is_loopback(const char *host)
 {
-	static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };
+	static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
 
 	for (size_t i = 0; host && i < ELEMENTSOF(names); i++) {
 		const char *rest = str_after(host, names[i]);
@@ -183,7 +197,8 @@ static bool token_fits(const char *given, size_t size, const char *token)
 
 static bool web_is_logged_in(const struct controller *controller, const struct http_request *r)
 {
-	const char *authorization = http_header(r, HEADER_AUTHORIZATION), *cookie = http_header(r, HEADER_COOKIE);
+	const char *authorization = http_header(r, HEADER_AUTHORIZATION),
+		   *cookie = http_header(r, HEADER_COOKIE);
 	const char *bearer = authorization ? str_after(authorization, "Bearer ") : NULL;
 
 	if (bearer && token_fits(bearer, strlen(bearer), controller->web_token))
@@ -244,13 +259,15 @@ void respond_json(struct call *c, int status, cJSON *o)
 
 void respond_store_error(struct call *c, int error)
 {
-	log_error_errno(error, "%s failed: %s", c->route->operation, store_error(c->controller->store));
+	log_error_errno(error, "%s failed: %s", c->route->operation,
+	                store_error(c->controller->store));
 	if (error == -ENOSPC)
 		http_problem(c->request, 507, "storage-full", "The controller's storage is full");
 	else if (error == -ENOMEM)
 		http_problem(c->request, 503, "out-of-memory", "Out of memory");
 	else
-		http_problem(c->request, 500, "storage", "The controller's storage failed; nothing was changed");
+		http_problem(c->request, 500, "storage",
+		             "The controller's storage failed; nothing was changed");
 }
 
 cJSON *body_object(struct call *c)
@@ -267,7 +284,8 @@ cJSON *body_object(struct call *c)
 		return NULL;
 	}
 	if (json_parse(text, size, "body", &d, &o) < 0) {
-		http_problem(c->request, 400, "malformed-json", "%s", diag_first(&d, first, sizeof(first)));
+		http_problem(c->request, 400, "malformed-json", "%s",
+		             diag_first(&d, first, sizeof(first)));
 		return NULL;
 	}
 	if (!cJSON_IsObject(o)) {

@@ -23,8 +23,10 @@ static bool log_in(struct call *c)
 
 	if (!token)
 		return false;
-	if (strlen(token) != strlen(c->controller->web_token) || CRYPTO_memcmp(token, c->controller->web_token, strlen(token))) {
-		http_problem(c->request, 403, "bad-token", "This is not the token that was printed at the start");
+	if (strlen(token) != strlen(c->controller->web_token) ||
+	    CRYPTO_memcmp(token, c->controller->web_token, strlen(token))) {
+		http_problem(c->request, 403, "bad-token",
+		             "This is not the token that was printed at the start");
 		return true;
 	}
 	snprintf(cookie, sizeof(cookie), "fleet=%s; HttpOnly; SameSite=Strict; Path=/", token);
@@ -42,11 +44,14 @@ void web_serve(struct call *c)
 		if (streq(assets[i].path, http_path(c->request)))
 			a = &assets[i];
 	if (!a)
-		return http_problem(c->request, 404, "no-such-path", "There is nothing at this path");
+		return http_problem(c->request, 404, "no-such-path",
+		                    "There is nothing at this path");
 	if (streq(a->path, "/") && log_in(c))
 		return;
-	http_add_header(c->request, "Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-							       "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+	http_add_header(
+		c->request, "Content-Security-Policy",
+		"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+		"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 	http_add_header(c->request, "X-Content-Type-Options", "nosniff");
 	http_add_header(c->request, "Referrer-Policy", "no-referrer");
 	http_add_header(c->request, "Cache-Control", "no-cache");
@@ -55,5 +60,6 @@ void web_serve(struct call *c)
 
 void handle_openapi(struct call *c)
 {
-	http_respond(c->request, 200, "application/yaml", embedded_openapi_yaml, sizeof(embedded_openapi_yaml));
+	http_respond(c->request, 200, "application/yaml", embedded_openapi_yaml,
+	             sizeof(embedded_openapi_yaml));
 }

@@ -2,8 +2,9 @@
 /*
  * cli.h - the fleetctl program: verbs over the public REST API, one file a family of verbs.
  *
- * Everything but `serve`, `relay` and `bundle create|keygen` is a request to the controller, made with the operator's certificate.
- * Tables are for people; --json prints the API's answer as it came.
+ * Everything but `serve`, `relay` and `bundle create|keygen` is a request to the controller, made
+ * with the operator's certificate. Tables are for people; --json prints the API's answer as it
+ * came.
  */
 #pragma once
 
@@ -12,7 +13,8 @@
 
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,      /* asked, answered, but it did not work out: a failed command, a rollout that went back */
+	EXIT_FAILED = 1, /* asked, answered, but it did not work out: a failed command, a rollout
+	                    that went back */
 	EXIT_USAGE = 2,
 	EXIT_UNREACHABLE = 3, /* no answer from the controller */
 	EXIT_REFUSED = 4,     /* it knows us not, or not for that */
@@ -27,7 +29,7 @@ struct options {
 	char **ports;
 	char *version, *arch, *key, *out; /* bundle; its files are in dir */
 	char **wire, **state_versions;
-	char *uses, *ttl, *note;		    /* token */
+	char *uses, *ttl, *note;                   /* token */
 	char *bundle, *parallel, *gate, *deadline; /* rollout */
 	char **machines;
 	bool all;
@@ -51,21 +53,25 @@ int client_open(const struct options *o, struct client **ret); /* negative: said
 struct client *client_close(struct client *c);
 DEFINE_CLEANUP(struct client *, client_close)
 /*
- * One request. Returns an exit code; anything but EXIT_OK was said on stderr. *ret (may be NULL) is the answer, NULL for none.
+ * One request. Returns an exit code; anything but EXIT_OK was said on stderr. *ret (may be NULL) is
+ * the answer, NULL for none.
  * @body: taken, may be NULL.
  */
 int client_call(struct client *c, const char *method, const char *path, cJSON *body, cJSON **ret);
-int client_upload(struct client *c, const char *path, const char *file, const char *header, cJSON **ret);
-/* Server-sent events: fn for each "data:" line; ends when fn returns non-zero (returned) or the connection is lost. */
-int client_stream(struct client *c, const char *path, int (*fn)(const cJSON *event, void *userdata), void *userdata);
+int client_upload(struct client *c, const char *path, const char *file, const char *header,
+                  cJSON **ret);
+/* Server-sent events: fn for each "data:" line; ends when fn returns non-zero (returned) or the
+ * connection is lost. */
+int client_stream(struct client *c, const char *path, int (*fn)(const cJSON *event, void *userdata),
+                  void *userdata);
 /* "/v1/machines/" + escaped name + suffix; NULL on ENOMEM. */
 char *client_path(struct client *c, const char *prefix, const char *name, const char *suffix);
 
 /* ---- table.c ---- */
 struct table;
 struct table *table_new(const char *const *columns); /* NULL-terminated */
-void table_cell(struct table *t, const char *text);   /* left to right, row by row; NULL is "-" */
-void table_print(struct table *t);		       /* and frees it */
+void table_cell(struct table *t, const char *text);  /* left to right, row by row; NULL is "-" */
+void table_print(struct table *t);                   /* and frees it */
 const char *age_format(char *buf, size_t size, uint64_t realtime_usec); /* "3min ago" */
 int print_json(const cJSON *o);
 /* The program's own errors: "fleetctl: ..." */

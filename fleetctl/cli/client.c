@@ -7,11 +7,11 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
-#define ANSWER_MAX	(64U << 20)
-#define DEFAULT_URL	"https://127.0.0.1:7443"
+#define ANSWER_MAX      (64U << 20)
+#define DEFAULT_URL     "https://127.0.0.1:7443"
 #define CONNECT_TIMEOUT 10L
 #define REQUEST_TIMEOUT 60L
-#define LINE_MAX_SIZE	(1U << 20)
+#define LINE_MAX_SIZE   (1U << 20)
 
 struct client {
 	CURL *curl;
@@ -24,11 +24,12 @@ static int configure(struct client *c, const struct options *o)
 {
 	auto_free char *file_url = NULL, *file_certificate = NULL, *file_ca = NULL, *path = NULL;
 	const struct conf_item items[] = {
-		{ "Fleetctl", "Url", conf_parse_string, &file_url },
-		{ "Fleetctl", "Certificate", conf_parse_string, &file_certificate },
-		{ "Fleetctl", "CA", conf_parse_string, &file_ca },
+		{"Fleetctl", "Url", conf_parse_string, &file_url},
+		{"Fleetctl", "Certificate", conf_parse_string, &file_certificate},
+		{"Fleetctl", "CA", conf_parse_string, &file_ca},
 	};
-	const char *home = getenv("HOME"), *env_url = getenv("FLEETCTL_URL"), *env_dir = getenv("FLEETCTL_DIR");
+	const char *home = getenv("HOME"), *env_url = getenv("FLEETCTL_URL"),
+		   *env_dir = getenv("FLEETCTL_DIR");
 	const char *dir = o->dir ? o->dir : env_dir;
 	char first[DIAG_TEXT_MAX];
 	struct diag d = {};
@@ -41,14 +42,20 @@ static int configure(struct client *c, const struct options *o)
 	if (r < 0 && r != -ENOENT)
 		complain(EXIT_USAGE, "%s", diag_first(&d, first, sizeof(first)));
 	c->url = strdup(o->url ? o->url : env_url ? env_url : file_url ? file_url : DEFAULT_URL);
-	c->certificate = o->certificate	 ? strdup(o->certificate)
-			 : dir		 ? str_printf("%s/pki/admin.pem", dir)
-			 : file_certificate ? strdup(file_certificate)
-					    : NULL;
-	c->ca = o->ca ? strdup(o->ca) : dir ? str_printf("%s/pki/ca.pem", dir) : file_ca ? strdup(file_ca) : NULL;
+	c->certificate = o->certificate     ? strdup(o->certificate)
+	                 : dir              ? str_printf("%s/pki/admin.pem", dir)
+	                 : file_certificate ? strdup(file_certificate)
+	                                    : NULL;
+	c->ca = o->ca     ? strdup(o->ca)
+	        : dir     ? str_printf("%s/pki/ca.pem", dir)
+	        : file_ca ? strdup(file_ca)
+	                  : NULL;
 	if (!c->certificate || !c->ca) {
-		complain(EXIT_USAGE, "Whose certificate? Set FLEETCTL_DIR to the directory of `fleetctl serve`, give --cert and --ca, "
-				     "or write %s", path);
+		complain(EXIT_USAGE,
+		         "Whose certificate? Set FLEETCTL_DIR to the directory of `fleetctl "
+		         "serve`, give --cert and --ca, "
+		         "or write %s",
+		         path);
 		return -EINVAL;
 	}
 	return c->url ? 0 : -ENOMEM;
@@ -111,8 +118,10 @@ static int prepare(struct client *c, const char *method, const char *path)
 	if (!url)
 		return -ENOMEM;
 	curl_easy_reset(h);
-	if (curl_easy_setopt(h, CURLOPT_URL, url) != CURLE_OK || curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK ||
-	    curl_easy_setopt(h, CURLOPT_SSLCERT, c->certificate) != CURLE_OK || curl_easy_setopt(h, CURLOPT_CAINFO, c->ca) != CURLE_OK)
+	if (curl_easy_setopt(h, CURLOPT_URL, url) != CURLE_OK ||
+	    curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK ||
+	    curl_easy_setopt(h, CURLOPT_SSLCERT, c->certificate) != CURLE_OK ||
+	    curl_easy_setopt(h, CURLOPT_CAINFO, c->ca) != CURLE_OK)
 		return -ENOMEM;
 	curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "https");
@@ -132,17 +141,24 @@ static int judge(struct client *c, CURLcode code, const char *text, size_t size,
 	cJSON *o = NULL;
 	long status = 0;
 
-	if (code == CURLE_SSL_CERTPROBLEM || code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-		return complain(EXIT_REFUSED, "%s: %s", c->url, *c->error ? c->error : curl_easy_strerror(code));
+	if (code == CURLE_SSL_CERTPROBLEM || code == CURLE_PEER_FAILED_VERIFICATION ||
+	    code == CURLE_SSL_CACERT_BADFILE)
+		return complain(EXIT_REFUSED, "%s: %s", c->url,
+		                *c->error ? c->error : curl_easy_strerror(code));
 	if (code != CURLE_OK)
-		return complain(EXIT_UNREACHABLE, "%s: %s", c->url, *c->error ? c->error : curl_easy_strerror(code));
+		return complain(EXIT_UNREACHABLE, "%s: %s", c->url,
+		                *c->error ? c->error : curl_easy_strerror(code));
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (size > 0 && json_parse(text, size, "answer", NULL, &o) < 0)
-		return complain(EXIT_FAILED, "%s gave an answer that is not JSON (status %ld)", c->url, status);
+		return complain(EXIT_FAILED, "%s gave an answer that is not JSON (status %ld)",
+		                c->url, status);
 	if (status >= 400) {
-		complain(EXIT_FAILED, "%s", json_string_or(o, "detail", "The controller refused without a reason"));
+		complain(EXIT_FAILED, "%s",
+		         json_string_or(o, "detail", "The controller refused without a reason"));
 		json_free(o);
-		return status == 401 || status == 403 ? EXIT_REFUSED : status == 404 ? EXIT_NOT_FOUND : EXIT_FAILED;
+		return status == 401 || status == 403 ? EXIT_REFUSED
+		       : status == 404                ? EXIT_NOT_FOUND
+		                                      : EXIT_FAILED;
 	}
 	if (ret)
 		*ret = o;
@@ -153,7 +169,7 @@ static int judge(struct client *c, CURLcode code, const char *text, size_t size,
 
 int client_call(struct client *c, const char *method, const char *path, cJSON *body, cJSON **ret)
 {
-	__attribute__((cleanup(strbuf_done))) struct strbuf answer = { .max = ANSWER_MAX };
+	__attribute__((cleanup(strbuf_done))) struct strbuf answer = {.max = ANSWER_MAX};
 	struct curl_slist *headers = NULL;
 	auto_free char *text = NULL;
 	CURLcode code;
@@ -182,9 +198,10 @@ int client_call(struct client *c, const char *method, const char *path, cJSON *b
 	return r;
 }
 
-int client_upload(struct client *c, const char *path, const char *file, const char *header, cJSON **ret)
+int client_upload(struct client *c, const char *path, const char *file, const char *header,
+                  cJSON **ret)
 {
-	__attribute__((cleanup(strbuf_done))) struct strbuf answer = { .max = ANSWER_MAX };
+	__attribute__((cleanup(strbuf_done))) struct strbuf answer = {.max = ANSWER_MAX};
 	struct curl_slist *headers = NULL, *more;
 	FILE *f = fopen(file, "re");
 	CURLcode code;
@@ -193,12 +210,14 @@ int client_upload(struct client *c, const char *path, const char *file, const ch
 
 	if (!f)
 		return complain(EXIT_FAILED, "Cannot open \"%s\": %s", file, strerror(errno));
-	if (fseek(f, 0, SEEK_END) < 0 || (size = ftell(f)) < 0 || fseek(f, 0, SEEK_SET) < 0 || prepare(c, "POST", path) < 0) {
+	if (fseek(f, 0, SEEK_END) < 0 || (size = ftell(f)) < 0 || fseek(f, 0, SEEK_SET) < 0 ||
+	    prepare(c, "POST", path) < 0) {
 		fclose(f);
 		return complain(EXIT_FAILED, "Cannot read \"%s\"", file);
 	}
 	headers = curl_slist_append(NULL, header);
-	more = headers ? curl_slist_append(headers, "Content-Type: application/octet-stream") : NULL;
+	more = headers ? curl_slist_append(headers, "Content-Type: application/octet-stream")
+	               : NULL;
 	if (more)
 		headers = more;
 	curl_easy_setopt(c->curl, CURLOPT_UPLOAD, 1L);
@@ -247,9 +266,10 @@ static size_t on_stream(char *data, size_t size, size_t n, void *userdata)
 	return s->result != 0 || s->line.error ? 0 : size * n;
 }
 
-int client_stream(struct client *c, const char *path, int (*fn)(const cJSON *event, void *userdata), void *userdata)
+int client_stream(struct client *c, const char *path, int (*fn)(const cJSON *event, void *userdata),
+                  void *userdata)
 {
-	struct streaming s = { .line = { .max = LINE_MAX_SIZE }, .fn = fn, .userdata = userdata };
+	struct streaming s = {.line = {.max = LINE_MAX_SIZE}, .fn = fn, .userdata = userdata};
 	struct curl_slist *headers = curl_slist_append(NULL, "Accept: text/event-stream");
 	CURLcode code;
 	long status = 0;
@@ -269,6 +289,10 @@ int client_stream(struct client *c, const char *path, int (*fn)(const cJSON *eve
 	if (s.result != 0)
 		return s.result > 0 ? s.result : EXIT_OK;
 	if (status >= 400)
-		return complain(status == 404 ? EXIT_NOT_FOUND : EXIT_REFUSED, "The controller refused (status %ld)", status);
-	return complain(EXIT_UNREACHABLE, "%s: %s", c->url, *c->error ? c->error : code == CURLE_OK ? "The stream has ended" : curl_easy_strerror(code));
+		return complain(status == 404 ? EXIT_NOT_FOUND : EXIT_REFUSED,
+		                "The controller refused (status %ld)", status);
+	return complain(EXIT_UNREACHABLE, "%s: %s", c->url,
+	                *c->error          ? c->error
+	                : code == CURLE_OK ? "The stream has ended"
+	                                   : curl_easy_strerror(code));
 }

@@ -56,7 +56,8 @@ static void put_cell(struct table *t, const struct column *column, const cJSON *
 	case TEXT:
 		return table_cell(t, json_string_or(item, column->key, NULL));
 	case NUMBER:
-		snprintf(buf, sizeof(buf), "%llu", (unsigned long long) json_u64_or(item, column->key, 0));
+		snprintf(buf, sizeof(buf), "%llu",
+		         (unsigned long long) json_u64_or(item, column->key, 0));
 		break;
 	case AGE:
 		age_format(buf, sizeof(buf), json_u64_or(item, column->key, 0));
@@ -83,13 +84,12 @@ static int print_list(const struct subject *s, const cJSON *o)
 	for (; n < ELEMENTSOF(s->columns) && s->columns[n].title; n++)
 		titles[n] = s->columns[n].title;
 	t = table_new(titles);
-	cJSON_ArrayForEach(item, array)
-		for (size_t i = 0; i < n; i++)
-			put_cell(t, &s->columns[i], item);
+	cJSON_ArrayForEach(item, array) for (size_t i = 0; i < n; i++)
+		put_cell(t, &s->columns[i], item);
 	table_print(t);
-	if (json_get_bool(o, "intact", &(bool){ false }) >= 0 && !json_bool_or(o, "intact", true))
+	if (json_get_bool(o, "intact", &(bool){false}) >= 0 && !json_bool_or(o, "intact", true))
 		return complain(EXIT_FAILED, "The chain of the audit log is broken at entry %llu",
-				(unsigned long long) json_u64_or(o, "first_bad_seq", 0));
+		                (unsigned long long) json_u64_or(o, "first_bad_seq", 0));
 	return EXIT_OK;
 }
 
@@ -104,16 +104,19 @@ static int print_event(const cJSON *e, void *userdata)
 
 		puts(text ? text : "{}");
 	} else {
-		printf("%6llu  %s  %.12s  %-8s %s\n", (unsigned long long) json_u64_or(e, "seq", 0), stamp_format(stamp, sizeof(stamp), at),
-		       json_string_or(e, "machine", "-"), json_string_or(e, "kind", ""), json_string_or(e, "text", ""));
+		printf("%6llu  %s  %.12s  %-8s %s\n", (unsigned long long) json_u64_or(e, "seq", 0),
+		       stamp_format(stamp, sizeof(stamp), at), json_string_or(e, "machine", "-"),
+		       json_string_or(e, "kind", ""), json_string_or(e, "text", ""));
 	}
 	return ferror(stdout) || fflush(stdout) ? -1 : 0;
 }
 
 static int get_events(const struct options *o, struct client *c)
 {
-	auto_free char *path = str_printf("/v1/events?after=%s&limit=%s%s%s", o->after ? o->after : "", o->limit ? o->limit : "100",
-					  o->machine ? "&machine=" : "", o->machine ? o->machine : "");
+	auto_free char *path =
+		str_printf("/v1/events?after=%s&limit=%s%s%s", o->after ? o->after : "",
+	                   o->limit ? o->limit : "100", o->machine ? "&machine=" : "",
+	                   o->machine ? o->machine : "");
 	auto_json cJSON *answer = NULL;
 	const cJSON *array, *e;
 	int r;
@@ -127,9 +130,7 @@ static int get_events(const struct options *o, struct client *c)
 		return r;
 	if (json_get_array(answer, "events", &array) < 0)
 		return complain(EXIT_FAILED, "The controller's answer has no events");
-	cJSON_ArrayForEach(e, array)
-		if (print_event(e, (void *) o) < 0)
-			return EXIT_FAILED;
+	cJSON_ArrayForEach(e, array) if (print_event(e, (void *) o) < 0) return EXIT_FAILED;
 	return EXIT_OK;
 }
 
@@ -145,10 +146,16 @@ int verb_get(const struct options *o, int argc, char **argv)
 		if (streq(subjects[i].name, argv[0]))
 			s = &subjects[i];
 	if (!s && !streq(argv[0], "events"))
-		return complain(EXIT_USAGE, "\"get %s\" is not known: machines, machine, events, commands, command, tokens, bundles, "
-					    "rollouts, rollout, audit", argv[0]);
+		return complain(EXIT_USAGE,
+		                "\"get %s\" is not known: machines, machine, events, commands, "
+		                "command, tokens, bundles, "
+		                "rollouts, rollout, audit",
+		                argv[0]);
 	if (s && (argc == 2) != s->wants_name)
-		return complain(EXIT_USAGE, s->wants_name ? "\"get %s\" needs a name" : "\"get %s\" takes no name", argv[0]);
+		return complain(EXIT_USAGE,
+		                s->wants_name ? "\"get %s\" needs a name"
+		                              : "\"get %s\" takes no name",
+		                argv[0]);
 	if (client_open(o, &c) < 0)
 		return EXIT_USAGE;
 	if (!s)

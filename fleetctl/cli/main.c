@@ -43,12 +43,18 @@ static const struct { const char *name; char letter; int as; void *target; } tab
 
 static void usage(FILE *f)
 {
-	fputs("fleetctl [OPTION...] VERB...\n\nMany machines that run sysmaster: what they are, what they do, which version.\n\n", f);
+	fputs("fleetctl [OPTION...] VERB...\n\nMany machines that run sysmaster: what they are, "
+	      "what they do, which version.\n\n",
+	      f);
 	for (size_t i = 0; i < n_verbs; i++)
 		fprintf(f, "  %-15s %-14s %s\n", verbs[i].words, verbs[i].arguments, verbs[i].help);
-	fputs("\nOptions for all: --url URL, --cert FILE, --ca FILE, --dir DIR, --json, --wait, --watch. Each can be an environment\n"
-	      "variable (FLEETCTL_URL, FLEETCTL_DIR) or stand in ~/.config/sysmaster/fleetctl.conf.\n"
-	      "Exit status: 0 done, 1 failed, 2 usage, 3 controller not reached, 4 refused, 5 not found.\n", f);
+	fputs("\nOptions for all: --url URL, --cert FILE, --ca FILE, --dir DIR, --json, --wait, "
+	      "--watch. Each can be an environment\n"
+	      "variable (FLEETCTL_URL, FLEETCTL_DIR) or stand in "
+	      "~/.config/sysmaster/fleetctl.conf.\n"
+	      "Exit status: 0 done, 1 failed, 2 usage, 3 controller not reached, 4 refused, 5 not "
+	      "found.\n",
+	      f);
 }
 
 static int take(size_t i, const char *value)
@@ -57,10 +63,12 @@ static int take(size_t i, const char *value)
 		*(bool *) table[i].target = true;
 		return 0;
 	}
-	return table[i].as == LIST ? strv_append(table[i].target, value) : str_set(table[i].target, value);
+	return table[i].as == LIST ? strv_append(table[i].target, value)
+	                           : str_set(table[i].target, value);
 }
 
-/* The options may stand anywhere. Returns the index of the first word, or a negative exit code minus one. */
+/* The options may stand anywhere. Returns the index of the first word, or a negative exit code
+ * minus one. */
 static int parse_options(int argc, char **argv)
 {
 	struct option options[ELEMENTSOF(table) + 2] = {};
@@ -68,14 +76,16 @@ static int parse_options(int argc, char **argv)
 	size_t n = 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-		options[i] = (struct option){ table[i].name, table[i].as == FLAG ? no_argument : required_argument, NULL, 1000 + (int) i };
+		options[i] = (struct option){table[i].name,
+		                             table[i].as == FLAG ? no_argument : required_argument,
+		                             NULL, 1000 + (int) i};
 		if (!table[i].letter)
 			continue;
 		letters[n++] = table[i].letter;
 		if (table[i].as != FLAG)
 			letters[n++] = ':';
 	}
-	options[ELEMENTSOF(table)] = (struct option){ "help", no_argument, NULL, 'h' };
+	options[ELEMENTSOF(table)] = (struct option){"help", no_argument, NULL, 'h'};
 	letters[n++] = 'h';
 	letters[n] = 0;
 	for (;;) {
@@ -90,7 +100,8 @@ static int parse_options(int argc, char **argv)
 		if (c == '?')
 			return -1 - EXIT_USAGE;
 		for (size_t i = 0; i < ELEMENTSOF(table); i++)
-			if ((c == 1000 + (int) i || (c < 1000 && c == table[i].letter)) && take(i, optarg) < 0)
+			if ((c == 1000 + (int) i || (c < 1000 && c == table[i].letter)) &&
+			    take(i, optarg) < 0)
 				return -1 - complain(EXIT_FAILED, "Out of memory");
 	}
 }
@@ -139,11 +150,14 @@ static int run(int argc, char **argv)
 
 		if (!words)
 			continue;
-		if (rest < verbs[i].min_arguments || (verbs[i].max_arguments >= 0 && rest > verbs[i].max_arguments))
-			return complain(EXIT_USAGE, "Usage: fleetctl %s %s", verbs[i].words, verbs[i].arguments);
+		if (rest < verbs[i].min_arguments ||
+		    (verbs[i].max_arguments >= 0 && rest > verbs[i].max_arguments))
+			return complain(EXIT_USAGE, "Usage: fleetctl %s %s", verbs[i].words,
+			                verbs[i].arguments);
 		return verbs[i].fn(&given, rest, argv + words);
 	}
-	return complain(EXIT_USAGE, "\"%s%s%s\" is not known; see fleetctl --help", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+	return complain(EXIT_USAGE, "\"%s%s%s\" is not known; see fleetctl --help", argv[0],
+	                argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
 }
 
 int main(int argc, char **argv)

@@ -10,18 +10,21 @@
 
 static int print_rollout(const struct options *o, const cJSON *r)
 {
-	static const char *const columns[] = { "MACHINE", "STATE", "BEFORE", "SINCE", "REASON", NULL };
+	static const char *const columns[] = {"MACHINE", "STATE",  "BEFORE",
+	                                      "SINCE",   "REASON", NULL};
 	const cJSON *machines, *m;
 	struct table *t;
 
 	if (o->json)
 		return print_json(r);
-	printf("Rollout %s of %s: %s%s%s\n", json_string_or(r, "id", ""), json_string_or(r, "version", ""), json_string_or(r, "state", ""),
+	printf("Rollout %s of %s: %s%s%s\n", json_string_or(r, "id", ""),
+	       json_string_or(r, "version", ""), json_string_or(r, "state", ""),
 	       *json_string_or(r, "reason", "") ? ": " : "", json_string_or(r, "reason", ""));
 	if (json_get_array(r, "machines", &machines) < 0)
 		return EXIT_OK;
 	t = table_new(columns);
-	cJSON_ArrayForEach(m, machines) {
+	cJSON_ArrayForEach(m, machines)
+	{
 		char age[SPAN_TEXT_MAX + 8];
 
 		table_cell(t, json_string_or(m, "machine", ""));
@@ -39,7 +42,8 @@ static bool is_over(const char *state)
 	return streq(state, "succeeded") || streq(state, "failed") || streq(state, "rolled-back");
 }
 
-/* Until it is over (or paused, which only a person ends); a controller that is restarted in between is waited for. */
+/* Until it is over (or paused, which only a person ends); a controller that is restarted in between
+ * is waited for. */
 static int await_end(const struct options *o, struct client *c, const char *id)
 {
 	auto_free char *path = client_path(c, "/v1/rollouts/", id, ""), *last = NULL;
@@ -93,10 +97,13 @@ int verb_rollout_create(const struct options *o, int argc, char **argv)
 	(void) argv;
 	if (!o->bundle)
 		return complain(EXIT_USAGE, "rollout create needs --bundle VERSION");
-	if (!body || json_add_string(body, "bundle", o->bundle) < 0 || add_number(body, "max_parallel", "--max-parallel", o->parallel) < 0 ||
-	    add_number(body, "gate_s", "--gate", o->gate) < 0 || add_number(body, "deadline_s", "--deadline", o->deadline) < 0)
+	if (!body || json_add_string(body, "bundle", o->bundle) < 0 ||
+	    add_number(body, "max_parallel", "--max-parallel", o->parallel) < 0 ||
+	    add_number(body, "gate_s", "--gate", o->gate) < 0 ||
+	    add_number(body, "deadline_s", "--deadline", o->deadline) < 0)
 		return EXIT_USAGE;
-	r = o->machines ? json_add_strv(body, "machines", o->machines) : json_add_bool(body, "all", true);
+	r = o->machines ? json_add_strv(body, "machines", o->machines)
+	                : json_add_bool(body, "all", true);
 	if (r < 0 || client_open(o, &c) < 0)
 		return EXIT_USAGE;
 	r = client_call(c, "POST", "/v1/rollouts", TAKE_PTR(body), &answer);
@@ -115,13 +122,14 @@ int verb_rollout_status(const struct options *o, int argc, char **argv)
 	int r;
 
 	if (argc == 0)
-		return verb_get(o, 1, (char *[]){ (char *) "rollouts", NULL });
+		return verb_get(o, 1, (char *[]){(char *) "rollouts", NULL});
 	if (client_open(o, &c) < 0)
 		return EXIT_USAGE;
 	if (o->wait)
 		return await_end(o, c, argv[0]);
 	path = client_path(c, "/v1/rollouts/", argv[0], "");
-	r = path ? client_call(c, "GET", path, NULL, &answer) : complain(EXIT_FAILED, "Out of memory");
+	r = path ? client_call(c, "GET", path, NULL, &answer)
+	         : complain(EXIT_FAILED, "Out of memory");
 	return r == EXIT_OK ? print_rollout(o, answer) : r;
 }
 
@@ -138,7 +146,8 @@ int verb_rollout_operate(const struct options *o, int argc, char **argv)
 		return EXIT_USAGE;
 	suffix = str_printf("/%s", argv[-1]);
 	path = suffix ? client_path(c, "/v1/rollouts/", argv[0], suffix) : NULL;
-	r = path ? client_call(c, "POST", path, NULL, &answer) : complain(EXIT_FAILED, "Out of memory");
+	r = path ? client_call(c, "POST", path, NULL, &answer)
+	         : complain(EXIT_FAILED, "Out of memory");
 	if (r != EXIT_OK)
 		return r;
 	return o->wait ? await_end(o, c, argv[0]) : print_rollout(o, answer);

@@ -52,9 +52,10 @@ int verb_serve(const struct options *o, int argc, char **argv)
 	auto_cleanup(loop_free) struct loop *l = NULL;
 	auto_cleanup(controller_free) struct controller *c = NULL;
 	auto_strv char **names = NULL;
-	char *const defaults[] = { (char *) "127.0.0.1:7443", NULL };
-	struct controller_options options = { .dir = o->dir ? o->dir : getenv("FLEETCTL_DIR"),
-					      .listen = o->listen ? o->listen : defaults, .web_listen = o->web_listen };
+	char *const defaults[] = {(char *) "127.0.0.1:7443", NULL};
+	struct controller_options options = {.dir = o->dir ? o->dir : getenv("FLEETCTL_DIR"),
+	                                     .listen = o->listen ? o->listen : defaults,
+	                                     .web_listen = o->web_listen};
 	char first[DIAG_TEXT_MAX];
 	struct diag d = {};
 	int r;
@@ -67,15 +68,16 @@ int verb_serve(const struct options *o, int argc, char **argv)
 	umask(0077);
 	raise_file_limit();
 	/* 10.0.2.2 is the host as a guest behind QEMU's user network sees it. */
-	if (strv_append(&names, "127.0.0.1") < 0 || strv_append(&names, "10.0.2.2") < 0 || strv_append(&names, "localhost") < 0 ||
-	    strv_extend(&names, o->names) < 0)
+	if (strv_append(&names, "127.0.0.1") < 0 || strv_append(&names, "10.0.2.2") < 0 ||
+	    strv_append(&names, "localhost") < 0 || strv_extend(&names, o->names) < 0)
 		return complain(EXIT_FAILED, "Out of memory");
 	options.names = names;
 	if (loop_for_daemon(&l) < 0)
 		return EXIT_FAILED;
 	r = controller_new(l, &options, &d, &c);
 	if (r < 0)
-		return complain(EXIT_FAILED, "%s", d.n_items ? diag_first(&d, first, sizeof(first)) : strerror(-r));
+		return complain(EXIT_FAILED, "%s",
+		                d.n_items ? diag_first(&d, first, sizeof(first)) : strerror(-r));
 	r = loop_run(l);
 	return r < 0 ? complain(EXIT_FAILED, "The event loop failed: %s", strerror(-r)) : r;
 }
@@ -84,7 +86,10 @@ int verb_relay(const struct options *o, int argc, char **argv)
 {
 	auto_cleanup(loop_free) struct loop *l = NULL;
 	auto_cleanup(relay_free) struct relay *relay = NULL;
-	struct relay_options options = { .controller = o->connect, .ports = o->ports, .libvirt = o->libvirt, .listen_dir = o->listen_dir };
+	struct relay_options options = {.controller = o->connect,
+	                                .ports = o->ports,
+	                                .libvirt = o->libvirt,
+	                                .listen_dir = o->listen_dir};
 	char first[DIAG_TEXT_MAX];
 	struct diag d = {};
 	int r;
@@ -94,13 +99,15 @@ int verb_relay(const struct options *o, int argc, char **argv)
 	if (!o->ports && !o->libvirt)
 		return complain(EXIT_USAGE, "relay needs --port NAME=SOCKET or --libvirt URI");
 	if (!o->connect && !o->listen_dir)
-		return complain(EXIT_USAGE, "relay needs --connect HOST:PORT, --listen-dir DIR, or both");
+		return complain(EXIT_USAGE,
+		                "relay needs --connect HOST:PORT, --listen-dir DIR, or both");
 	log_setup("fleetctl", LOG_TARGET_STDERR, LOG_INFO);
 	if (loop_for_daemon(&l) < 0)
 		return EXIT_FAILED;
 	r = relay_new(l, &options, &d, &relay);
 	if (r < 0)
-		return complain(EXIT_FAILED, "%s", d.n_items ? diag_first(&d, first, sizeof(first)) : strerror(-r));
+		return complain(EXIT_FAILED, "%s",
+		                d.n_items ? diag_first(&d, first, sizeof(first)) : strerror(-r));
 	r = loop_run(l);
 	return r < 0 ? complain(EXIT_FAILED, "The event loop failed: %s", strerror(-r)) : r;
 }

@@ -21,7 +21,8 @@ struct table *table_new(const char *const *columns)
 	struct table *t = calloc(1, sizeof(*t));
 
 	for (; t && columns[t->n_columns]; t->n_columns++)
-		if (t->n_columns >= COLUMNS_MAX || strv_append(&t->cells, columns[t->n_columns]) < 0)
+		if (t->n_columns >= COLUMNS_MAX ||
+		    strv_append(&t->cells, columns[t->n_columns]) < 0)
 			t->error = -ENOMEM;
 	return t;
 }
@@ -86,10 +87,10 @@ const char *age_format(char *buf, size_t size, uint64_t realtime_usec)
 		snprintf(buf, size, "now");
 	else
 		snprintf(buf, size, "%s ago",
-			 span_format(span, sizeof(span), age,
-				     age > USEC_PER_DAY	     ? USEC_PER_HOUR
-				     : age > USEC_PER_HOUR ? USEC_PER_MINUTE
-							     : USEC_PER_SEC));
+		         span_format(span, sizeof(span), age,
+		                     age > USEC_PER_DAY    ? USEC_PER_HOUR
+		                     : age > USEC_PER_HOUR ? USEC_PER_MINUTE
+		                                           : USEC_PER_SEC));
 	return buf;
 }
 

@@ -7,8 +7,9 @@
 #include <libvirt/virterror.h>
 
 /*
- * libvirt writes its XML itself: well-formed, without comments or CDATA, text escaped. So a walk from tag to tag is enough, and
- * nothing that a domain's owner can put into a name or a description looks like a tag.
+ * libvirt writes its XML itself: well-formed, without comments or CDATA, text escaped. So a walk
+ * from tag to tag is enough, and nothing that a domain's owner can put into a name or a description
+ * looks like a tag.
  */
 struct tag {
 	const char *name;
@@ -51,7 +52,8 @@ static char *unescape(const char *s, size_t size)
 	static const struct {
 		const char *entity;
 		char c;
-	} entities[] = { { "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' }, { "&apos;", '\'' } };
+	} entities[] = {
+		{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}};
 	char *out = malloc(size + 1), *to = out;
 
 	for (const char *end = s + size; out && s < end;) {
@@ -189,7 +191,8 @@ static int failed(struct diag *d, int error, const char *what)
 {
 	virErrorPtr e = virGetLastError();
 
-	return diag_add(d, error, DIAG_ERROR, NULL, 0, "%s: %s", what, e && e->message ? e->message : "unknown reason");
+	return diag_add(d, error, DIAG_ERROR, NULL, 0, "%s: %s", what,
+	                e && e->message ? e->message : "unknown reason");
 }
 
 int domains_list(const char *uri, struct diag *d, struct domain **ret, size_t *ret_n)

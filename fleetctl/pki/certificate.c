@@ -15,7 +15,8 @@ int ssl_failed(struct diag *d, const char *what)
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
 	ERR_clear_error();
-	return diag_add(d, -EIO, DIAG_ERROR, NULL, 0, "%s: %s", what, reason ? reason : "unknown reason");
+	return diag_add(d, -EIO, DIAG_ERROR, NULL, 0, "%s: %s", what,
+	                reason ? reason : "unknown reason");
 }
 
 int key_new(EVP_PKEY **ret)
@@ -29,7 +30,8 @@ bool key_is_p256(EVP_PKEY *key)
 	char group[32];
 	size_t n;
 
-	return EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), &n) == 1 &&
+	return EVP_PKEY_is_a(key, "EC") &&
+	       EVP_PKEY_get_group_name(key, group, sizeof(group), &n) == 1 &&
 	       (streq(group, "prime256v1") || streq(group, "P-256"));
 }
 
@@ -45,6 +47,18 @@ int pki_fingerprint(X509 *x, char ret[static PKI_FINGERPRINT_TEXT])
 	return 0;
 }
 
+static int key_fingerprint(X509 *x, char ret[static PKI_FINGERPRINT_TEXT])
+{
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	unsigned size;
+
+	if (X509_pubkey_digest(x, EVP_sha256(), hash, &size) != 1 || size != 32)
+		return -EIO;
+	for (size_t i = 0; i < 32; i++)
+		snprintf(ret + 2 * i, 3, "%02x", hash[i]);
+	return 0;
+}
+
 int certificate_describe(X509 *x, struct pki_certificate *ret)
 {
 	BIGNUM *serial = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
@@ -52,13 +66,16 @@ int certificate_describe(X509 *x, struct pki_certificate *ret)
 	int days, seconds, r = hex ? 0 : -ENOMEM;
 	time_t at = time(NULL);
 
-	if (r >= 0 && (strlen(hex) >= sizeof(ret->serial) || ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x)) != 1))
+	if (r >= 0 && (strlen(hex) >= sizeof(ret->serial) ||
+	               ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x)) != 1))
 		r = -EBADMSG;
 	if (r >= 0) {
 		memcpy(ret->serial, hex, strlen(hex) + 1);
 		at += (time_t) days * 86400 + seconds;
 		ret->not_after = at > 0 ? (usec_t) at * USEC_PER_SEC : 0;
 		r = pki_fingerprint(x, ret->fingerprint);
+		if (r >= 0)
+			r = key_fingerprint(x, ret->key);
 	}
 	OPENSSL_free(hex);
 	BN_free(serial);
@@ -93,10 +110,14 @@ static int set_names(X509 *x, const struct pki *p, const struct leaf *leaf)
 {
 	X509_NAME *name = X509_get_subject_name(x);
 
-	if (X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *) leaf->organization, -1, -1, 0) != 1 ||
-	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *) leaf->cn, -1, -1, 0) != 1)
+	if (X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8,
+	                               (const unsigned char *) leaf->organization, -1, -1,
+	                               0) != 1 ||
+	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *) leaf->cn,
+	                               -1, -1, 0) != 1)
 		return -ENOMEM;
-	return X509_set_issuer_name(x, p->ca ? X509_get_subject_name(p->ca) : name) == 1 ? 0 : -ENOMEM;
+	return X509_set_issuer_name(x, p->ca ? X509_get_subject_name(p->ca) : name) == 1 ? 0
+	                                                                                 : -ENOMEM;
 }
 
 /* 127 random bits: never negative, never twice. */
@@ -125,9 +146,11 @@ static int set_extensions(X509 *x, const struct pki *p, const struct leaf *leaf)
 	if (r >= 0 && p->ca)
 		r = extension(x, issuer, NID_authority_key_identifier, "keyid:always");
 	if (r >= 0)
-		r = extension(x, issuer, NID_basic_constraints, p->ca ? "critical,CA:FALSE" : "critical,CA:TRUE,pathlen:0");
+		r = extension(x, issuer, NID_basic_constraints,
+		              p->ca ? "critical,CA:FALSE" : "critical,CA:TRUE,pathlen:0");
 	if (r >= 0)
-		r = extension(x, issuer, NID_key_usage, p->ca ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
+		r = extension(x, issuer, NID_key_usage,
+		              p->ca ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
 	if (r >= 0 && leaf->usage)
 		r = extension(x, issuer, NID_ext_key_usage, leaf->usage);
 	if (r >= 0 && leaf->alt_names)
@@ -143,7 +166,8 @@ int certificate_make(const struct pki *p, EVP_PKEY *key, const struct leaf *leaf
 	if (!x || X509_set_version(x, X509_VERSION_3) != 1)
 		return -ENOMEM;
 	if (!X509_gmtime_adj(X509_getm_notBefore(x), -(long) (CLOCK_SLACK / USEC_PER_SEC)) ||
-	    !X509_gmtime_adj(X509_getm_notAfter(x), (long) (leaf->lifetime / USEC_PER_SEC)) || X509_set_pubkey(x, key) != 1)
+	    !X509_gmtime_adj(X509_getm_notAfter(x), (long) (leaf->lifetime / USEC_PER_SEC)) ||
+	    X509_set_pubkey(x, key) != 1)
 		return -ENOMEM;
 	r = set_serial(x);
 	if (r >= 0)
@@ -222,25 +246,32 @@ static int csr_read(const char *csr, const char *cn, struct diag *d, EVP_PKEY **
 	key = req ? X509_REQ_get_pubkey(req) : NULL;
 	ERR_clear_error();
 	if (!key)
-		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0, "This is not a certificate signing request");
+		return diag_add(d, -EBADMSG, DIAG_ERROR, NULL, 0,
+		                "This is not a certificate signing request");
 	if (!key_is_p256(key))
-		return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0, "The key must be on curve P-256");
+		return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0,
+		                "The key must be on curve P-256");
 	if (X509_REQ_verify(req, key) != 1) {
 		ERR_clear_error();
-		return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0, "The request is not signed by its own key");
+		return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0,
+		                "The request is not signed by its own key");
 	}
 	subject = X509_REQ_get_subject_name(req);
 	n = X509_NAME_get_text_by_NID(subject, NID_commonName, text, sizeof(text));
 	if (X509_NAME_entry_count(subject) > 0 && (n < 0 || !streq(text, cn)))
-		return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0, "The request names somebody else");
+		return diag_add(d, -EKEYREJECTED, DIAG_ERROR, NULL, 0,
+		                "The request names somebody else");
 	*ret = TAKE_PTR(key);
 	return 0;
 }
 
-int pki_sign(const struct pki *p, const char *csr, const char *organization, const char *cn, usec_t lifetime, struct diag *d,
-	     struct pki_certificate *ret)
+int pki_sign(const struct pki *p, const char *csr, const char *organization, const char *cn,
+             usec_t lifetime, struct diag *d, struct pki_certificate *ret)
 {
-	struct leaf leaf = { .organization = organization, .cn = cn, .usage = "clientAuth", .lifetime = lifetime };
+	struct leaf leaf = {.organization = organization,
+	                    .cn = cn,
+	                    .usage = "clientAuth",
+	                    .lifetime = lifetime};
 	struct pki_certificate c = {};
 	auto_pkey EVP_PKEY *key = NULL;
 	auto_x509 X509 *x = NULL;
@@ -262,9 +293,13 @@ int pki_sign(const struct pki *p, const char *csr, const char *organization, con
 	return 0;
 }
 
-int pki_issue_operator(const struct pki *p, const char *name, usec_t lifetime, struct diag *d, struct pki_certificate *ret)
+int pki_issue_operator(const struct pki *p, const char *name, usec_t lifetime, struct diag *d,
+                       struct pki_certificate *ret)
 {
-	struct leaf leaf = { .organization = PKI_O_OPERATORS, .cn = name, .usage = "clientAuth", .lifetime = lifetime };
+	struct leaf leaf = {.organization = PKI_O_OPERATORS,
+	                    .cn = name,
+	                    .usage = "clientAuth",
+	                    .lifetime = lifetime};
 	struct pki_certificate c = {};
 	auto_pkey EVP_PKEY *key = NULL;
 	auto_x509 X509 *x = NULL;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* room.h - private to the pki room: OpenSSL's objects with cleanup attributes, and what its files share. */
+/* room.h - private to the pki room: OpenSSL's objects with cleanup attributes, and what its files
+ * share. */
 #pragma once
 
 #include "pki/pki.h"
 
 #include <openssl/pem.h>
 
-#define CA_LIFETIME	(20 * 365 * USEC_PER_DAY)
+#define CA_LIFETIME     (20 * 365 * USEC_PER_DAY)
 #define SERVER_LIFETIME (397 * USEC_PER_DAY)
-#define SERVER_RENEW	(60 * USEC_PER_DAY)
-#define ADMIN_LIFETIME	(10 * 365 * USEC_PER_DAY)
-#define CLOCK_SLACK	USEC_PER_DAY /* a VM's clock may be behind ours */
+#define SERVER_RENEW    (60 * USEC_PER_DAY)
+#define ADMIN_LIFETIME  (10 * 365 * USEC_PER_DAY)
+#define CLOCK_SLACK     USEC_PER_DAY /* a VM's clock may be behind ours */
 
 struct pki {
 	char *dir, *ca_pem;
@@ -45,6 +46,7 @@ int key_new(EVP_PKEY **ret);
 bool key_is_p256(EVP_PKEY *key);
 /* A certificate for @key by @p's authority; for the authority itself when p->ca is NULL. */
 int certificate_make(const struct pki *p, EVP_PKEY *key, const struct leaf *leaf, X509 **ret);
-int certificate_describe(X509 *x, struct pki_certificate *ret); /* fingerprint, serial, not_after; not the PEM */
-int pem_print(X509 *x, EVP_PKEY *key, char **ret);		 /* either may be NULL */
+int certificate_describe(
+	X509 *x, struct pki_certificate *ret);     /* fingerprint, serial, not_after; not the PEM */
+int pem_print(X509 *x, EVP_PKEY *key, char **ret); /* either may be NULL */
 int pem_read(const char *text, X509 **ret_x, EVP_PKEY **ret_key);

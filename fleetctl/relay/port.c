@@ -13,7 +13,8 @@
 
 static int port_connect(struct port *p);
 
-/* Half of the pause is fixed, half is drawn, after it was capped: many ports do not fall into step. */
+/* Half of the pause is fixed, half is drawn, after it was capped: many ports do not fall into step.
+ */
 static void port_retry(struct port *p)
 {
 	usec_t pause = RETRY_MAX;
@@ -42,7 +43,8 @@ static int on_retry(struct source *s, usec_t deadline, void *userdata)
 	if (r >= 0)
 		return 0;
 	if (p->attempts == 1)
-		log_info("Port %s: cannot connect to \"%s\": %s; trying again", p->name, p->path, strerror(-r));
+		log_info("Port %s: cannot connect to \"%s\": %s; trying again", p->name, p->path,
+		         strerror(-r));
 	port_disconnect(p);
 	port_retry(p);
 	return 0;
@@ -74,7 +76,8 @@ static int on_open(struct mux *m, const char *service, void *userdata)
 	fd = socket(r->controller.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *) &r->controller, r->controller_size) < 0 && errno != EINPROGRESS) {
+	if (connect(fd, (struct sockaddr *) &r->controller, r->controller_size) < 0 &&
+	    errno != EINPROGRESS) {
 		int e = -errno;
 
 		fd_close(fd);
@@ -112,7 +115,8 @@ static int port_connect(struct port *p)
 	return mux_new(p->relay->loop, TAKE_FD(fd), MUX_HOST, on_open, on_link, p, &p->mux);
 }
 
-/* ---- operator to guest: "CONNECT 7466\n" is answered by "OK 7466\n", then the stream is the guest's ---- */
+/* ---- operator to guest: "CONNECT 7466\n" is answered by "OK 7466\n", then the stream is the
+ * guest's ---- */
 struct waiting {
 	struct list link; /* of port->waiting */
 	struct port *port;
@@ -142,7 +146,7 @@ static const char *service_of(const char *line)
 {
 	static const struct {
 		const char *line, *service;
-	} services[] = { { "CONNECT 7466", "control" }, { "CONNECT 7467", "upgrade" } };
+	} services[] = {{"CONNECT 7466", "control"}, {"CONNECT 7467", "upgrade"}};
 
 	for (size_t i = 0; i < ELEMENTSOF(services); i++)
 		if (streq(services[i].line, line))
@@ -150,7 +154,8 @@ static const char *service_of(const char *line)
 	return NULL;
 }
 
-/* Peeks for the whole line and takes exactly it: what follows is the guest's. 1 with *ret_line, 0 not yet, negative: give up. */
+/* Peeks for the whole line and takes exactly it: what follows is the guest's. 1 with *ret_line, 0
+ * not yet, negative: give up. */
 static int read_line(int fd, char line[static CONNECT_LINE_MAX])
 {
 	ssize_t n = recv(fd, line, CONNECT_LINE_MAX - 1, MSG_PEEK);
@@ -189,7 +194,8 @@ static int on_waiting(struct source *s, int fd, uint32_t revents, void *userdata
 			source_free(TAKE_PTR(w->io));
 			r = mux_open(w->port->mux, service, TAKE_FD(w->fd));
 			if (r < 0)
-				log_debug_errno(r, "Port %s: cannot open a stream to the guest: %m", w->port->name);
+				log_debug_errno(r, "Port %s: cannot open a stream to the guest: %m",
+				                w->port->name);
 		}
 	}
 	/* As with Firecracker: who cannot be connected is cut off without a word. */
@@ -212,13 +218,15 @@ static int on_accept(struct source *s, int fd, uint32_t revents, void *userdata)
 		fd_close(peer);
 		return 0;
 	}
-	*w = (struct waiting){ .port = p, .fd = peer };
+	*w = (struct waiting){.port = p, .fd = peer};
 	p->n_waiting++;
 	list_append(&p->waiting, &w->link);
-	r = loop_add_io(p->relay->loop, peer, EPOLLIN | EPOLLRDHUP, "relay-client", on_waiting, w, &w->io);
+	r = loop_add_io(p->relay->loop, peer, EPOLLIN | EPOLLRDHUP, "relay-client", on_waiting, w,
+	                &w->io);
 	if (r >= 0)
-		r = loop_add_time(p->relay->loop, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC) + CONNECT_DEADLINE, USEC_PER_SEC,
-				  "relay-client-deadline", on_waiting_timeout, w, &w->timer);
+		r = loop_add_time(p->relay->loop, CLOCK_MONOTONIC,
+		                  now(CLOCK_MONOTONIC) + CONNECT_DEADLINE, USEC_PER_SEC,
+		                  "relay-client-deadline", on_waiting_timeout, w, &w->timer);
 	if (r < 0)
 		waiting_free(w);
 	return 0;
@@ -233,10 +241,12 @@ static int port_listen(struct port *p, struct diag *d)
 		return -ENOMEM;
 	p->listen_fd = unix_listen(p->listen_path, SOCK_STREAM, 0600);
 	if (p->listen_fd < 0)
-		return diag_add(d, p->listen_fd, DIAG_ERROR, p->listen_path, 0, "Cannot listen: %s", strerror(-p->listen_fd));
+		return diag_add(d, p->listen_fd, DIAG_ERROR, p->listen_path, 0, "Cannot listen: %s",
+		                strerror(-p->listen_fd));
 	r = fd_set_nonblock(p->listen_fd, true);
 	if (r >= 0)
-		r = loop_add_io(p->relay->loop, p->listen_fd, EPOLLIN, "relay-listener", on_accept, p, &p->listener);
+		r = loop_add_io(p->relay->loop, p->listen_fd, EPOLLIN, "relay-listener", on_accept,
+		                p, &p->listener);
 	return r;
 }
 
@@ -247,13 +257,18 @@ int port_new(struct relay *r, const char *name, const char *path, bool from_libv
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct port){ .relay = r, .watched = -EBADF, .listen_fd = -EBADF, .from_libvirt = from_libvirt, .seen = true };
+	*p = (struct port){.relay = r,
+	                   .watched = -EBADF,
+	                   .listen_fd = -EBADF,
+	                   .from_libvirt = from_libvirt,
+	                   .seen = true};
 	list_init(&p->waiting);
 	p->name = strdup(name);
 	p->path = strdup(path);
 	e = p->name && p->path ? 0 : -ENOMEM;
 	if (e >= 0)
-		e = loop_add_time(r->loop, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC), 10 * USEC_PER_MSEC, "relay-retry", on_retry, p, &p->retry);
+		e = loop_add_time(r->loop, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC),
+		                  10 * USEC_PER_MSEC, "relay-retry", on_retry, p, &p->retry);
 	if (e >= 0 && r->listen_dir)
 		e = port_listen(p, d);
 	if (e >= 0)
@@ -267,7 +282,7 @@ struct port *port_free(struct port *p)
 {
 	if (!p)
 		return NULL;
-	LIST_FOREACH(w, &p->waiting, struct waiting, link)
+	LIST_FOREACH (w, &p->waiting, struct waiting, link)
 		waiting_free(w);
 	port_disconnect(p);
 	source_free(p->retry);

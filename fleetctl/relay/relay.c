@@ -13,18 +13,20 @@
 
 #define DISCOVERY_INTERVAL (10 * USEC_PER_SEC)
 #define DISCOVERY_TIMEOUT  (30 * USEC_PER_SEC)
-#define DISCOVERY_MAX	   (1U << 20)
+#define DISCOVERY_MAX      (1U << 20)
 
 static int resolve(struct relay *r, const char *address, struct diag *d)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *found;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *found;
 	const char *colon = strrchr(address, ':');
 	auto_free char *host = colon ? strndup(address, (size_t) (colon - address)) : NULL;
 
 	if (!colon || str_is_empty(host))
-		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "\"%s\" is not HOST:PORT", address);
+		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "\"%s\" is not HOST:PORT",
+		                address);
 	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
-		return diag_add(d, -EADDRNOTAVAIL, DIAG_ERROR, NULL, 0, "There is no address for \"%s\"", address);
+		return diag_add(d, -EADDRNOTAVAIL, DIAG_ERROR, NULL, 0,
+		                "There is no address for \"%s\"", address);
 	memcpy(&r->controller, found->ai_addr, found->ai_addrlen);
 	r->controller_size = found->ai_addrlen;
 	freeaddrinfo(found);
@@ -84,18 +86,20 @@ static void port_found(struct relay *r, const char *name, const char *path)
 	}
 	e = port_new(r, name, path, true, &d);
 	if (e < 0)
-		log_warning("Port %s: %s", name, d.n_items ? diag_first(&d, first, sizeof(first)) : strerror(-e));
+		log_warning("Port %s: %s", name,
+		            d.n_items ? diag_first(&d, first, sizeof(first)) : strerror(-e));
 	else
 		log_info("Port %s: found through libvirt at \"%s\"", name, path);
 }
 
-/* Only a complete list takes ports away: a libvirt that is restarted does not cut off its guests. */
+/* Only a complete list takes ports away: a libvirt that is restarted does not cut off its guests.
+ */
 static void discovery_apply(struct relay *r)
 {
 	struct port *p;
 	char *line = r->discovered, *newline;
 
-	MAP_FOREACH(p, r->ports)
+	MAP_FOREACH (p, r->ports)
 		p->seen = !p->from_libvirt;
 	for (; line && (newline = strchr(line, '\n')); line = newline + 1) {
 		char *tab = memchr(line, '\t', (size_t) (newline - line));
@@ -106,7 +110,7 @@ static void discovery_apply(struct relay *r)
 		*tab = 0;
 		port_found(r, line, tab + 1);
 	}
-	MAP_FOREACH(p, r->ports) {
+	MAP_FOREACH (p, r->ports) {
 		if (p->seen)
 			continue;
 		log_info("Port %s: the domain is gone", p->name);
@@ -126,7 +130,8 @@ static int on_discovered(struct source *s, int fd, uint32_t revents, void *userd
 	(void) revents;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (n > 0 && r->discovered_size + (size_t) n < DISCOVERY_MAX && (more = realloc(r->discovered, r->discovered_size + (size_t) n + 1))) {
+	if (n > 0 && r->discovered_size + (size_t) n < DISCOVERY_MAX &&
+	    (more = realloc(r->discovered, r->discovered_size + (size_t) n + 1))) {
 		memcpy(more + r->discovered_size, block, (size_t) n);
 		r->discovered = more;
 		r->discovered_size += (size_t) n;
@@ -169,10 +174,13 @@ static int on_discovery(struct source *s, usec_t deadline, void *userdata)
 	r->discovery_fd = fds[0];
 	e = r->discovery_pid < 0 ? -errno : fd_set_nonblock(fds[0], true);
 	if (e >= 0)
-		e = loop_add_io(r->loop, fds[0], EPOLLIN, "libvirt", on_discovered, r, &r->discovery_io);
+		e = loop_add_io(r->loop, fds[0], EPOLLIN, "libvirt", on_discovered, r,
+		                &r->discovery_io);
 	if (e >= 0)
-		e = loop_add_time(r->loop, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC) + DISCOVERY_TIMEOUT, USEC_PER_SEC, "libvirt-deadline",
-				  on_discovery_timeout, r, &r->discovery_deadline);
+		e = loop_add_time(r->loop, CLOCK_MONOTONIC,
+		                  now(CLOCK_MONOTONIC) + DISCOVERY_TIMEOUT, USEC_PER_SEC,
+		                  "libvirt-deadline", on_discovery_timeout, r,
+		                  &r->discovery_deadline);
 	if (e < 0) {
 		log_warning_errno(e, "Cannot ask libvirt: %m");
 		discovery_end(r);
@@ -183,16 +191,18 @@ static int on_discovery(struct source *s, usec_t deadline, void *userdata)
 /* ---- the relay ---- */
 static int add_ports(struct relay *r, char *const *ports, struct diag *d)
 {
-	STRV_FOREACH(word, ports) {
+	STRV_FOREACH (word, ports) {
 		const char *equals = strchr(*word, '=');
 		auto_free char *name = equals ? strndup(*word, (size_t) (equals - *word)) : NULL;
 		int e;
 
 		if (!name || !domain_name_is_valid(name) || !equals[1])
-			return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0, "\"%s\" is not NAME=SOCKET", *word);
+			return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0,
+			                "\"%s\" is not NAME=SOCKET", *word);
 		e = port_new(r, name, equals + 1, false, d);
 		if (e == -EEXIST)
-			return diag_add(d, e, DIAG_ERROR, NULL, 0, "There are two ports named \"%s\"", name);
+			return diag_add(d, e, DIAG_ERROR, NULL, 0,
+			                "There are two ports named \"%s\"", name);
 		if (e < 0)
 			return e;
 	}
@@ -209,7 +219,8 @@ int relay_new(struct loop *l, const struct relay_options *o, struct diag *d, str
 	r->loop = l;
 	r->discovery_fd = -EBADF;
 	r->ports = map_new(MAP_STRING);
-	if (!r->ports || str_set(&r->libvirt, o->libvirt) < 0 || str_set(&r->listen_dir, o->listen_dir) < 0)
+	if (!r->ports || str_set(&r->libvirt, o->libvirt) < 0 ||
+	    str_set(&r->listen_dir, o->listen_dir) < 0)
 		return -ENOMEM;
 	if (o->controller) {
 		e = resolve(r, o->controller, d);
@@ -219,12 +230,13 @@ int relay_new(struct loop *l, const struct relay_options *o, struct diag *d, str
 	if (o->listen_dir) {
 		e = mkdir_p(o->listen_dir, 0700);
 		if (e < 0)
-			return diag_add(d, e, DIAG_ERROR, o->listen_dir, 0, "Cannot make the directory: %s", strerror(-e));
+			return diag_add(d, e, DIAG_ERROR, o->listen_dir, 0,
+			                "Cannot make the directory: %s", strerror(-e));
 	}
 	e = add_ports(r, o->ports, d);
 	if (e >= 0 && o->libvirt)
-		e = loop_add_time(l, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC), USEC_PER_SEC, "libvirt-timer", on_discovery, r,
-				  &r->discovery_timer);
+		e = loop_add_time(l, CLOCK_MONOTONIC, now(CLOCK_MONOTONIC), USEC_PER_SEC,
+		                  "libvirt-timer", on_discovery, r, &r->discovery_timer);
 	if (e < 0)
 		return e;
 	*ret = TAKE_PTR(r);
@@ -240,7 +252,7 @@ struct relay *relay_free(struct relay *r)
 	if (r->discovery_timer)
 		discovery_end(r);
 	source_free(r->discovery_timer);
-	MAP_FOREACH(p, r->ports)
+	MAP_FOREACH (p, r->ports)
 		port_free(p);
 	map_free(r->ports);
 	free(r->libvirt);
@@ -255,6 +267,6 @@ void relay_count(const struct relay *r, size_t *ret_ports, size_t *ret_up)
 
 	*ret_ports = map_size(r->ports);
 	*ret_up = 0;
-	MAP_FOREACH(p, r->ports)
+	MAP_FOREACH (p, r->ports)
 		*ret_up += p->mux && mux_is_up(p->mux);
 }

@@ -11,7 +11,7 @@
 
 #define CONNECT_LINE_MAX 64
 #define CONNECT_DEADLINE (5 * USEC_PER_SEC)
-#define WAITING_MAX	 16 /* clients of one port that have not said CONNECT yet */
+#define WAITING_MAX      16 /* clients of one port that have not said CONNECT yet */
 
 struct relay {
 	struct loop *loop;
@@ -39,5 +39,6 @@ struct port {
 	unsigned n_waiting;
 };
 
-int port_new(struct relay *r, const char *name, const char *path, bool from_libvirt, struct diag *d);
+int port_new(struct relay *r, const char *name, const char *path, bool from_libvirt,
+             struct diag *d);
 struct port *port_free(struct port *p);

@@ -83,7 +83,8 @@ enum rollout_machine_state rollout_machine_state_from_string(const char *s)
 
 bool rollout_is_over(const struct rollout *r)
 {
-	return r->state == ROLLOUT_SUCCEEDED || r->state == ROLLOUT_FAILED || r->state == ROLLOUT_ROLLED_BACK;
+	return r->state == ROLLOUT_SUCCEEDED || r->state == ROLLOUT_FAILED ||
+	       r->state == ROLLOUT_ROLLED_BACK;
 }
 
 size_t rollout_count(const struct rollout *r, enum rollout_machine_state s)
@@ -120,7 +121,7 @@ static void member_reason(struct rollout_member *m, const char *fmt, ...)
 
 static void order(struct step *s, size_t i, enum rollout_order_kind kind)
 {
-	s->orders[s->n_orders++] = (struct rollout_order){ .kind = kind, .member = i };
+	s->orders[s->n_orders++] = (struct rollout_order){.kind = kind, .member = i};
 }
 
 static bool is_on_target(const struct step *s, size_t i)
@@ -140,7 +141,8 @@ static void stop(struct step *s, size_t i)
 
 	if (r->state == ROLLOUT_ROLLING_BACK)
 		return;
-	snprintf(r->reason, sizeof(r->reason), "%.33s: %.200s", r->members[i].machine, r->members[i].reason);
+	snprintf(r->reason, sizeof(r->reason), "%.33s: %.200s", r->members[i].machine,
+	         r->members[i].reason);
 	rollout_enter(r, ROLLOUT_ROLLING_BACK);
 }
 
@@ -167,11 +169,13 @@ static bool member_has_failed(struct step *s, size_t i)
 	else if (m->state == MEMBER_GATING && !is_on_target(s, i))
 		member_reason(m, "Went back to %.64s by itself", f->version);
 	else if (m->worse_since && s->now >= usec_add(m->worse_since, s->r->gate))
-		member_reason(m, "%llu units failed, %llu before the upgrade", (unsigned long long) f->n_failed,
-			      (unsigned long long) m->previous_failed);
+		member_reason(m, "%llu units failed, %llu before the upgrade",
+		              (unsigned long long) f->n_failed,
+		              (unsigned long long) m->previous_failed);
 	else if (s->now >= usec_add(m->since, s->r->deadline))
-		member_reason(m, m->state == MEMBER_ORDERED ? "Did not report the new version before its deadline"
-							    : "Was not healthy for long enough before its deadline");
+		member_reason(m, m->state == MEMBER_ORDERED
+		                         ? "Did not report the new version before its deadline"
+		                         : "Was not healthy for long enough before its deadline");
 	else
 		return false;
 	return true;
@@ -182,7 +186,8 @@ static void member_watch_health(struct step *s, size_t i)
 	struct rollout_member *m = &s->r->members[i];
 	const struct rollout_facts *f = &s->facts[i];
 	bool worse = f->n_failed > m->previous_failed;
-	bool healthy = f->connected && !worse && (streq(f->state, "running") || streq(f->state, "degraded"));
+	bool healthy = f->connected && !worse &&
+	               (streq(f->state, "running") || streq(f->state, "degraded"));
 
 	if (healthy != (m->healthy_since > 0)) {
 		m->healthy_since = healthy ? s->now : 0;
@@ -196,11 +201,13 @@ static void member_forward(struct step *s, size_t i)
 {
 	struct rollout_member *m = &s->r->members[i];
 
-	if (m->state == MEMBER_ORDERED && is_on_target(s, i) && s->facts[i].command != COMMAND_FAILED)
+	if (m->state == MEMBER_ORDERED && is_on_target(s, i) &&
+	    s->facts[i].command != COMMAND_FAILED)
 		member_enter(m, MEMBER_GATING);
 	if (m->state == MEMBER_GATING)
 		member_watch_health(s, i);
-	if (m->state == MEMBER_GATING && is_on_target(s, i) && s->facts[i].command == COMMAND_DONE && m->healthy_since &&
+	if (m->state == MEMBER_GATING && is_on_target(s, i) &&
+	    s->facts[i].command == COMMAND_DONE && m->healthy_since &&
 	    s->now >= usec_add(m->healthy_since, s->r->gate)) {
 		member_enter(m, MEMBER_DONE);
 		return;
@@ -258,14 +265,15 @@ static void step_forward(struct step *s)
 		return;
 	in_flight = rollout_count(r, MEMBER_ORDERED) + rollout_count(r, MEMBER_GATING);
 	for (size_t i = 0; i < r->n_members; i++) {
-		if (r->members[i].state != MEMBER_PENDING || !member_is_ready(s, i) || in_flight >= r->max_parallel)
+		if (r->members[i].state != MEMBER_PENDING || !member_is_ready(s, i) ||
+		    in_flight >= r->max_parallel)
 			continue;
 		member_grant(s, i);
 		in_flight++;
 	}
 	if (in_flight == 0 && rollout_count(r, MEMBER_PENDING) == 0) {
-		snprintf(r->reason, sizeof(r->reason), "%zu upgraded, %zu skipped", rollout_count(r, MEMBER_DONE),
-			 rollout_count(r, MEMBER_SKIPPED));
+		snprintf(r->reason, sizeof(r->reason), "%zu upgraded, %zu skipped",
+		         rollout_count(r, MEMBER_DONE), rollout_count(r, MEMBER_SKIPPED));
 		rollout_enter(r, ROLLOUT_SUCCEEDED);
 	}
 }
@@ -279,7 +287,8 @@ static void member_bring_back(struct step *s, size_t i)
 	if (!f->exists) {
 		member_reason(m, "The machine was removed");
 		member_enter(m, MEMBER_SKIPPED);
-	} else if (m->state == MEMBER_ORDERED && f->command == COMMAND_QUEUED && !is_on_target(s, i)) {
+	} else if (m->state == MEMBER_ORDERED && f->command == COMMAND_QUEUED &&
+	           !is_on_target(s, i)) {
 		if (!m->reason[0])
 			member_reason(m, "The rollout was stopped before it began here");
 		order(s, i, ORDER_CANCEL);
@@ -343,16 +352,18 @@ static void step_back(struct step *s)
 		default:
 			break;
 		}
-		busy |= m->state == MEMBER_ORDERED || m->state == MEMBER_GATING || m->state == MEMBER_DONE ||
-			m->state == MEMBER_RETURNING;
+		busy |= m->state == MEMBER_ORDERED || m->state == MEMBER_GATING ||
+		        m->state == MEMBER_DONE || m->state == MEMBER_RETURNING;
 	}
 	if (!busy)
-		rollout_enter(r, rollout_count(r, MEMBER_FAILED) > 0 ? ROLLOUT_FAILED : ROLLOUT_ROLLED_BACK);
+		rollout_enter(r, rollout_count(r, MEMBER_FAILED) > 0 ? ROLLOUT_FAILED
+		                                                     : ROLLOUT_ROLLED_BACK);
 }
 
-void rollout_step(struct rollout *r, const struct rollout_facts *facts, usec_t now_realtime, struct rollout_order *orders, size_t *ret_n)
+void rollout_step(struct rollout *r, const struct rollout_facts *facts, usec_t now_realtime,
+                  struct rollout_order *orders, size_t *ret_n)
 {
-	struct step s = { .r = r, .facts = facts, .now = now_realtime, .orders = orders };
+	struct step s = {.r = r, .facts = facts, .now = now_realtime, .orders = orders};
 
 	if (r->state == ROLLOUT_PENDING) {
 		for (size_t i = 0; i < r->n_members; i++)
@@ -361,7 +372,8 @@ void rollout_step(struct rollout *r, const struct rollout_facts *facts, usec_t n
 	}
 	if (r->state == ROLLOUT_RUNNING || r->state == ROLLOUT_PAUSED)
 		step_forward(&s);
-	/* The failing step's members give their one order in the next round, so that nobody gets two at once. */
+	/* The failing step's members give their one order in the next round, so that nobody gets
+	 * two at once. */
 	if (r->state == ROLLOUT_ROLLING_BACK && s.n_orders == 0)
 		step_back(&s);
 	*ret_n = s.n_orders;

@@ -44,6 +44,10 @@ const char *const schema_steps[] = {
 	"  detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);",
 	/* 2: what is open, found without a scan */
 	"CREATE INDEX commands_open ON commands (machine, seq) WHERE state IN ('queued', 'delivered');",
+	/* 3: who enrolled with which token and key, so that a machine whose answer got lost may ask once more */
+	"CREATE TABLE enrolments ("
+	"  hash TEXT NOT NULL, machine TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL,"
+	"  PRIMARY KEY (hash, machine)) WITHOUT ROWID;",
 };
 /* clang-format on */
 

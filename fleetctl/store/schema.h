@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* schema.h - private to the store: the steps from an empty database to today's schema, in order; steps are only ever appended. */
+/* schema.h - private to the store: the steps from an empty database to today's schema, in order;
+ * steps are only ever appended. */
 #pragma once
 
 #include <stddef.h>

@@ -61,7 +61,8 @@ static int prepare(struct db *db, const char *sql, sqlite3_stmt **ret)
 	int r;
 
 	if (!statement) {
-		r = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
+		r = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement,
+		                       NULL);
 		if (r != SQLITE_OK)
 			return to_errno(r);
 		r = map_add(db->statements, sql, statement);
@@ -85,7 +86,7 @@ static int bind(sqlite3_stmt *statement, const char *format, va_list args)
 		} else {
 			text = va_arg(args, const char *);
 			r = text ? sqlite3_bind_text(statement, i, text, -1, SQLITE_STATIC)
-				 : sqlite3_bind_null(statement, i);
+			         : sqlite3_bind_null(statement, i);
 		}
 		if (r != SQLITE_OK)
 			return to_errno(r);
@@ -93,7 +94,8 @@ static int bind(sqlite3_stmt *statement, const char *format, va_list args)
 	return 0;
 }
 
-static int execute(struct db *db, const char *sql, db_row_fn fn, void *userdata, const char *format, va_list args)
+static int execute(struct db *db, const char *sql, db_row_fn fn, void *userdata, const char *format,
+                   va_list args)
 {
 	sqlite3_stmt *statement;
 	struct db_row row;
@@ -238,10 +240,11 @@ static int migrate(struct db *db, struct diag *d)
 		return r;
 	if (version > (int64_t) schema_n_steps)
 		return diag_add(d, -EPROTONOSUPPORT, DIAG_ERROR, NULL, 0,
-				"The database has schema %lld, this program knows up to %zu", (long long) version,
-				schema_n_steps);
+		                "The database has schema %lld, this program knows up to %zu",
+		                (long long) version, schema_n_steps);
 	for (; version < (int64_t) schema_n_steps; version++) {
-		auto_free char *set = str_printf("PRAGMA user_version = %lld", (long long) version + 1);
+		auto_free char *set =
+			str_printf("PRAGMA user_version = %lld", (long long) version + 1);
 
 		if (!set)
 			return -ENOMEM;
@@ -253,7 +256,7 @@ static int migrate(struct db *db, struct diag *d)
 			r = plain(db, set);
 		if (r < 0) {
 			(void) diag_add(d, r, DIAG_ERROR, NULL, 0, "Schema step %lld failed: %s",
-					(long long) version + 1, db_error(db));
+			                (long long) version + 1, db_error(db));
 			db_abort(db);
 			return r;
 		}
@@ -274,18 +277,20 @@ int db_open_sqlite(const char *path, struct diag *d, struct db **ret)
 	db->statements = map_new(MAP_POINTER);
 	r = db->statements ? 0 : -ENOMEM;
 	if (r >= 0)
-		r = to_errno(sqlite3_open_v2(path, &db->handle,
-					     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+		r = to_errno(sqlite3_open_v2(
+			path, &db->handle,
+			SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
 	if (r >= 0)
 		r = to_errno(sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS));
 	if (r >= 0)
-		r = plain(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-			      "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192");
+		r = plain(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+		              "foreign_keys = ON;"
+		              "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192");
 	if (r >= 0)
 		r = migrate(db, d);
 	if (r < 0) {
 		(void) diag_add(d, r, DIAG_ERROR, path, 0, "Cannot open the database: %s",
-				db->handle ? db_error(db) : strerror(-r));
+		                db->handle ? db_error(db) : strerror(-r));
 		db_close(db);
 		return r;
 	}
@@ -299,7 +304,7 @@ struct db *db_close(struct db *db)
 
 	if (!db)
 		return NULL;
-	MAP_FOREACH(statement, db->statements)
+	MAP_FOREACH (statement, db->statements)
 		sqlite3_finalize(statement);
 	map_free(db->statements);
 	sqlite3_close_v2(db->handle);

@@ -131,8 +131,10 @@ build_image() {
   mkdir -p "$dir/image"
   # Debian's nginx does not ask to be restarted; the healing shown below is this one line of configuration.
   printf '[Service]\nRestart=on-failure\nRestartSec=100ms\n' >"$dir/image/restart.conf"
+  # As in any cloud image: each machine becomes somebody at its first boot.
+  printf 'uninitialized\n' >"$dir/image/machine-id"
   image=$(test/vm/image.sh --programs "$build/test/vm" --deb "$(ls "$dir"/deb/sysmaster_*.deb)" \
-    --copy "$dir/image/restart.conf:etc/systemd/system/nginx.service.d/restart.conf" demo | tail -n 1) && note "$image"
+    --copy "$dir/image/machine-id:etc/machine-id" --copy "$dir/image/restart.conf:etc/systemd/system/nginx.service.d/restart.conf" demo | tail -n 1) && note "$image"
 }
 
 # ---- controller ----
@@ -166,10 +168,10 @@ seed() { # VM VIA: a NoCloud seed with identity, token and controller
 
 boot_machines() {
   seed web-1 network && seed db-1 channel || return
-  "$vmctl" start web-1 --owner $$ --image "$image" --seed "$dir/seed-web-1" --net user --vsock \
+  "$vmctl" start web-1 --owner $$ --image "$image" --smbios "type=1,uuid=$(cat /proc/sys/kernel/random/uuid)" --seed "$dir/seed-web-1" --net user --vsock \
     --serial-port "org.sysmaster.agent.0=$dir/web-1.serial" --wait 120 &
   local first=$!
-  "$vmctl" start db-1 --owner $$ --image "$image" --seed "$dir/seed-db-1" --net none \
+  "$vmctl" start db-1 --owner $$ --image "$image" --smbios "type=1,uuid=$(cat /proc/sys/kernel/random/uuid)" --seed "$dir/seed-db-1" --net none \
     --serial-port "org.sysmaster.agent.0=$dir/db-1.serial" --wait 120 || return
   wait $first || return
   "$bin/fleetctl" relay --connect "127.0.0.1:$port" --port "db-1=$dir/db-1.serial" >"$dir/relay.log" 2>&1 &

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Feeds a stream of requests in pieces; the first byte says how large the pieces are. What comes out must keep the promises of its header. */
+/* Feeds a stream of requests in pieces; the first byte says how large the pieces are. What comes
+ * out must keep the promises of its header. */
 #include "api/http-reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct http_reader *r)
 {
-	if (!r->path || r->path[0] != '/' || strlen(r->path) > HTTP_TARGET_MAX || strstr(r->path, "/../") || !r->method)
+	if (!r->path || r->path[0] != '/' || strlen(r->path) > HTTP_TARGET_MAX ||
+	    strstr(r->path, "/../") || !r->method)
 		abort();
 	for (const char *c = r->path; *c; c++)
 		if ((unsigned char) *c < 0x20)

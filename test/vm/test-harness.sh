@@ -79,18 +79,18 @@ is "the guest's own loopback works" "$(echo hello | vmctl exec "$m" -i -t 10 -- 
 
 # Reboot and power off.
 ok "QMP resets the machine" vmctl qmp "$m" system_reset
-ok "the agent comes back" vmctl ready "$m" --boot 2 -t 60
+ok "the agent comes back" vmctl ready "$m" --boot 2 -t 180
 ok "systemd comes up again" within 150 vm_settled "$m"
 vmctl exec "$m" -t 600 -- @vsock-echo 5000 >"$vm_work/echo2" 2>&1 &
 within 10 grep -q listening "$vm_work/echo2"
 ok "vsock carries data after the reboot" echo_once
 vmctl sh "$m" 'systemctl poweroff'
-is "a power-off is seen as one" "$(vmctl wait "$m" -t 90)" guest-shutdown
+is "a power-off is seen as one" "$(vmctl wait "$m" -t 180)" guest-shutdown
 vmctl exec "$m" -- true 2>/dev/null
 is "a command on a machine that is gone is 125" $? 125
 
 # An owner's end is the machine's end.
 bash -c "vmctl start $vm_test.orphan.$$ --owner \$\$ --image '$image' --no-wait; sleep 1"
 vm_machines+=("$vm_test.orphan.$$")
-is "a machine ends with its owner" "$(vmctl wait "$vm_test.orphan.$$" -t 20)" owner-gone
+is "a machine ends with its owner" "$(vmctl wait "$vm_test.orphan.$$" -t 60)" owner-gone
 done_testing

@@ -62,13 +62,13 @@ ok "and the machine counts as gone" vmctl stop "$m"
 start --vsock
 vhost=$(pgrep -P "$(vmctl status "$m" supervisor-pid)" -x vhost-vsock)
 vmctl sh "$m" -t 5 'echo c >/proc/sysrq-trigger' 2>/dev/null
-is "a panic is seen as one" "$(vmctl wait "$m" -t 30)" guest-panic
+is "a panic is seen as one" "$(vmctl wait "$m" -t 60)" guest-panic
 ok "and the vsock back end is gone, too" within 3 gone "$vhost"
 start --no-reboot
 vmctl sh "$m" -t 5 'echo b >/proc/sysrq-trigger' 2>/dev/null
-is "a reboot with --no-reboot ends the machine" "$(vmctl wait "$m" -t 30)" guest-reset
+is "a reboot with --no-reboot ends the machine" "$(vmctl wait "$m" -t 60)" guest-reset
 start --lifetime 8
-is "no machine outlives its lifetime" "$(vmctl wait "$m" -t 30)" lifetime
+is "no machine outlives its lifetime" "$(vmctl wait "$m" -t 60)" lifetime
 
 start --bare
 is "--bare leaves the kernel's file systems to the init" "$(vmctl sh "$m" 'mount -t proc proc /proc; cut -d" " -f2 /proc/mounts | paste -sd" "')" "/ /proc"

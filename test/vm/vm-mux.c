@@ -23,7 +23,6 @@ static void client_free(struct mux_client **slot)
 		return;
 	close_fdp(&c->fd);
 	frame_queue_done(&c->out);
-	free(c->held);
 	free(c);
 	*slot = NULL;
 }
@@ -65,9 +64,6 @@ static int client_handle_exec(struct mux *m, struct mux_client *c, const struct 
 	}
 	if (m->is_ready)
 		return client_start_job(m, c, f->data, f->length);
-	c->held = malloc(f->length ? f->length : 1);
-	if (!c->held)
-		return -ENOMEM;
 	memcpy(c->held, f->data, f->length);
 	c->held_n = f->length;
 	c->state = MUX_CLIENT_QUEUED;

@@ -31,8 +31,8 @@ struct mux_client {
 	uint32_t job_id;
 	uint32_t wait_boot;
 	struct frame_queue out;
-	uint8_t *held; /* the EXEC of a queued job */
 	size_t held_n;
+	uint8_t held[FRAME_DATA_MAX]; /* the EXEC of a queued job */
 	struct frame_reader reader;
 };
 

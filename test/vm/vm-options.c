@@ -67,7 +67,7 @@ static const struct option_help options[] = {
 	{ { "owner",       required_argument, NULL, OPT_OWNER },       "PID",       "end when this process ends" },
 	{ { "lifetime",    required_argument, NULL, OPT_LIFETIME },    "SEC",       "end after this time at the latest, default 7200" },
 	{ { "no-wait",     no_argument,       NULL, OPT_NO_WAIT },     NULL,        "return without waiting for the agent" },
-	{ { "wait",        required_argument, NULL, OPT_WAIT },        "SEC",       "wait so long for the agent, default 120" },
+	{ { "wait",        required_argument, NULL, OPT_WAIT },        "SEC",       "wait so long for the agent, default 180" },
 	{ { "help",        no_argument,       NULL, OPT_HELP },        NULL,        "this" },
 };
 /* clang-format on */
@@ -239,7 +239,7 @@ int vm_options_parse(struct vm_config *c, int argc, char **argv)
 		.with_reboot = true,
 		.waits = true,
 		.lifetime_sec = 7200,
-		.wait_sec = 120,
+		.wait_sec = 180,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		longs[i] = options[i].option;

@@ -329,9 +329,12 @@ pid_t world_core(const struct world *w)
 	int n = children(w, pids, ELEMENTSOF(pids));
 
 	for (int i = 0; i < n; i++) {
-		auto_free char *comm = NULL;
+		auto_free char *comm = NULL, *cgroup = NULL;
 
-		if (pid_comm(pids[i], &comm) >= 0 && streq(comm, "core"))
+		/* A child that core has just made has its name, too, but is in the service's
+		 * cgroup. */
+		if (pid_comm(pids[i], &comm) >= 0 && streq(comm, "core") &&
+		    cgroupfs_of_pid(pids[i], &cgroup) >= 0 && str_ends_with(cgroup, "/init.scope"))
 			return pids[i];
 	}
 	return 0;

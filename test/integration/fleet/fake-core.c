@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A core and an upgrade agent for tests of the fleet: two varlink sockets in a directory, and a machine that is a few variables.
+ * A core and an upgrade agent for tests of the fleet: two varlink sockets in a directory, and a
+ *machine that is a few variables.
  *
  *	fake-core DIR VERSION		serves DIR/control and DIR/upgrade
- * What the tests steer: SIGUSR1 makes nginx.service fail (an event), SIGUSR2 mends it; a bundle whose version contains "bad" is gone
- * back from by itself; one whose version contains "sick" is committed but leaves a failed unit behind. Apply kills the process
- * group's fleet agent when DIR/agent.pid is there, as a real upgrade does.
+ * What the tests steer: SIGUSR1 makes nginx.service fail (an event), SIGUSR2 mends it; a bundle
+ *whose version contains "bad" is gone back from by itself; one whose version contains "sick" is
+ *committed but leaves a failed unit behind. Apply kills the process group's fleet agent when
+ *DIR/agent.pid is there, as a real upgrade does.
  */
 #include "base/event.h"
 #include "base/fd.h"
@@ -46,7 +48,7 @@ static int describe(struct varlink_call *c, const cJSON *p, void *userdata)
 {
 	struct fake *f = userdata;
 	cJSON *o = cJSON_CreateObject();
-	char *failed[] = { (char *) "nginx.service", NULL };
+	char *failed[] = {(char *) "nginx.service", NULL};
 
 	(void) p;
 	json_add_string(o, "version", f->version);
@@ -65,7 +67,8 @@ static int describe(struct varlink_call *c, const cJSON *p, void *userdata)
 	return varlink_reply(c, o);
 }
 
-static void event(struct fake *f, const char *unit, const char *previous, const char *active, const char *result)
+static void event(struct fake *f, const char *unit, const char *previous, const char *active,
+                  const char *result)
 {
 	f->seq++;
 	for (size_t i = 0; i < ELEMENTSOF(f->subscribers); i++) {
@@ -144,7 +147,8 @@ static int queue(struct varlink_call *c, const cJSON *p, void *userdata)
 static int restrict_role(struct varlink_call *c, const cJSON *p, void *userdata)
 {
 	(void) userdata;
-	varlink_peer_restrict(varlink_call_peer(c), (enum varlink_role) varlink_role_from_string(json_string_or(p, "role", "observe")));
+	varlink_peer_restrict(varlink_call_peer(c), (enum varlink_role) varlink_role_from_string(
+							    json_string_or(p, "role", "observe")));
 	return varlink_reply(c, NULL);
 }
 
@@ -243,7 +247,8 @@ static int apply(struct varlink_call *c, const cJSON *p, void *userdata)
 	auto_free char *signature = str_printf("%s.minisig", path);
 	struct fake *f = userdata;
 
-	if (!name || !str_after(name, "/sysmaster-") || access(path, R_OK) < 0 || access(signature, R_OK) < 0)
+	if (!name || !str_after(name, "/sysmaster-") || access(path, R_OK) < 0 ||
+	    access(signature, R_OK) < 0)
 		return varlink_error_invalid(c, "bundle");
 	name = str_after(name, "/sysmaster-");
 	end = strrchr(name, '-');
@@ -262,16 +267,17 @@ static int rollback(struct varlink_call *c, const cJSON *p, void *userdata)
 }
 
 static const struct varlink_method control_methods[] = {
-	{ "org.sysmaster.Manager.Describe", ROLE_OBSERVE, describe },
-	{ "org.sysmaster.Manager.Subscribe", ROLE_OBSERVE, subscribe },
-	{ "org.sysmaster.Manager.Restrict", ROLE_OBSERVE, restrict_role },
-	{ "org.sysmaster.Manager.Shutdown", ROLE_ADMIN, shut_down },
+	{"org.sysmaster.Manager.Describe", ROLE_OBSERVE, describe},
+	{"org.sysmaster.Manager.Subscribe", ROLE_OBSERVE, subscribe},
+	{"org.sysmaster.Manager.Restrict", ROLE_OBSERVE, restrict_role},
+	{"org.sysmaster.Manager.Shutdown", ROLE_ADMIN, shut_down},
 };
-static const struct varlink_method unit_methods[] = { { "org.sysmaster.Unit.Queue", ROLE_OPERATE, queue } };
+static const struct varlink_method unit_methods[] = {
+	{"org.sysmaster.Unit.Queue", ROLE_OPERATE, queue}};
 static const struct varlink_method upgrade_methods[] = {
-	{ "org.sysmaster.Upgrade.Apply", ROLE_ADMIN, apply },
-	{ "org.sysmaster.Upgrade.Rollback", ROLE_ADMIN, rollback },
-	{ "org.sysmaster.Upgrade.Status", ROLE_OBSERVE, status },
+	{"org.sysmaster.Upgrade.Apply", ROLE_ADMIN, apply},
+	{"org.sysmaster.Upgrade.Rollback", ROLE_ADMIN, rollback},
+	{"org.sysmaster.Upgrade.Status", ROLE_OBSERVE, status},
 };
 
 static int on_signal(struct source *s, const struct signalfd_siginfo *si, void *userdata)
@@ -283,13 +289,14 @@ static int on_signal(struct source *s, const struct signalfd_siginfo *si, void *
 		return 0;
 	}
 	f->failed = si->ssi_signo == SIGUSR1;
-	event(f, "nginx.service", f->failed ? "active" : "failed", f->failed ? "failed" : "active", f->failed ? "exit-code" : NULL);
+	event(f, "nginx.service", f->failed ? "active" : "failed", f->failed ? "failed" : "active",
+	      f->failed ? "exit-code" : NULL);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct fake f = { .phase = "idle" };
+	struct fake f = {.phase = "idle"};
 	auto_free char *control = NULL, *upgrade = NULL;
 
 	if (argc != 3)
@@ -299,17 +306,24 @@ int main(int argc, char **argv)
 	snprintf(f.version, sizeof(f.version), "%s", argv[2]);
 	control = str_printf("%s/control", f.dir);
 	upgrade = str_printf("%s/upgrade", f.dir);
-	if (loop_new(&f.loop) < 0 || varlink_server_new(f.loop, "test", "fake-core", "1", &f.control) < 0 ||
+	if (loop_new(&f.loop) < 0 ||
+	    varlink_server_new(f.loop, "test", "fake-core", "1", &f.control) < 0 ||
 	    varlink_server_new(f.loop, "test", "fake-upgrade", "1", &f.upgrade) < 0 ||
-	    varlink_server_add_interface(f.control, "interface org.sysmaster.Manager\nmethod Describe() -> ()\n", control_methods,
-					 ELEMENTSOF(control_methods), &f) < 0 ||
-	    varlink_server_add_interface(f.control, "interface org.sysmaster.Unit\nmethod Queue() -> ()\n", unit_methods,
-					 ELEMENTSOF(unit_methods), &f) < 0 ||
-	    varlink_server_add_interface(f.upgrade, "interface org.sysmaster.Upgrade\nmethod Status() -> ()\n", upgrade_methods,
-					 ELEMENTSOF(upgrade_methods), &f) < 0 ||
-	    varlink_server_listen_path(f.control, control, 0600) < 0 || varlink_server_listen_path(f.upgrade, upgrade, 0600) < 0 ||
-	    loop_add_time(f.loop, CLOCK_MONOTONIC, USEC_INFINITY, TIMER_EXACT, "apply", on_applied, &f, &f.apply_timer) < 0 ||
-	    loop_add_signal(f.loop, SIGTERM, "term", on_signal, &f, NULL) < 0 || loop_add_signal(f.loop, SIGUSR1, "usr1", on_signal, &f, NULL) < 0 ||
+	    varlink_server_add_interface(
+		    f.control, "interface org.sysmaster.Manager\nmethod Describe() -> ()\n",
+		    control_methods, ELEMENTSOF(control_methods), &f) < 0 ||
+	    varlink_server_add_interface(f.control,
+	                                 "interface org.sysmaster.Unit\nmethod Queue() -> ()\n",
+	                                 unit_methods, ELEMENTSOF(unit_methods), &f) < 0 ||
+	    varlink_server_add_interface(f.upgrade,
+	                                 "interface org.sysmaster.Upgrade\nmethod Status() -> ()\n",
+	                                 upgrade_methods, ELEMENTSOF(upgrade_methods), &f) < 0 ||
+	    varlink_server_listen_path(f.control, control, 0600) < 0 ||
+	    varlink_server_listen_path(f.upgrade, upgrade, 0600) < 0 ||
+	    loop_add_time(f.loop, CLOCK_MONOTONIC, USEC_INFINITY, TIMER_EXACT, "apply", on_applied,
+	                  &f, &f.apply_timer) < 0 ||
+	    loop_add_signal(f.loop, SIGTERM, "term", on_signal, &f, NULL) < 0 ||
+	    loop_add_signal(f.loop, SIGUSR1, "usr1", on_signal, &f, NULL) < 0 ||
 	    loop_add_signal(f.loop, SIGUSR2, "usr2", on_signal, &f, NULL) < 0)
 		return 1;
 	return loop_run(f.loop);

@@ -73,6 +73,16 @@ is "its state" "$(field m1 .state)" running
 is "it is listed" "$("$fleetctl" get machines | awk 'NR == 2 { print $1, $2, $3, $4, $5 }')" "$id1 m1 1.0.0 running yes"
 is "its key is for nobody else" "$(stat -c %a m1/state/key.pem)" 600
 
+# Its answer may have got lost: the same machine with the same key may ask once more, nobody else.
+openssl req -new -key m1/state/key.pem -subj /CN=$id1 -out m1.csr 2>/dev/null
+body=$(jq -n --arg t "$token" --rawfile c m1.csr --arg m $id1 '{token:$t,csr:$c,machine_id:$m,hostname:"m1",version:"1.0.0"}')
+kill "${pids[agent-m1]}"
+api -d "$body" -H 'Content-Type: application/json' "$url/v1/enroll" | jq -r .certificate >m1/state/cert.pem
+openssl x509 -in m1/state/cert.pem -noout 2>/dev/null || fail "a repeated enrolment is answered"
+pass "a repeated enrolment is answered"
+run_agent m1 $id1
+eventually "and its certificate is good" "$fleetctl" machine m1 query org.sysmaster.Manager.Describe
+
 # ---- who is refused ----
 core m2 1.0.0
 configure m2 "$token"
@@ -252,4 +262,5 @@ api "$url/metrics" >metrics.out
 grep -q '^fleet_machines 1$' metrics.out || fail "metrics"
 if command -v promtool >/dev/null; then promtool check metrics <metrics.out || fail "promtool check metrics"; fi
 pass "metrics"
+grep -E "Sanitizer|runtime error" ./*.err && fail "a sanitizer spoke"
 echo "all passed"

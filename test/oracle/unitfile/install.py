@@ -159,6 +159,6 @@ def scenario(base, number):
 
 with tempfile.TemporaryDirectory(prefix="unitfile-install-") as base:
     os.environ.pop("SYSTEMD_UNIT_PATH", None)
-    for number in range(int(os.environ.get("ORACLE_SCENARIOS", "40"))):
+    for number in range(int(os.environ.get("ORACLE_SCENARIOS", "30"))):
         scenario(base, number)
 oracle.finish()

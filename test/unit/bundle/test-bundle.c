@@ -28,16 +28,22 @@ static void put(const char *name, const char *text, mode_t mode)
 {
 	auto_free char *path = at(name);
 
-	if (mkdir_parents(path, 0755) < 0 || file_write_atomic(path, text, strlen(text), mode, false) < 0)
+	if (mkdir_parents(path, 0755) < 0 ||
+	    file_write_atomic(path, text, strlen(text), mode, false) < 0)
 		abort();
 }
 
 static int create(const char *version, const char *from, const char *to, struct diag *d)
 {
 	auto_free char *directory = at(from), *path = at(to);
-	const unsigned wire[] = { 1 }, state[] = { 1, 2 };
-	struct bundle_create_options o = { .version = version, .directory = directory, .wire = wire, .n_wire = 1, .state = state,
-					   .n_state = 2, .level = 1 };
+	const unsigned wire[] = {1}, state[] = {1, 2};
+	struct bundle_create_options o = {.version = version,
+	                                  .directory = directory,
+	                                  .wire = wire,
+	                                  .n_wire = 1,
+	                                  .state = state,
+	                                  .n_state = 2,
+	                                  .level = 1};
 
 	return bundle_create(&o, path, d);
 }
@@ -52,7 +58,8 @@ static int open_file(const char *name)
 TEST(bundle__goes_there_and_back)
 {
 	auto_cleanup(bundle_manifest_free) struct bundle_manifest *m = NULL;
-	auto_free char *out = NULL, *text = NULL, *file = NULL, *bundle = NULL, *keys = NULL, *key_path = NULL;
+	auto_free char *out = NULL, *text = NULL, *file = NULL, *bundle = NULL, *keys = NULL,
+		       *key_path = NULL;
 	auto_free char *public_text = NULL;
 	struct minisign_public p;
 	struct minisign_secret k;
@@ -84,7 +91,8 @@ TEST(bundle__goes_there_and_back)
 	CHECK_INT(m->files[0].mode, ==, 0755);
 	CHECK_INT(m->files[1].mode, ==, 0644);
 	CHECK_STR(m->files[0].sha256, SHA_ABC);
-	CHECK(bundle_manifest_reads_state(m, 2) && !bundle_manifest_reads_state(m, 3) && bundle_manifest_reads_wire(m, 1));
+	CHECK(bundle_manifest_reads_state(m, 2) && !bundle_manifest_reads_state(m, 3) &&
+	      bundle_manifest_reads_wire(m, 1));
 	CHECK_INT(bundle_extract(fd, m, out, &d), ==, 0);
 	CHECK_INT(bundle_check_directory(m, out, &d), ==, 0);
 	CHECK_INT(bundle_extract(fd, m, out, NULL), ==, -EEXIST);
@@ -133,7 +141,8 @@ TEST(bundle__holds_plain_files_only)
 /* Bundles as an attacker, or a broken tool, would make them. */
 enum trick { NONE, EXTRA, MISSING, LINK, ABSOLUTE, CLIMB, LONGER, OTHER, TWICE, NO_MANIFEST };
 
-static void member(struct archive *a, const char *path, const char *text, size_t size, const char *link)
+static void member(struct archive *a, const char *path, const char *text, size_t size,
+                   const char *link)
 {
 	struct archive_entry *e = archive_entry_new();
 
@@ -144,15 +153,18 @@ static void member(struct archive *a, const char *path, const char *text, size_t
 		archive_entry_set_symlink(e, link);
 	else
 		archive_entry_set_size(e, (la_int64_t) size);
-	if (archive_write_header(a, e) != ARCHIVE_OK || (!link && archive_write_data(a, text, size) < 0))
+	if (archive_write_header(a, e) != ARCHIVE_OK ||
+	    (!link && archive_write_data(a, text, size) < 0))
 		abort();
 	archive_entry_free(e);
 }
 
 static void forge(const char *path, enum trick t)
 {
-	static const char manifest[] = "{\"name\":\"sysmaster\",\"version\":\"1\",\"arch\":\"x\",\"wire\":[1],\"state\":[1],\"files\":["
-				       "{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC "\",\"mode\":\"0644\"}]}";
+	static const char manifest[] =
+		"{\"name\":\"sysmaster\",\"version\":\"1\",\"arch\":\"x\",\"wire\":[1],\"state\":["
+	        "1],\"files\":["
+		"{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC "\",\"mode\":\"0644\"}]}";
 	struct archive *a = archive_write_new();
 
 	archive_write_set_format_pax_restricted(a);
@@ -211,35 +223,47 @@ TEST(bundle__extracts_nothing_that_is_not_in_order)
 
 TEST(bundle_manifest__refuses)
 {
-#define FILES(f) "{\"name\":\"s\",\"version\":\"1\",\"arch\":\"x\",\"wire\":[1],\"state\":[1],\"files\":[" f "]}"
-#define ONE(path, size, mode) FILES("{\"path\":\"" path "\",\"size\":" size ",\"sha256\":\"" SHA_ABC "\",\"mode\":\"" mode "\"}")
+#define FILES(f)                                                                                   \
+	"{\"name\":\"s\",\"version\":\"1\",\"arch\":\"x\",\"wire\":[1],\"state\":[1],\"files\":"   \
+	"[" f "]}"
+#define ONE(path, size, mode)                                                                      \
+	FILES("{\"path\":\"" path "\",\"size\":" size ",\"sha256\":\"" SHA_ABC                     \
+	      "\",\"mode\":\"" mode "\"}")
 	static const struct {
 		const char *text;
 		int r;
 	} cases[] = {
-		{ ONE("a/b", "3", "0755"), 0 },
-		{ "", -EBADMSG },
-		{ "[]", -EBADMSG },
-		{ FILES(""), -EBADMSG },
-		{ ONE("/a", "3", "0755"), -EBADMSG },
-		{ ONE("../a", "3", "0755"), -EBADMSG },
-		{ ONE("a/../b", "3", "0755"), -EBADMSG },
-		{ ONE("a//b", "3", "0755"), -EBADMSG },
-		{ ONE("./a", "3", "0755"), -EBADMSG },
-		{ ONE("a\\\\b", "3", "0755"), -EBADMSG },
-		{ ONE("manifest.json", "3", "0755"), -EBADMSG },
-		{ ONE("a", "-1", "0755"), -EBADMSG },
-		{ ONE("a", "3.5", "0755"), -EBADMSG },
-		{ ONE("a", "99999999999", "0755"), -E2BIG },
-		{ ONE("a", "3", "4755"), -EBADMSG },
-		{ ONE("a", "3", "0777"), -EBADMSG },
-		{ ONE("a", "3", "0955"), -EBADMSG },
-		{ "{\"name\":\"s\",\"version\":\"../x\",\"arch\":\"x\",\"wire\":[1],\"state\":[1],\"files\":[]}", -EBADMSG },
-		{ "{\"name\":\"s\",\"version\":\"1\",\"arch\":\"x\",\"wire\":[],\"state\":[1],\"files\":[]}", -EBADMSG },
-		{ FILES("{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC "\",\"mode\":\"0644\"},{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC
-			"\",\"mode\":\"0644\"}"), -EBADMSG },
-		{ FILES("{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC "\",\"mode\":\"0644\"},{\"path\":\"a/b\",\"size\":3,\"sha256\":\"" SHA_ABC
-			"\",\"mode\":\"0644\"}"), -EBADMSG },
+		{ONE("a/b", "3", "0755"), 0},
+		{"", -EBADMSG},
+		{"[]", -EBADMSG},
+		{FILES(""), -EBADMSG},
+		{ONE("/a", "3", "0755"), -EBADMSG},
+		{ONE("../a", "3", "0755"), -EBADMSG},
+		{ONE("a/../b", "3", "0755"), -EBADMSG},
+		{ONE("a//b", "3", "0755"), -EBADMSG},
+		{ONE("./a", "3", "0755"), -EBADMSG},
+		{ONE("a\\\\b", "3", "0755"), -EBADMSG},
+		{ONE("manifest.json", "3", "0755"), -EBADMSG},
+		{ONE("a", "-1", "0755"), -EBADMSG},
+		{ONE("a", "3.5", "0755"), -EBADMSG},
+		{ONE("a", "99999999999", "0755"), -E2BIG},
+		{ONE("a", "3", "4755"), -EBADMSG},
+		{ONE("a", "3", "0777"), -EBADMSG},
+		{ONE("a", "3", "0955"), -EBADMSG},
+		{"{\"name\":\"s\",\"version\":\"../"
+	         "x\",\"arch\":\"x\",\"wire\":[1],\"state\":[1],\"files\":[]}",
+	         -EBADMSG},
+		{"{\"name\":\"s\",\"version\":\"1\",\"arch\":\"x\",\"wire\":[],\"state\":[1],"
+	         "\"files\":[]}",
+	         -EBADMSG},
+		{FILES("{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC
+	               "\",\"mode\":\"0644\"},{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC
+	               "\",\"mode\":\"0644\"}"),
+	         -EBADMSG},
+		{FILES("{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC
+	               "\",\"mode\":\"0644\"},{\"path\":\"a/b\",\"size\":3,\"sha256\":\"" SHA_ABC
+	               "\",\"mode\":\"0644\"}"),
+	         -EBADMSG},
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

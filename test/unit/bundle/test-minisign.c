@@ -7,14 +7,16 @@
 
 #include <sys/wait.h>
 
-/* Made by Debian's minisign 0.11 (minisign -G -W; -S, and -S -l for the legacy form), over "hi\n". */
+/* Made by Debian's minisign 0.11 (minisign -G -W; -S, and -S -l for the legacy form), over "hi\n".
+ */
 static const char public_text[] = "untrusted comment: minisign public key F78BF221D513496D\n"
 				  "RWRtSRPVIfKL9yAFpQcVg+/83AGo6VgqG8ITk6NNSPHZr/qAWxJd4wvy\n";
-static const char signature_text[] =
-	"untrusted comment: signature from minisign secret key\n"
-	"RURtSRPVIfKL9zM+IXGOSEUrfrcbGhOMXEiyswENYT/egkgn2kuoM+ISQM6nU5MonVngNJG7HyK/Sq9sKQl8ac1bW8dzG9EaQgk=\n"
-	"trusted comment: timestamp:1795448916\tfile:f\thashed\n"
-	"PnWE915cHSO454ws5i60kUt7qmw5XJi785wy2UopWelVHb3d0MBEZnjFn1jH5zK9z7CG7eK0pIBiHp9E+N9YDA==\n";
+static const char signature_text[] = "untrusted comment: signature from minisign secret key\n"
+				     "RURtSRPVIfKL9zM+IXGOSEUrfrcbGhOMXEiyswENYT/"
+                                     "egkgn2kuoM+ISQM6nU5MonVngNJG7HyK/Sq9sKQl8ac1bW8dzG9EaQgk=\n"
+				     "trusted comment: timestamp:1795448916\tfile:f\thashed\n"
+				     "PnWE915cHSO454ws5i60kUt7qmw5XJi785wy2UopWelVHb3d0MBEZnjFn1jH5"
+                                     "zK9z7CG7eK0pIBiHp9E+N9YDA==\n";
 
 static int file_with(const char *text)
 {
@@ -30,7 +32,8 @@ TEST(minisign__verifies_what_minisign_signed)
 
 	CHECK_INT(minisign_public_parse(public_text, strlen(public_text), NULL, &p), ==, 0);
 	CHECK_STR(minisign_id_format(p.id, id), "F78BF221D513496D");
-	CHECK_INT(minisign_signature_parse(signature_text, strlen(signature_text), NULL, &s), ==, 0);
+	CHECK_INT(minisign_signature_parse(signature_text, strlen(signature_text), NULL, &s), ==,
+	          0);
 	CHECK(s.prehashed);
 	CHECK_STR(s.comment, "timestamp:1795448916\tfile:f\thashed");
 	CHECK_INT(minisign_verify_fd(fd, 100, &s, &p, NULL), ==, 0);
@@ -83,7 +86,10 @@ TEST(minisign__agrees_with_the_tool)
 		return;
 	}
 	CHECK(mkdtemp(dir));
-	snprintf(command, sizeof(command), "cd %s && echo hello >f && minisign -G -W -p k.pub -s k.key >/dev/null && minisign -S -l -s k.key -m f >/dev/null", dir);
+	snprintf(command, sizeof(command),
+	         "cd %s && echo hello >f && minisign -G -W -p k.pub -s k.key >/dev/null && "
+	         "minisign -S -l -s k.key -m f >/dev/null",
+	         dir);
 	CHECK_INT(system(command), ==, 0);
 	path = str_printf("%s/k.pub", dir);
 	CHECK_INT(minisign_public_read(path, NULL, &p), ==, 0);
@@ -111,12 +117,17 @@ TEST(minisign__agrees_with_the_tool)
 
 TEST(minisign__refuses_what_is_not_its_form)
 {
+	/* clang-format off */
 	static const char *const bad[] = {
-		"", "\n", "untrusted comment: x\n", "untrusted comment: x\nRWRtSRPV\n",
+		"",
+		"\n",
+		"untrusted comment: x\n",
+		"untrusted comment: x\nRWRtSRPV\n",
 		"untrusted comment: x\nRWRtSRPVIfKL9yAFpQcVg+/83AGo6VgqG8ITk6NNSPHZr/qAWxJd4wv!\n",
 		"untrusted comment: x\nRURtSRPVIfKL9yAFpQcVg+/83AGo6VgqG8ITk6NNSPHZr/qAWxJd4wvy\n",
 		"untrusted comment: x\nRWRtSRPVIfKL9yAFpQcVg+/83AGo6VgqG8ITk6NNSPHZr/qAWxJd4wvy\nmore\n",
 	};
+	/* clang-format on */
 	struct minisign_signature s;
 	struct minisign_public p;
 

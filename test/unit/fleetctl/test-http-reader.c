@@ -3,8 +3,10 @@
 
 #include "api/http-reader.h"
 
-/* Feeds all of it in pieces, accepting bodies up to @body_max; the reader is left at the end of the first request or at its error. */
-static void run(struct http_reader *r, const char *text, size_t size, size_t piece, uint64_t body_max)
+/* Feeds all of it in pieces, accepting bodies up to @body_max; the reader is left at the end of the
+ * first request or at its error. */
+static void run(struct http_reader *r, const char *text, size_t size, size_t piece,
+                uint64_t body_max)
 {
 	size_t at = 0;
 
@@ -20,7 +22,8 @@ static void run(struct http_reader *r, const char *text, size_t size, size_t pie
 
 TEST(http_reader__reads_a_request_in_any_pieces)
 {
-	static const char text[] = "POST /v1/a%20b/c?x=1&y=%41 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nContent-Length: 5\r\n\r\nhello";
+	static const char text[] = "POST /v1/a%20b/c?x=1&y=%41 HTTP/1.1\r\nHost: "
+				   "h\r\nAuthorization: Bearer t\r\nContent-Length: 5\r\n\r\nhello";
 
 	for (size_t piece = 1; piece <= sizeof(text); piece++) {
 		auto_free char *y = NULL, *z = NULL;
@@ -43,7 +46,8 @@ TEST(http_reader__reads_a_request_in_any_pieces)
 
 TEST(http_reader__goes_on_with_the_next_request)
 {
-	static const char text[] = "GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n";
+	static const char text[] =
+		"GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n";
 	struct http_reader r;
 	size_t at = 0;
 
@@ -66,26 +70,31 @@ TEST(http_reader__refuses)
 		const char *text;
 		int status;
 	} cases[] = {
-		{ "GARBAGE\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n\r\n", 400 },
-		{ "GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505 },
-		{ "GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
-		{ "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 405 },
-		{ "GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
-		{ "GET /a/%2e%2e/b HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
-		{ "GET //a HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
-		{ "GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
-		{ "GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
-		{ "GET /%ff HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n"
-		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 413 },
+		{"GARBAGE\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\n\r\n", 400},
+		{"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505},
+		{"GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 405},
+		{"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"GET /a/%2e%2e/b HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"GET //a HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"GET /%ff HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+	         400},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: "
+	         "chunked\r\n\r\n",
+	         400},
+		{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+		{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n"
+	         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	         "aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	         413},
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -135,7 +144,8 @@ TEST(http_reader__ignores_trailers)
 {
 	struct http_reader r;
 
-	RUN(r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nAuthorization: Bearer t\r\n\r\n");
+	RUN(r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+	       "chunked\r\n\r\n3\r\nabc\r\n0\r\nAuthorization: Bearer t\r\n\r\n");
 	CHECK_INT(r.state, ==, READER_DONE);
 	CHECK_STR(r.body.data, "abc");
 	CHECK(!r.headers[HEADER_AUTHORIZATION]);

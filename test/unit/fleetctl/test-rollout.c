@@ -18,14 +18,15 @@ struct world {
 
 static void begin(struct world *w, size_t n, unsigned parallel)
 {
-	*w = (struct world){ .now = 1000 * SEC };
+	*w = (struct world){.now = 1000 * SEC};
 	w->r = rollout_new("0123", "2", n);
 	w->r->max_parallel = parallel;
 	w->r->gate = 10 * SEC;
 	w->r->deadline = 100 * SEC;
 	for (size_t i = 0; i < n; i++) {
 		snprintf(w->r->members[i].machine, sizeof(w->r->members[i].machine), "m%zu", i);
-		w->facts[i] = (struct rollout_facts){ .exists = true, .connected = true, .version = "1", .state = "running" };
+		w->facts[i] = (struct rollout_facts){
+			.exists = true, .connected = true, .version = "1", .state = "running"};
 	}
 }
 
@@ -39,7 +40,8 @@ static void step(struct world *w, usec_t later)
 		w->n_upgrades[m] += w->orders[i].kind == ORDER_UPGRADE;
 		w->n_rollbacks[m] += w->orders[i].kind == ORDER_ROLLBACK;
 		w->n_cancels[m] += w->orders[i].kind == ORDER_CANCEL;
-		w->facts[m].command = w->orders[i].kind == ORDER_CANCEL ? COMMAND_FAILED : COMMAND_QUEUED;
+		w->facts[m].command =
+			w->orders[i].kind == ORDER_CANCEL ? COMMAND_FAILED : COMMAND_QUEUED;
 	}
 }
 
@@ -89,7 +91,8 @@ TEST(rollout__never_has_more_than_max_parallel_under_way)
 	begin(&w, 8, 3);
 	for (unsigned turn = 0; turn < 100 && !rollout_is_over(w.r); turn++) {
 		step(&w, 4 * SEC);
-		CHECK_INT(rollout_count(w.r, MEMBER_ORDERED) + rollout_count(w.r, MEMBER_GATING), <=, 3);
+		CHECK_INT(rollout_count(w.r, MEMBER_ORDERED) + rollout_count(w.r, MEMBER_GATING),
+		          <=, 3);
 		for (size_t i = 0; i < 8; i++)
 			if (w.r->members[i].state == MEMBER_ORDERED && (turn + i) % 2)
 				upgraded(&w, i);
@@ -193,7 +196,8 @@ TEST(rollout__silence_is_failure_after_the_deadline)
 	CHECK_INT(w.r->state, ==, ROLLOUT_RUNNING);
 	step(&w, SEC);
 	CHECK_INT(w.r->state, ==, ROLLOUT_ROLLING_BACK);
-	/* It may come up with either version: it is told to go back, and that has a deadline, too. */
+	/* It may come up with either version: it is told to go back, and that has a deadline, too.
+	 */
 	CHECK_INT(w.n_rollbacks[0], ==, 1);
 	step(&w, 99 * SEC);
 	CHECK_INT(w.r->state, ==, ROLLOUT_ROLLING_BACK);
@@ -281,7 +285,8 @@ TEST(rollout__a_removed_machine_stops_it)
 	rollout_free(w.r);
 }
 
-/* Whatever happens in whatever order: it ends, nobody gets two upgrades, and over means that nobody is under way. */
+/* Whatever happens in whatever order: it ends, nobody gets two upgrades, and over means that nobody
+ * is under way. */
 TEST(rollout__always_ends)
 {
 	unsigned seed = (unsigned) time(NULL);
@@ -291,7 +296,8 @@ TEST(rollout__always_ends)
 	printf("(TEST_SEED=%u) ", seed);
 	srandom(seed);
 	for (unsigned round = 0; round < 3000; round++) {
-		static const char *const states[] = { "running", "degraded", "starting", "maintenance" };
+		static const char *const states[] = {"running", "degraded", "starting",
+		                                     "maintenance"};
 		struct world w;
 		unsigned turn;
 
@@ -316,8 +322,9 @@ TEST(rollout__always_ends)
 			else if (dice == 84)
 				f->exists = false;
 			step(&w, (usec_t) (random() % 5) * SEC);
-			CHECK_INT(rollout_count(w.r, MEMBER_ORDERED) + rollout_count(w.r, MEMBER_GATING), <=,
-				  w.r->state == ROLLOUT_ROLLING_BACK ? 8 : w.r->max_parallel);
+			CHECK_INT(rollout_count(w.r, MEMBER_ORDERED) +
+			                  rollout_count(w.r, MEMBER_GATING),
+			          <=, w.r->state == ROLLOUT_ROLLING_BACK ? 8 : w.r->max_parallel);
 			for (size_t m = 0; m < w.r->n_members; m++)
 				CHECK_INT(w.n_upgrades[m], <=, 1);
 		}
@@ -325,7 +332,8 @@ TEST(rollout__always_ends)
 		for (size_t m = 0; m < w.r->n_members; m++) {
 			enum rollout_machine_state s = w.r->members[m].state;
 
-			CHECK(s == MEMBER_DONE || s == MEMBER_RETURNED || s == MEMBER_SKIPPED || s == MEMBER_FAILED);
+			CHECK(s == MEMBER_DONE || s == MEMBER_RETURNED || s == MEMBER_SKIPPED ||
+			      s == MEMBER_FAILED);
 			CHECK(s != MEMBER_DONE || w.r->state == ROLLOUT_SUCCEEDED);
 		}
 		rollout_free(w.r);

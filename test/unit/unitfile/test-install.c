@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+#include "tree.h"
+
+static struct unit_paths paths;
+static struct install_changes changes;
+
+static void begin(void)
+{
+	tree_new();
+	if (unit_paths_init(&paths, tree_root) < 0)
+		abort();
+}
+
+static void end(void)
+{
+	install_changes_done(&changes);
+	unit_paths_done(&paths);
+	tree_done();
+}
+
+typedef int (*verb_fn)(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d);
+
+static int run(verb_fn verb, const char *name, unsigned flags)
+{
+	char *names[] = { (char *) name, NULL };
+
+	install_changes_done(&changes);
+	return verb(&paths, names, flags, &changes, NULL);
+}
+
+static const char *state(const char *name)
+{
+	enum unit_file_state s;
+
+	return install_state(&paths, name, &s) < 0 ? "!" : unit_file_state_to_string(s);
+}
+
+#define WANTED "[Install]\nWantedBy=multi-user.target\n"
+
+TEST(install__enable_and_disable)
+{
+	begin();
+	tree_file(VENDOR "a.service", "[Install]\nWantedBy=multi-user.target\nRequiredBy=x.target\nAlias=b.service\nAlso=a.socket\n");
+	tree_file(VENDOR "a.socket", "[Install]\nWantedBy=sockets.target\n");
+	CHECK_STR(state("a.service"), "disabled");
+	CHECK_INT(run(install_enable, "a.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/a.service"), VENDOR "a.service");
+	CHECK_STR(tree_at(ETC "x.target.requires/a.service"), VENDOR "a.service");
+	CHECK_STR(tree_at(ETC "b.service"), VENDOR "a.service");
+	CHECK_STR(tree_at(ETC "sockets.target.wants/a.socket"), VENDOR "a.socket");
+	CHECK_STR(state("a.service"), "enabled");
+	CHECK_STR(state("b.service"), "alias");
+	CHECK_INT(run(install_enable, "a.service", 0), ==, 1);
+	CHECK_INT(run(install_disable, "a.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "multi-user.target.wants"), "-");
+	CHECK_STR(tree_at(ETC "b.service"), "-");
+	CHECK_STR(tree_at(ETC "sockets.target.wants/a.socket"), "-");
+	CHECK_STR(state("a.service"), "disabled");
+	end();
+}
+
+TEST(install__runtime)
+{
+	begin();
+	tree_file(VENDOR "a.service", WANTED);
+	CHECK_INT(run(install_enable, "a.service", INSTALL_RUNTIME), ==, 1);
+	CHECK_STR(tree_at(RUN "multi-user.target.wants/a.service"), VENDOR "a.service");
+	CHECK_STR(state("a.service"), "enabled-runtime");
+	CHECK_INT(run(install_mask, "a.service", INSTALL_RUNTIME), ==, 0);
+	CHECK_STR(state("a.service"), "masked-runtime");
+	end();
+}
+
+TEST(install__templates)
+{
+	begin();
+	tree_file(VENDOR "t@.service", "[Install]\nWantedBy=multi-user.target\nAlias=u@.service\n");
+	tree_file(VENDOR "d@.service", "[Install]\nWantedBy=multi-user.target\nDefaultInstance=one\n");
+	CHECK_INT(run(install_enable, "t@.service", 0), ==, -EIDRM);
+	CHECK_INT(run(install_enable, "t@x.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/t@x.service"), VENDOR "t@.service");
+	CHECK_STR(tree_at(ETC "u@x.service"), VENDOR "t@.service");
+	CHECK_STR(state("t@x.service"), "enabled");
+	CHECK_INT(run(install_enable, "d@.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/d@one.service"), VENDOR "d@.service");
+	CHECK_INT(run(install_disable, "t@.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/t@x.service"), "-");
+	end();
+}
+
+TEST(install__conflicts_need_force)
+{
+	begin();
+	tree_file(VENDOR "a.service", "[Install]\nAlias=c.service\n");
+	tree_file(VENDOR "b.service", "[Install]\nAlias=c.service\n");
+	CHECK_INT(run(install_enable, "a.service", 0), ==, 1);
+	CHECK_INT(run(install_enable, "b.service", 0), ==, -EEXIST);
+	CHECK_INT(changes.items[0].error, ==, -EEXIST);
+	CHECK_STR(tree_at(ETC "c.service"), VENDOR "a.service");
+	CHECK_INT(run(install_enable, "b.service", INSTALL_FORCE), ==, 1);
+	CHECK_STR(tree_at(ETC "c.service"), VENDOR "b.service");
+	end();
+}
+
+TEST(install__dry_run_changes_nothing)
+{
+	begin();
+	tree_file(VENDOR "a.service", WANTED);
+	CHECK_INT(run(install_enable, "a.service", INSTALL_DRY_RUN), ==, 1);
+	CHECK_INT(changes.n, ==, 2); /* the target is not there */
+	CHECK_STR(changes.items[0].kind, "symlink");
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/a.service"), "-");
+	end();
+}
+
+TEST(install__mask_and_unmask)
+{
+	begin();
+	tree_file(VENDOR "a.service", WANTED);
+	tree_file(ETC "local.service", WANTED);
+	CHECK_INT(run(install_mask, "a.service", 0), ==, 0);
+	CHECK_STR(tree_at(ETC "a.service"), "/dev/null");
+	CHECK_STR(state("a.service"), "masked");
+	CHECK_INT(run(install_enable, "a.service", 0), ==, -ERFKILL);
+	CHECK_INT(run(install_unmask, "a.service", 0), ==, 0);
+	CHECK_STR(state("a.service"), "disabled");
+	CHECK_INT(run(install_mask, "local.service", 0), ==, -EEXIST);
+	CHECK_STR(tree_at(ETC "local.service"), "file");
+	end();
+}
+
+TEST(install__linked_units)
+{
+	begin();
+	tree_file("/opt/l.service", WANTED);
+	CHECK_INT(run(install_link, "/opt/l.service", 0), ==, 0);
+	CHECK_STR(tree_at(ETC "l.service"), "/opt/l.service");
+	CHECK_STR(state("l.service"), "linked");
+	CHECK_INT(run(install_enable, "l.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/l.service"), "/opt/l.service");
+	CHECK_STR(state("l.service"), "enabled");
+	CHECK_INT(run(install_disable, "l.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "l.service"), "-");
+	CHECK_INT(run(install_enable, "/opt/l.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "l.service"), "/opt/l.service");
+	CHECK_INT(run(install_link, "/opt/none.service", 0), ==, -ENOENT);
+	end();
+}
+
+TEST(install__missing_units)
+{
+	begin();
+	tree_link(ETC "multi-user.target.wants/gone.service", VENDOR "gone.service");
+	CHECK_INT(run(install_enable, "gone.service", 0), ==, -ENOENT);
+	CHECK_INT(run(install_disable, "gone.service", 0), ==, 0);
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/gone.service"), "-");
+	CHECK_STR(state("gone.service"), "!");
+	CHECK_INT(run(install_enable, "no name", 0), ==, -EINVAL);
+	end();
+}
+
+TEST(install__states)
+{
+	begin();
+	tree_file(VENDOR "static.service", "[Unit]\n");
+	tree_file(VENDOR "also.service", "[Install]\nAlso=static.service\n");
+	tree_file("/run/systemd/generator/gen.service", "[Unit]\n");
+	tree_file("/run/systemd/transient/tr.service", "[Unit]\n");
+	CHECK_STR(state("static.service"), "static");
+	CHECK_STR(state("also.service"), "indirect");
+	CHECK_STR(state("gen.service"), "generated");
+	CHECK_STR(state("tr.service"), "transient");
+	end();
+}
+
+TEST(install__presets)
+{
+	begin();
+	tree_file("/usr/lib/systemd/system-preset/90.preset", "enable a.service\nenable t@.service one two\n# no more\ndisable *\n");
+	tree_file("/etc/systemd/system-preset/10.preset", "disable b.*\n");
+	tree_file(VENDOR "a.service", WANTED);
+	tree_file(VENDOR "b.service", WANTED);
+	tree_file(VENDOR "t@.service", WANTED);
+	tree_link(ETC "multi-user.target.wants/b.service", VENDOR "b.service");
+	install_changes_done(&changes);
+	CHECK_INT(install_preset_all(&paths, 0, &changes, NULL), ==, 1);
+	CHECK_STR(state("a.service"), "enabled");
+	CHECK_STR(state("b.service"), "disabled");
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/t@two.service"), VENDOR "t@.service");
+	CHECK_INT(run(install_disable, "a.service", 0), ==, 1);
+	CHECK_INT(run(install_preset, "a.service", 0), ==, 1);
+	CHECK_STR(state("a.service"), "enabled");
+	end();
+}
+
+TEST(install__default_target)
+{
+	char *name = NULL;
+
+	begin();
+	tree_file(VENDOR "graphical.target", "[Unit]\n");
+	tree_file(VENDOR "rescue.target", "[Unit]\n");
+	tree_link(VENDOR "default.target", "graphical.target");
+	CHECK_INT(install_get_default(&paths, &name), ==, 0);
+	CHECK_STR(name, "graphical.target");
+	free(name);
+	install_changes_done(&changes);
+	CHECK_INT(install_set_default(&paths, "rescue.target", INSTALL_FORCE, &changes, NULL), ==, 0);
+	CHECK_STR(tree_at(ETC "default.target"), VENDOR "rescue.target");
+	CHECK_INT(install_get_default(&paths, &name), ==, 0);
+	CHECK_STR(name, "rescue.target");
+	free(name);
+	CHECK_INT(install_set_default(&paths, "a.service", 0, &changes, NULL), ==, -EINVAL);
+	end();
+}
