@@ -12,7 +12,7 @@ base_version=0.1.0
 verbs=(
   "deps||install every package that building and testing needs (Debian 12, root)"
   "build|[PRESET]|configure and build: release (default), debug, asan, fuzz, coverage, analyze"
-  "test|[LABEL]|build and run all tests, or those of one label: style unit oracle fuzz integration vm fleet"
+  "test|[LABEL]|build and run all tests, or those of one label: style unit oracle fuzz integration vm"
   "check||formatting, spelling, shell scripts, static analysis"
   "package|[VERSION]|the .deb packages, into build/package/"
   "image||the Debian VM image with our package, into build/images/"
@@ -67,42 +67,62 @@ verb_deps() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+configure() { # PRESET DIRECTORY [ARGUMENT...]
+  local preset=$1 directory=$2
+  shift 2
+  cmake --preset "$preset" -B "$directory" "$@" >"$directory.log" 2>&1 || { tail -n 30 "$directory.log"; die "configuring $preset failed"; }
+}
+
 verb_build() {
   local preset=${1:-release}
   verb_deps
-  [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >/dev/null
+  mkdir -p build
+  say "Building $preset"
+  configure "$preset" "build/$preset"
   cmake --build "build/$preset" -j "$jobs"
+}
+
+# What the tests run on: release flags, but without the slow links of LTO.
+build_for_tests() {
+  verb_deps
+  mkdir -p build
+  say "Building"
+  configure release build/test -DLTO=OFF -DSYSMASTER_VERSION="$base_version"
+  cmake --build build/test -j "$jobs" --target all tests
 }
 
 verb_package() {
   local version=${1:-$base_version}
   verb_deps
+  mkdir -p build
   say "Packaging $version"
-  cmake --preset release -B build/package-build -DSYSMASTER_VERSION="$version" >/dev/null
+  configure release build/package-build -DLTO=ON -DSYSMASTER_VERSION="$version"
   cmake --build build/package-build -j "$jobs"
   (cd build/package-build && cpack -G DEB -B "$top/build/package" >/dev/null)
   ls build/package/*"$version"*.deb
 }
 
 verb_image() {
-  verb_package >/dev/null
-  test/vm/image.sh --name sysmaster --deb build/package/sysmaster_"$base_version"_*.deb
+  build_for_tests
+  (cd build/test && rm -rf package && cpack -G DEB -B package >/dev/null)
+  test/vm/image.sh --programs build/test/test/vm --deb build/test/package/sysmaster_"$base_version"_*.deb sysmaster
 }
 
 verb_test() {
   local label=${1:-}
-  verb_build release
-  [[ -z $label || $label == vm || $label == fleet ]] && verb_image
+  build_for_tests
   if [[ -z $label || $label == unit || $label == fuzz ]]; then
-    # The unit tests run a second time with the address and undefined-behaviour sanitizers.
+    # The unit tests and the fuzz corpora run a second time, with the address and undefined-behaviour sanitizers.
+    say "Building with sanitizers"
+    configure asan build/asan
+    cmake --build build/asan -j "$jobs" --target tests
     say "Tests under sanitizers"
-    cmake --preset asan >/dev/null
-    cmake --build build/asan -j "$jobs"
-    ctest --test-dir build/asan -L 'unit|fuzz' -j "$jobs" --output-on-failure --no-tests=error
+    ctest --test-dir build/asan -L '^(unit|fuzz)$' -j "$jobs" --output-on-failure --no-tests=error
   fi
-  [[ -z $label || $label == style ]] && verb_check
+  [[ -n $label && $label != style ]] || verb_check
+  [[ $label != style ]] || return 0
   say "Tests"
-  ctest --test-dir build/release ${label:+-L "^$label\$"} -j "$jobs" --output-on-failure --no-tests=error
+  ctest --test-dir build/test ${label:+-L "^$label\$"} -j "$jobs" --output-on-failure --no-tests=error
 }
 
 verb_check() {

@@ -245,17 +245,26 @@ static int look_around(struct manager *m, int (*fn)(struct manager *m))
 	return r;
 }
 
+static void note_step(const struct core *c, const char *what)
+{
+	log_debug("%s: %llu us since the start", what,
+	          (unsigned long long) usec_sub(now(CLOCK_BOOTTIME), c->start_usec));
+}
+
 static int take_over(struct core *c)
 {
 	auto_free struct diag *d = calloc(1, sizeof(*d));
 	struct manager *m = c->manager;
 	int r, n = 0;
 
+	note_step(c, "rooms");
 	r = manager_read_index(m);
+	note_step(c, "index");
 	if (r >= 0)
 		r = look_around(m, manager_enumerate);
 	if (r < 0)
 		return log_error_errno(r, "Failed to load units: %m");
+	note_step(c, "enumerate");
 	if (!c->adopting) {
 		n = state_restore(c->state, d);
 		if (n < 0) {

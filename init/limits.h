@@ -42,7 +42,8 @@
 #define HANG_USEC (10 * SECOND) /* one turn of core's loop; --hang-usec= */
 #define PING_USEC (2 * SECOND)  /* to answer a ping */
 #define READY_USEC                                                                                 \
-	(10 * SECOND) /* from spawn to READY, and from READY to the end of a trial; --ready-usec=  \
+	(10 *                                                                                      \
+	 SECOND) /* from spawn to READY, and from READY to the end of a trial; --ready-usec=  \
 	               */
 #define ABORT_USEC (2 * SECOND) /* from SIGABRT to SIGKILL: time for a core dump */
 #define GRACE_USEC                                                                                 \

@@ -32,12 +32,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION	   1
-#define WIRE_FD		   3
-#define WIRE_PAGE_FD	   4
-#define WIRE_TEXT_MAX	   1024
-#define WIRE_FDS_MAX	   1
-#define WIRE_VAULT_NAME_MAX 255
+#define WIRE_VERSION         1
+#define WIRE_FD              3
+#define WIRE_PAGE_FD         4
+#define WIRE_TEXT_MAX        1024
+#define WIRE_FDS_MAX         1
+#define WIRE_VAULT_NAME_MAX  255
 #define WIRE_VAULT_ITEMS_MAX 4096
 
 enum wire_type {
@@ -85,15 +85,17 @@ enum wire_shutdown {
 
 struct wire_message {
 	uint16_t version; /* WIRE_VERSION */
-	uint16_t type;	  /* enum wire_type */
+	uint16_t type;    /* enum wire_type */
 	uint32_t serial;  /* of a request that wants a REPLY; 0: none wanted */
 	int64_t value;
-	uint64_t number;	 /* EXIT: running number from 1, without gaps, never reused in one boot */
-	uint64_t start_time;	 /* EXIT: field 22 of /proc/PID/stat, clock ticks since boot: with pid, names a process for ever */
-	int32_t pid;		 /* EXIT */
-	int32_t code;		 /* EXIT: si_code: CLD_EXITED, CLD_KILLED or CLD_DUMPED */
-	int32_t status;		 /* EXIT: exit status or signal; SHUTDOWN: exit status of a container */
-	uint32_t text_size;	 /* bytes that follow; no NUL at the end. EXIT: the cgroup path, "/" first */
+	uint64_t number; /* EXIT: running number from 1, without gaps, never reused in one boot */
+	uint64_t
+		start_time; /* EXIT: field 22 of /proc/PID/stat, clock ticks since boot: with pid, names a process for ever */
+	int32_t pid;    /* EXIT */
+	int32_t code;   /* EXIT: si_code: CLD_EXITED, CLD_KILLED or CLD_DUMPED */
+	int32_t status; /* EXIT: exit status or signal; SHUTDOWN: exit status of a container */
+	uint32_t
+		text_size; /* bytes that follow; no NUL at the end. EXIT: the cgroup path, "/" first */
 };
 
 static_assert(offsetof(struct wire_message, serial) == 4, "wire layout");

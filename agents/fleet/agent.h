@@ -28,7 +28,8 @@
 
 #include <curl/curl.h>
 
-#define EVENTS_MAX 2048 /* kept while the controller is away; older ones are counted and dropped   \
+#define EVENTS_MAX                                                                                 \
+	2048 /* kept while the controller is away; older ones are counted and dropped   \
 	                 */
 #define EVENTS_A_REPORT 256
 #define RESULTS_MAX     256

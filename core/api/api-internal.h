@@ -41,7 +41,7 @@ struct api {
 	struct varlink_server *server;
 	struct list subscribers, requests;
 	uint32_t status_serial; /* of the question to a new init who it is */
-	char *init_version;	/* its answer; NULL: as in the welcome */
+	char *init_version;     /* its answer; NULL: as in the welcome */
 	uint64_t last_event;
 	size_t n_events; /* ever; the ring's next slot is n_events % API_EVENTS_KEPT */
 	struct api_event events[API_EVENTS_KEPT];

@@ -11,7 +11,8 @@
 
 #include "engine/engine.h"
 
-int cgroup_setup(struct manager *m); /* root, available controllers, inotify source; adopts what exists */
+int cgroup_setup(
+	struct manager *m); /* root, available controllers, inotify source; adopts what exists */
 void cgroup_shutdown(struct manager *m);
 /* Path the unit has or will have; from its slice. NULL for types without processes. */
 int cgroup_path_for(const struct unit *u, char **ret);
@@ -25,7 +26,8 @@ int cgroup_apply(struct unit *u); /* limits again, after set-property or reload 
 /* O_PATH fd of the cgroup (for CLONE_INTO_CGROUP), realized first; @control: its ".control" child for ExecStop= and friends when delegated. The caller owns it. */
 int cgroup_open(struct unit *u, bool control);
 void cgroup_release(struct unit *u); /* removes it if it is empty, forgets the watch */
-void cgroup_forget(struct unit *u);  /* the unit leaves memory (hook unit_forget), its cgroup stays as it is */
+void cgroup_forget(
+	struct unit *u); /* the unit leaves memory (hook unit_forget), its cgroup stays as it is */
 int cgroup_is_empty(const struct unit *u); /* 1, 0, -errno */
 /* Signals every process of the unit's cgroup but @except (up to two pids, 0: none). Number signalled or -errno. With SIGKILL and no exception uses cgroup.kill. */
 int cgroup_signal(struct unit *u, int sig, pid_t except_a, pid_t except_b);

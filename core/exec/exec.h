@@ -17,22 +17,25 @@ int exec_setup(struct manager *m, const char *directory);
 void exec_shutdown(struct manager *m);
 
 enum exec_flags {
-	EXEC_CONTROL = 1,	  /* not the main process: ExecStartPre=, ExecStop=, ... */
-	EXEC_APPLY_SANDBOX = 2,	  /* settings' name spaces, user, seccomp; off for "+" commands */
-	EXEC_PASS_FDS = 4,	  /* LISTEN_FDS */
+	EXEC_CONTROL = 1,       /* not the main process: ExecStartPre=, ExecStop=, ... */
+	EXEC_APPLY_SANDBOX = 2, /* settings' name spaces, user, seccomp; off for "+" commands */
+	EXEC_PASS_FDS = 4,      /* LISTEN_FDS */
 	EXEC_SET_WATCHDOG = 8,
-	EXEC_NEW_DIRECTORIES = 16, /* make RuntimeDirectory= and friends (first command of a start) */
+	EXEC_NEW_DIRECTORIES =
+		16, /* make RuntimeDirectory= and friends (first command of a start) */
 	EXEC_KEEP_CGROUP_CONTROL = 32, /* into the ".control" child cgroup */
-	EXEC_CONSOLE_WAIT = 64,	  /* Type=idle */
+	EXEC_CONSOLE_WAIT = 64,        /* Type=idle */
 };
 
 struct exec_request {
 	struct unit *unit;
 	const struct exec_command *command;
-	const struct exec_settings *settings; /* may be NULL: mount, umount, generators run with plain defaults */
+	const struct exec_settings
+		*settings; /* may be NULL: mount, umount, generators run with plain defaults */
 	const struct cgroup_settings *cgroup;
 	unsigned flags;
-	char *const *environment; /* extra assignments: MAINPID=, SERVICE_RESULT=, NOTIFY_SOCKET=, ... */
+	char *const *
+		environment; /* extra assignments: MAINPID=, SERVICE_RESULT=, NOTIFY_SOCKET=, ... */
 	/* socket fds first, then stored ones; names beside them */
 	const int *fds;
 	char *const *fd_names;
@@ -53,7 +56,8 @@ struct exec_request {
  */
 int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, struct pidref *ret);
 /* A program of our own or a generator: no unit, plain environment, stdio null or @stdout_fd, child of core itself. */
-int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environment, int stdout_fd, struct pidref *ret);
+int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environment, int stdout_fd,
+                     struct pidref *ret);
 
 /* RuntimeDirectory= (and PrivateTmp='s) are removed when the unit is dead; @restarting honours RuntimeDirectoryPreserve=. */
 int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool restarting);

@@ -21,10 +21,14 @@ struct store;
 int store_open(const char *dir, struct store **ret);
 struct store *store_free(struct store *s);
 int store_put(struct store *s, const char *key, const char *data, size_t size); /* queued */
-int store_delete(struct store *s, const char *key);				     /* queued */
-int store_flush(struct store *s); /* one transaction for all that is queued; a full /run keeps them queued and returns -ENOSPC */
+int store_delete(struct store *s, const char *key);                             /* queued */
+int store_flush(
+	struct
+	store *s); /* one transaction for all that is queued; a full /run keeps them queued and returns -ENOSPC */
 /* Stops at fn's first non-zero. Data is valid only during the call, queued changes are not seen, fn must not flush. */
-int store_foreach(struct store *s, const char *prefix, int (*fn)(const char *key, const char *data, size_t size, void *userdata), void *userdata);
+int store_foreach(struct store *s, const char *prefix,
+                  int (*fn)(const char *key, const char *data, size_t size, void *userdata),
+                  void *userdata);
 void store_statistics(const struct store *s, uint64_t *ret_savepoints, uint64_t *ret_bytes);
 
 /* ---- link to init ---- */
@@ -43,7 +47,8 @@ struct welcome {
 	bool container;
 };
 /* Says HELLO, waits (deadline 5 s) for WELCOME and the vault's items. */
-int link_open(struct loop *l, const char *version, const struct link_handlers *h, void *userdata, struct link **ret);
+int link_open(struct loop *l, const char *version, const struct link_handlers *h, void *userdata,
+              struct link **ret);
 struct link *link_free(struct link *k);
 const struct welcome *link_welcome(const struct link *k);
 int link_ready(struct link *k); /* READY; from now on exits come */
@@ -52,7 +57,8 @@ void link_ack(struct link *k, uint64_t number);
 int link_vault_take(struct link *k, const char *name);
 /* Names that were in the vault and were not taken. */
 int link_vault_names(const struct link *k, const char *prefix, char ***ret);
-int link_vault_put(struct link *k, const char *name, int fd); /* a copy goes to init; queued if the socket is full */
+int link_vault_put(struct link *k, const char *name,
+                   int fd); /* a copy goes to init; queued if the socket is full */
 int link_vault_drop(struct link *k, const char *name);
 /* @fd may be -1; returns the serial of the REPLY (> 0) or -errno. */
 int link_request(struct link *k, enum wire_type type, int64_t value, int fd, const char *text);
@@ -68,7 +74,9 @@ int state_new(struct manager *m, struct store *s, struct link *k, struct state *
 struct state *state_free(struct state *t);
 void state_unit_save(struct state *t, struct unit *u, bool now);
 void state_unit_forget(struct state *t, struct unit *u);
-void state_manager_save(struct state *t); /* the manager's own record: job counter, environment, stamps, last event */
+void state_manager_save(
+	struct state
+		*t); /* the manager's own record: job counter, environment, stamps, last event */
 /* An exit that was handed to units; acknowledged once what it changed is stored. */
 void state_exit_handled(struct state *t, uint64_t number);
 /* True for an exit whose consequences are in the store already: init tells it again when the acknowledgement was lost. Ask before handing it to units. */

@@ -12,16 +12,15 @@
 #include <stdio.h>
 #include <time.h>
 
-#define SECOND	       ((int) USEC_PER_SEC)
-#define ATTEMPTS_MAX   1000U
+#define ATTEMPTS_MAX 1000U
 /* 400 years are a full cycle of the Gregorian calendar, but nothing lies behind CALENDAR_YEAR_MAX anyway. */
-#define DAYS_MAX       (366U * (CALENDAR_YEAR_MAX - CALENDAR_YEAR_MIN + 1))
+#define DAYS_MAX (366U * (CALENDAR_YEAR_MAX - CALENDAR_YEAR_MIN + 1))
 
 struct civil {
 	int fields[CALENDAR_FIELDS];
 };
 
-static const int first_values[CALENDAR_FIELDS] = { [CALENDAR_MONTH] = 1, [CALENDAR_DAY] = 1 };
+static const int first_values[CALENDAR_FIELDS] = {[CALENDAR_MONTH] = 1, [CALENDAR_DAY] = 1};
 
 static bool is_leap(int year)
 {
@@ -30,7 +29,7 @@ static bool is_leap(int year)
 
 static int days_in_month(int year, int month)
 {
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
 	return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }
@@ -56,7 +55,7 @@ static int field_max(const struct civil *t, enum calendar_field f)
 /* Monday is 0 (Sakamoto's congruence). */
 static int weekday(int year, int month, int day)
 {
-	static const int offsets[] = { 0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4 };
+	static const int offsets[] = {0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4};
 
 	year -= month < 3;
 	return (year + year / 4 - year / 100 + year / 400 + offsets[month - 1] + day + 6) % 7;
@@ -76,7 +75,8 @@ static int component_next(const struct calendar_component *c, int start, int sto
 }
 
 /* The least value >= t's that field @f allows in t's month and year; -1 if there is none. */
-static int field_next(const struct calendar_spec *spec, const struct civil *t, enum calendar_field f)
+static int field_next(const struct calendar_spec *spec, const struct civil *t,
+                      enum calendar_field f)
 {
 	int from = t->fields[f], max = field_max(t, f), best = -1;
 
@@ -133,7 +133,8 @@ static int civil_next(const struct calendar_spec *spec, struct civil *t)
 			reset_below(t, f);
 		}
 		if (f == CALENDAR_DAY && spec->weekdays > 0 &&
-		    !(spec->weekdays & 1 << weekday(t->fields[CALENDAR_YEAR], t->fields[CALENDAR_MONTH], v))) {
+		    !(spec->weekdays &
+		      1 << weekday(t->fields[CALENDAR_YEAR], t->fields[CALENDAR_MONTH], v))) {
 			if (++days > DAYS_MAX)
 				return -ENOENT;
 			t->fields[f]++;
@@ -177,7 +178,8 @@ static int try_instant(const struct civil *c, bool utc, int dst, time_t *ret)
 	time_t t = utc ? timegm(&tm) : mktime(&tm);
 
 	/* A time that does not exist comes back as another one. */
-	if (t < 0 || tm.tm_sec != asked.tm_sec || tm.tm_min != asked.tm_min || tm.tm_hour != asked.tm_hour || tm.tm_mday != asked.tm_mday)
+	if (t < 0 || tm.tm_sec != asked.tm_sec || tm.tm_min != asked.tm_min ||
+	    tm.tm_hour != asked.tm_hour || tm.tm_mday != asked.tm_mday)
 		return 0;
 	*ret = t;
 	return 1;

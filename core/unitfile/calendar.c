@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* calendar.c - calendar events from and to text: systemd.time(7) "Calendar Events". */
+/* calendar.c - calendar events from text: systemd.time(7) "Calendar Events". */
 #include "unitfile/calendar.h"
 
 #include <ctype.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define COMPONENTS_MAX 240U
-#define SECOND	       ((int) USEC_PER_SEC)
+#define SECOND         ((int) USEC_PER_SEC)
 
 struct shorthand {
 	const char *name, *text;
@@ -23,16 +23,16 @@ static const struct shorthand shorthands[] = {
 	{ "semiannually", "*-01,07-01 00:00:00" }, { "semi-annually", "*-01,07-01 00:00:00" },
 };
 /* The long names first: the short ones begin them. */
-static const char *const day_names[][2] = {
+const char *const calendar_days[7][2] = {
 	{ "Monday", "Mon" }, { "Tuesday", "Tue" }, { "Wednesday", "Wed" }, { "Thursday", "Thu" }, { "Friday", "Fri" },
 	{ "Saturday", "Sat" }, { "Sunday", "Sun" },
 };
 struct field_bounds {
-	int from, to, width;
+	int from, to;
 };
 static const struct field_bounds bounds[CALENDAR_FIELDS] = {
-	[CALENDAR_YEAR] = { CALENDAR_YEAR_MIN, CALENDAR_YEAR_MAX, 4 }, [CALENDAR_MONTH] = { 1, 12, 2 }, [CALENDAR_DAY] = { 1, 31, 2 },
-	[CALENDAR_HOUR] = { 0, 23, 2 }, [CALENDAR_MINUTE] = { 0, 59, 2 }, [CALENDAR_USEC] = { 0, 60 * SECOND - 1, 2 },
+	[CALENDAR_YEAR] = { CALENDAR_YEAR_MIN, CALENDAR_YEAR_MAX }, [CALENDAR_MONTH] = { 1, 12 }, [CALENDAR_DAY] = { 1, 31 },
+	[CALENDAR_HOUR] = { 0, 23 }, [CALENDAR_MINUTE] = { 0, 59 }, [CALENDAR_USEC] = { 0, 60 * SECOND - 1 },
 };
 /* clang-format on */
 
@@ -64,7 +64,8 @@ static int add_component(struct calendar_component **list, int start, int stop, 
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct calendar_component){ .next = *list, .start = start, .stop = stop, .repeat = repeat };
+	*c = (struct calendar_component){
+		.next = *list, .start = start, .stop = stop, .repeat = repeat};
 	*list = c;
 	return 0;
 }
@@ -168,9 +169,9 @@ static int take_day(const char **s)
 {
 	for (int day = 0; day < 7; day++) {
 		for (size_t k = 0; k < 2; k++) {
-			size_t n = strlen(day_names[day][k]);
+			size_t n = strlen(calendar_days[day][k]);
 
-			if (strncasecmp(*s, day_names[day][k], n))
+			if (strncasecmp(*s, calendar_days[day][k], n))
 				continue;
 			if ((*s)[n] && !strchr("-., ", (*s)[n]))
 				return -EINVAL;
@@ -251,7 +252,7 @@ static int from_timestamp(const char *s, struct calendar_spec *c)
 /* "year-month-day" or "month-day"; "~" for "-" before the day counts from the month's end. 0: *s was no date. */
 static int take_date(const char **s, struct calendar_spec *c)
 {
-	struct calendar_component *lists[3] = { NULL };
+	struct calendar_component *lists[3] = {NULL};
 	const char *at = *s;
 	size_t n = 0;
 	int r;
@@ -325,7 +326,8 @@ static bool timezone_is_known(const char *name)
 	char path[PATH_MAX];
 	struct stat st;
 
-	if (!*name || *name == '/' || strlen(name) > 128 || strstr(name, "//") || strstr(name, ".."))
+	if (!*name || *name == '/' || strlen(name) > 128 || strstr(name, "//") ||
+	    strstr(name, ".."))
 		return false;
 	for (const char *c = name; *c; c++)
 		if (!isalnum((unsigned char) *c) && !strchr("-_+/", *c))
@@ -451,9 +453,11 @@ static bool list_is_valid(const struct calendar_component *c, int from, int to, 
 			return false;
 		/* The first repetition must fall within. */
 		if (c->stop >= 0) {
-			if (c->stop < from || c->stop > to || (int64_t) c->start + c->repeat > c->stop)
+			if (c->stop < from || c->stop > to ||
+			    (int64_t) c->start + c->repeat > c->stop)
 				return false;
-		} else if (end_of_month ? c->start - c->repeat < from : (int64_t) c->start + c->repeat > to) {
+		} else if (end_of_month ? c->start - c->repeat < from
+		                        : (int64_t) c->start + c->repeat > to) {
 			return false;
 		}
 	}
@@ -478,7 +482,8 @@ static int normalize(struct calendar_spec *c)
 	}
 	drop_redundant_seconds(&c->fields[CALENDAR_USEC]);
 	for (size_t i = 0; i < CALENDAR_FIELDS; i++)
-		if (!list_is_valid(c->fields[i], bounds[i].from, bounds[i].to, i == CALENDAR_DAY && c->end_of_month))
+		if (!list_is_valid(c->fields[i], bounds[i].from, bounds[i].to,
+		                   i == CALENDAR_DAY && c->end_of_month))
 			return -EINVAL;
 	return 0;
 }
@@ -525,81 +530,4 @@ int calendar_parse(const char *s, struct calendar_spec **ret)
 		return r;
 	*ret = TAKE_PTR(c);
 	return 0;
-}
-
-/* ---- to text ---- */
-
-static void put_number(struct strbuf *b, int v, int width, bool seconds)
-{
-	strbuf_printf(b, "%0*d", width, seconds ? v / SECOND : v);
-	if (seconds && v % SECOND)
-		strbuf_printf(b, ".%06d", v % SECOND);
-}
-
-static void put_list(struct strbuf *b, const struct calendar_component *c, int width, bool seconds)
-{
-	int step = seconds ? SECOND : 1;
-
-	if (!c || (seconds && c->start == 0 && c->stop < 0 && c->repeat == SECOND && !c->next)) {
-		strbuf_puts(b, "*");
-		return;
-	}
-	for (; c; c = c->next) {
-		put_number(b, c->start, width, seconds);
-		if (c->stop > 0) {
-			strbuf_puts(b, "..");
-			put_number(b, c->stop, width, seconds);
-		}
-		if (c->repeat > 0 && !(c->stop > 0 && c->repeat == step)) {
-			strbuf_puts(b, "/");
-			put_number(b, c->repeat, 1, seconds);
-		}
-		if (c->next)
-			strbuf_puts(b, ",");
-	}
-}
-
-static void put_weekdays(struct strbuf *b, int bits)
-{
-	const char *separator = "";
-
-	for (int from = 0; from < 7; from++) {
-		int to = from;
-
-		if (!(bits & 1 << from))
-			continue;
-		while (to < 6 && bits & 1 << (to + 1))
-			to++;
-		strbuf_printf(b, "%s%s", separator, day_names[from][1]);
-		if (to > from)
-			strbuf_printf(b, "%s%s", to > from + 1 ? ".." : ",", day_names[to][1]);
-		separator = ",";
-		from = to;
-	}
-	strbuf_puts(b, " ");
-}
-
-int calendar_format(const struct calendar_spec *c, char **ret)
-{
-	auto_strbuf struct strbuf b = { 0 };
-	static const char separators[CALENDAR_FIELDS] = { '-', '-', ' ', ':', ':', 0 };
-
-	if (c->weekdays > 0)
-		put_weekdays(&b, c->weekdays);
-	for (size_t i = 0; i < CALENDAR_FIELDS; i++) {
-		char separator = i == CALENDAR_MONTH && c->end_of_month ? '~' : separators[i];
-
-		put_list(&b, c->fields[i], bounds[i].width, i == CALENDAR_USEC);
-		if (separator)
-			strbuf_add(&b, &separator, 1);
-	}
-	if (c->utc) {
-		strbuf_puts(&b, " UTC");
-	} else if (c->timezone) {
-		strbuf_printf(&b, " %s", c->timezone);
-	} else if (c->dst >= 0) {
-		tzset();
-		strbuf_printf(&b, " %s", tzname[c->dst]);
-	}
-	return strbuf_take(&b, ret);
 }

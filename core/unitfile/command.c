@@ -45,7 +45,7 @@ struct exec_command *exec_command_copy(const struct exec_command *list)
 struct command_line {
 	struct parse *p;
 	const char *at; /* NULL: at the end */
-	bool ignore;	/* "-": what is wrong with the command is no reason to refuse the unit */
+	bool ignore;    /* "-": what is wrong with the command is no reason to refuse the unit */
 	struct exec_command *command;
 	bool separate_argv0, refused;
 };
@@ -56,7 +56,8 @@ static int refuse(struct command_line *l, const char *what, const char *text)
 	l->refused = true;
 	if (!l->p)
 		return -EINVAL;
-	return l->ignore ? parse_warn(l->p, "%s, ignored: %.120s", what, text) : parse_fatal(l->p, "%s: %.120s", what, text);
+	return l->ignore ? parse_warn(l->p, "%s, ignored: %.120s", what, text)
+	                 : parse_fatal(l->p, "%s: %.120s", what, text);
 }
 
 static int expand(struct command_line *l, const char *s, char **ret)
@@ -114,7 +115,8 @@ static int take_path(struct command_line *l, const char *word)
 		return refuse(l, "Executable name contains special characters", path);
 	if (path[size - 1] == '/')
 		return refuse(l, "Executable path specifies a directory", path);
-	if (*path != '/' && (strchr(path, '/') || size > NAME_MAX || streq(path, ".") || streq(path, "..")))
+	if (*path != '/' &&
+	    (strchr(path, '/') || size > NAME_MAX || streq(path, ".") || streq(path, "..")))
 		return refuse(l, "Neither a valid executable name nor an absolute path", path);
 	if (!l->separate_argv0 && (r = strv_append(&l->command->argv, path)) < 0)
 		return r;
@@ -208,7 +210,7 @@ static int take_command(struct command_line *l, struct exec_command **ret)
 
 static int parse_line(struct parse *p, const char *line, struct exec_command **list)
 {
-	struct command_line l = { .p = p, .at = line };
+	struct command_line l = {.p = p, .at = line};
 	int r;
 
 	do {

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
-#define TASKS_PERMYRIAD	   1500U
-#define TASKS_SYSTEM_MAX   4194304U
-#define NOFILE_SOFT	   1024U
-#define NOFILE_HARD	   524288U
-#define MEMLOCK_LIMIT	   (8U * 1024 * 1024)
+#define TASKS_PERMYRIAD  1500U
+#define TASKS_SYSTEM_MAX 4194304U
+#define NOFILE_SOFT      1024U
+#define NOFILE_HARD      524288U
+#define MEMLOCK_LIMIT    (8U * 1024 * 1024)
 
 #define C(field) offsetof(struct unit_context, field)
 
@@ -37,8 +37,12 @@ struct os_release_row {
 	size_t offset;
 };
 static const struct os_release_row os_release_rows[] = {
-	{ "ID", C(os_id) },	      { "VERSION_ID", C(os_version_id) },	{ "BUILD_ID", C(os_build_id) },
-	{ "IMAGE_ID", C(os_image_id) }, { "IMAGE_VERSION", C(os_image_version) }, { "VARIANT_ID", C(os_variant_id) },
+	{"ID", C(os_id)},
+	{"VERSION_ID", C(os_version_id)},
+	{"BUILD_ID", C(os_build_id)},
+	{"IMAGE_ID", C(os_image_id)},
+	{"IMAGE_VERSION", C(os_image_version)},
+	{"VARIANT_ID", C(os_variant_id)},
 };
 
 static int read_os_release(struct unit_context *c)
@@ -81,10 +85,11 @@ static int read_ids(struct unit_context *c)
 static const char *architecture_name(const char *machine)
 {
 	static const char *const rows[][2] = {
-		{ "x86_64", "x86-64" }, { "aarch64", "arm64" },	  { "riscv64", "riscv64" },   { "i386", "x86" },
-		{ "i486", "x86" },	{ "i586", "x86" },	  { "i686", "x86" },	      { "ppc64le", "ppc64-le" },
-		{ "ppc64", "ppc64" },	{ "s390x", "s390x" },	  { "armv7l", "arm" },	      { "armv6l", "arm" },
-		{ "mips64", "mips64" }, { "riscv32", "riscv32" }, { "loongarch64", "loongarch64" },
+		{"x86_64", "x86-64"}, {"aarch64", "arm64"},    {"riscv64", "riscv64"},
+		{"i386", "x86"},      {"i486", "x86"},         {"i586", "x86"},
+		{"i686", "x86"},      {"ppc64le", "ppc64-le"}, {"ppc64", "ppc64"},
+		{"s390x", "s390x"},   {"armv7l", "arm"},       {"armv6l", "arm"},
+		{"mips64", "mips64"}, {"riscv32", "riscv32"},  {"loongarch64", "loongarch64"},
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++)
@@ -131,7 +136,7 @@ static int set_limit(struct unit_context *c, int resource, rlim_t soft, rlim_t h
 	c->default_limits[resource] = malloc(sizeof(struct rlimit));
 	if (!c->default_limits[resource])
 		return -ENOMEM;
-	*c->default_limits[resource] = (struct rlimit){ soft, hard };
+	*c->default_limits[resource] = (struct rlimit){soft, hard};
 	return 0;
 }
 
@@ -162,7 +167,7 @@ static int parse_tasks(struct parse *p, const char *value, void *field, int64_t 
 /* The parser for StandardOutput= works on a whole exec_settings: lend it one. */
 static int parse_output(struct parse *p, const char *value, void *field, int64_t arg)
 {
-	struct exec_settings e = { .std_output = *(enum exec_output *) field };
+	struct exec_settings e = {.std_output = *(enum exec_output *) field};
 	int r = value_output(p, value, &e.std_output, 1);
 
 	(void) arg;
@@ -182,7 +187,11 @@ struct manager_row {
 	size_t offset;
 	int64_t arg;
 };
-#define LIMIT(name) { "DefaultLimit" #name, value_rlimit, C(default_limits[RLIMIT_##name]), RLIMIT_##name }
+#define LIMIT(name)                                                                                \
+	{                                                                                          \
+		"DefaultLimit" #name, value_rlimit, C(default_limits[RLIMIT_##name]),              \
+			RLIMIT_##name                                                              \
+	}
 /* clang-format off */
 static const struct manager_row manager_rows[] = {
 	{ "DefaultTimeoutStartSec", value_sec_fix_0, C(default_timeout_start_usec), 0 },
@@ -211,7 +220,8 @@ static int assign_manager(struct unit_context *c, struct parse *p, const struct 
 
 		if (!streq(manager_rows[i].key, l->key))
 			continue;
-		r = manager_rows[i].parse(p, l->value, slot_of(c, manager_rows[i].offset), manager_rows[i].arg);
+		r = manager_rows[i].parse(p, l->value, slot_of(c, manager_rows[i].offset),
+		                          manager_rows[i].arg);
 		if (r < 0 && r != -ENOMEM)
 			r = parse_warn(p, "Invalid value '%.100s', ignored", l->value);
 		return r;
@@ -222,8 +232,8 @@ static int assign_manager(struct unit_context *c, struct parse *p, const struct 
 
 static int read_manager_file(struct unit_context *c, const char *path, struct diag *d)
 {
-	struct unit_file nobody = { .id = (char *) "system.slice" };
-	struct parse p = { .c = c, .f = &nobody, .path = path, .d = d };
+	struct unit_file nobody = {.id = (char *) "system.slice"};
+	struct parse p = {.c = c, .f = &nobody, .path = path, .d = d};
 	auto_free char *text = NULL;
 	struct lexer lexer;
 	struct lexeme l;
@@ -250,12 +260,12 @@ static int read_manager_dropins(struct unit_context *c, const char *const *dirs,
 
 		if (dir_list(*dir, &names) < 0)
 			continue;
-		STRV_FOREACH(n, names)
+		STRV_FOREACH (n, names)
 			if (r >= 0 && str_ends_with(*n, ".conf"))
 				r = strv_append_unique(&all, *n);
 	}
 	strv_sort_unique(all);
-	STRV_FOREACH(n, all) {
+	STRV_FOREACH (n, all) {
 		for (const char *const *dir = dirs; r >= 0 && *dir; dir++) {
 			auto_free char *path = path_join(*dir, *n);
 
@@ -272,10 +282,12 @@ static int read_manager_dropins(struct unit_context *c, const char *const *dirs,
 
 static int read_configuration(struct unit_context *c)
 {
-	static const char *const systemd_dirs[] = { "/etc/systemd/system.conf.d", "/run/systemd/system.conf.d",
-						    "/usr/local/lib/systemd/system.conf.d", "/usr/lib/systemd/system.conf.d", NULL };
-	static const char *const own_dirs[] = { "/etc/sysmaster/core.conf.d", "/run/sysmaster/core.conf.d", "/usr/lib/sysmaster/core.conf.d",
-						NULL };
+	static const char *const systemd_dirs[] = {
+		"/etc/systemd/system.conf.d", "/run/systemd/system.conf.d",
+		"/usr/local/lib/systemd/system.conf.d", "/usr/lib/systemd/system.conf.d", NULL};
+	static const char *const own_dirs[] = {"/etc/sysmaster/core.conf.d",
+	                                       "/run/sysmaster/core.conf.d",
+	                                       "/usr/lib/sysmaster/core.conf.d", NULL};
 	int r = read_manager_file(c, "/etc/systemd/system.conf", NULL);
 
 	if (r >= 0)
@@ -332,5 +344,5 @@ void unit_context_done(struct unit_context *c)
 	strv_free(c->default_environment);
 	for (size_t i = 0; i < EXEC_RLIMITS_MAX; i++)
 		free(c->default_limits[i]);
-	*c = (struct unit_context){ 0 };
+	*c = (struct unit_context){0};
 }

@@ -16,30 +16,32 @@ struct type_parts {
 	bool exec, kill, cgroup;
 };
 static const struct type_parts parts[UNIT_TYPE_MAX] = {
-	[UNIT_SERVICE] = { sizeof(struct service_settings), true, true, true },
-	[UNIT_SOCKET] = { sizeof(struct socket_settings), true, true, true },
-	[UNIT_MOUNT] = { sizeof(struct mount_settings), true, true, true },
-	[UNIT_SWAP] = { sizeof(struct swap_settings), true, true, true },
-	[UNIT_AUTOMOUNT] = { sizeof(struct automount_settings), false, false, false },
-	[UNIT_TIMER] = { sizeof(struct timer_settings), false, false, false },
-	[UNIT_PATH] = { sizeof(struct path_settings), false, false, false },
-	[UNIT_SCOPE] = { sizeof(struct scope_settings), false, true, true },
-	[UNIT_SLICE] = { 0, false, false, true },
+	[UNIT_SERVICE] = {sizeof(struct service_settings), true, true, true},
+	[UNIT_SOCKET] = {sizeof(struct socket_settings), true, true, true},
+	[UNIT_MOUNT] = {sizeof(struct mount_settings), true, true, true},
+	[UNIT_SWAP] = {sizeof(struct swap_settings), true, true, true},
+	[UNIT_AUTOMOUNT] = {sizeof(struct automount_settings), false, false, false},
+	[UNIT_TIMER] = {sizeof(struct timer_settings), false, false, false},
+	[UNIT_PATH] = {sizeof(struct path_settings), false, false, false},
+	[UNIT_SCOPE] = {sizeof(struct scope_settings), false, true, true},
+	[UNIT_SLICE] = {0, false, false, true},
 };
 
-static void unit_defaults(struct unit_settings *u, const struct unit_context *c, enum unit_type type)
+static void unit_defaults(struct unit_settings *u, const struct unit_context *c,
+                          enum unit_type type)
 {
 	u->default_dependencies = true;
 	u->on_failure_job_mode = JOB_MODE_REPLACE;
 	u->on_success_job_mode = JOB_MODE_FAIL;
 	u->job_timeout_usec = USEC_INFINITY;
-	u->job_running_timeout_usec = type == UNIT_DEVICE ? c->default_device_timeout_usec : USEC_INFINITY;
+	u->job_running_timeout_usec =
+		type == UNIT_DEVICE ? c->default_device_timeout_usec : USEC_INFINITY;
 	u->failure_action_exit_status = u->success_action_exit_status = -1;
 	u->start_limit_interval_usec = c->default_start_limit_interval_usec;
 	u->start_limit_burst = c->default_start_limit_burst;
 	/* What the kernel says is there, is there, whatever is isolated. */
-	u->ignore_on_isolate = type == UNIT_DEVICE || type == UNIT_SCOPE || type == UNIT_SLICE || type == UNIT_MOUNT ||
-			       type == UNIT_AUTOMOUNT || type == UNIT_SWAP;
+	u->ignore_on_isolate = type == UNIT_DEVICE || type == UNIT_SCOPE || type == UNIT_SLICE ||
+	                       type == UNIT_MOUNT || type == UNIT_AUTOMOUNT || type == UNIT_SWAP;
 }
 
 static void exec_defaults(struct exec_settings *e)
@@ -69,13 +71,15 @@ static void kill_defaults(struct kill_settings *k)
 	k->send_sigkill = true;
 }
 
-static void cgroup_defaults(struct cgroup_settings *g, const struct unit_context *c, enum unit_type type)
+static void cgroup_defaults(struct cgroup_settings *g, const struct unit_context *c,
+                            enum unit_type type)
 {
 	g->memory_accounting = g->tasks_accounting = true;
 	g->cpu_weight = g->startup_cpu_weight = PASSIVE_CPU_WEIGHT;
 	g->io_weight = g->startup_io_weight = UINT64_MAX;
 	g->cpu_quota_per_sec_usec = g->cpu_quota_period_usec = USEC_INFINITY;
-	g->memory_min = g->memory_low = g->memory_high = g->memory_max = g->memory_swap_max = UINT64_MAX;
+	g->memory_min = g->memory_low = g->memory_high = g->memory_max = g->memory_swap_max =
+		UINT64_MAX;
 	g->tasks_max = type == UNIT_SLICE ? UINT64_MAX : c->default_tasks_max;
 }
 
@@ -201,7 +205,8 @@ static void finish_service(struct service_settings *s)
 		s->timeout_abort_usec = s->timeout_stop_usec;
 	/* Who is to report must be heard. */
 	if (s->notify_access == NOTIFY_NONE &&
-	    (s->type == SERVICE_NOTIFY || s->type == SERVICE_NOTIFY_RELOAD || (s->watchdog_usec > 0 && s->watchdog_usec != USEC_INFINITY) ||
+	    (s->type == SERVICE_NOTIFY || s->type == SERVICE_NOTIFY_RELOAD ||
+	     (s->watchdog_usec > 0 && s->watchdog_usec != USEC_INFINITY) ||
 	     s->file_descriptor_store_max > 0))
 		s->notify_access = NOTIFY_MAIN;
 }
@@ -233,7 +238,8 @@ static bool user_name_is_strict(const char *s)
 {
 	size_t n = strlen(s);
 
-	return n > 0 && n < 32 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n && (*s == '_' || (*s >= 'a' && *s <= 'z'));
+	return n > 0 && n < 32 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n &&
+	       (*s == '_' || (*s >= 'a' && *s <= 'z'));
 }
 
 /* DynamicUser= without User=: the unit's own name is the user's, if it can be one. */
@@ -264,7 +270,8 @@ static int finish_sandbox(struct exec_settings *e, struct cgroup_settings *g, co
 
 		if (r < 0)
 			return r;
-		e->remove_ipc = e->private_tmp = e->no_new_privileges = e->restrict_suid_sgid = true;
+		e->remove_ipc = e->private_tmp = e->no_new_privileges = e->restrict_suid_sgid =
+			true;
 		if (e->protect_system == PROTECT_SYSTEM_NO)
 			e->protect_system = PROTECT_SYSTEM_STRICT;
 		if (e->protect_home == PROTECT_HOME_NO)
@@ -370,6 +377,8 @@ static int finish_type(struct unit_file *f)
 		return finish_mount_point(f, &f->mount->where);
 	case UNIT_AUTOMOUNT:
 		return finish_mount_point(f, &f->automount->where);
+	case UNIT_SWAP:
+		return finish_mount_point(f, &f->swap->what);
 	default:
 		return 0;
 	}

@@ -122,8 +122,8 @@ static const struct directive *find_in_group(enum directive_group g, const char 
 	return bsearch(key, groups[g].rows, groups[g].n, sizeof(struct directive), compare_key);
 }
 
-static const struct directive *find_directive(enum unit_type type, const char *section, const char *key,
-					      enum directive_group *ret_group)
+static const struct directive *find_directive(enum unit_type type, const char *section,
+                                              const char *key, enum directive_group *ret_group)
 {
 	const struct directive *row;
 	const int *g = types[type].groups;
@@ -183,7 +183,10 @@ static int report(struct parse *p, const char *value, int r)
 		return 0;
 	if (r == -ENOMEM)
 		return r;
-	return parse_warn(p, r == -ERANGE ? "Value '%.100s' is out of range, ignored" : "Invalid value '%.100s', ignored", value);
+	return parse_warn(p,
+	                  r == -ERANGE ? "Value '%.100s' is out of range, ignored"
+	                               : "Invalid value '%.100s', ignored",
+	                  value);
 }
 
 int directive_assign(struct parse *p, const char *section, const char *key, const char *value)
@@ -201,11 +204,13 @@ int directive_assign(struct parse *p, const char *section, const char *key, cons
 			return report(p, value, r);
 		if (str_after(key, "X-"))
 			return 0;
-		diag_add(p->d, -ENOENT, DIAG_WARNING, p->path, p->line, "Unknown key %.80s= in section [%.40s], ignored", key, section);
+		diag_add(p->d, -ENOENT, DIAG_WARNING, p->path, p->line,
+		         "Unknown key %.80s= in section [%.40s], ignored", key, section);
 		return 0;
 	}
 	if (!row->parse) {
-		diag_add(p->d, 0, DIAG_INFO, p->path, p->line, "%s= is accepted and has no effect: %s", key, row->ignored);
+		diag_add(p->d, 0, DIAG_INFO, p->path, p->line,
+		         "%s= is accepted and has no effect: %s", key, row->ignored);
 		return 0;
 	}
 	base = group_base(p->f, group);

@@ -10,8 +10,20 @@
 #include "unitfile/parse.h"
 
 enum directive_group {
-	GROUP_UNIT, GROUP_INSTALL, GROUP_SERVICE, GROUP_SERVICE_UNIT /* [Unit] keys that once stood in [Service] */, GROUP_SOCKET,
-	GROUP_MOUNT, GROUP_AUTOMOUNT, GROUP_SWAP, GROUP_TIMER, GROUP_PATH, GROUP_SCOPE, GROUP_EXEC, GROUP_KILL, GROUP_CGROUP,
+	GROUP_UNIT,
+	GROUP_INSTALL,
+	GROUP_SERVICE,
+	GROUP_SERVICE_UNIT /* [Unit] keys that once stood in [Service] */,
+	GROUP_SOCKET,
+	GROUP_MOUNT,
+	GROUP_AUTOMOUNT,
+	GROUP_SWAP,
+	GROUP_TIMER,
+	GROUP_PATH,
+	GROUP_SCOPE,
+	GROUP_EXEC,
+	GROUP_KILL,
+	GROUP_CGROUP,
 	GROUP_MAX,
 };
 
@@ -26,9 +38,15 @@ struct directive {
 /* Rows of one group; for the tests, documentation and shell completion. */
 const struct directive *directive_rows(enum directive_group group, size_t *ret_n);
 
-enum section_kind { SECTION_KNOWN, SECTION_SILENT /* X-... */, SECTION_FOREIGN /* of another unit type */, SECTION_UNKNOWN };
+enum section_kind {
+	SECTION_KNOWN,
+	SECTION_SILENT /* X-... */,
+	SECTION_FOREIGN /* of another unit type */,
+	SECTION_UNKNOWN
+};
 enum section_kind section_kind(enum unit_type type, const char *section);
-const char *section_of_type(enum unit_type type); /* "Service"; NULL: the type has none of its own */
+const char *
+section_of_type(enum unit_type type); /* "Service"; NULL: the type has none of its own */
 
 /* One assignment into p->f. Returns 0 (with findings for what was ignored) or -ENOMEM. */
 int directive_assign(struct parse *p, const char *section, const char *key, const char *value);

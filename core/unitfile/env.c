@@ -8,7 +8,7 @@ static const char *env_get_n(char *const *env, const char *name, size_t size)
 {
 	const char *found = NULL;
 
-	STRV_FOREACH(e, env)
+	STRV_FOREACH (e, env)
 		if (!strncmp(*e, name, size) && (*e)[size] == '=')
 			found = *e + size + 1;
 	return found;
@@ -17,7 +17,7 @@ static const char *env_get_n(char *const *env, const char *name, size_t size)
 /* "${X}" in place, "$$" for "$". What is no such thing stays as it is. */
 static int expand_in_place(const char *s, char *const *env, char **ret)
 {
-	auto_strbuf struct strbuf b = { .max = EXPANDED_MAX };
+	auto_strbuf struct strbuf b = {.max = EXPANDED_MAX};
 
 	strbuf_puts(&b, "");
 	while (*s) {
@@ -58,7 +58,7 @@ int env_expand_argv(char *const *argv, char *const *env, char ***ret)
 
 	if (!v)
 		return -ENOMEM;
-	STRV_FOREACH(a, argv) {
+	STRV_FOREACH (a, argv) {
 		const char *s = *a;
 		char *expanded;
 		int r;
@@ -88,8 +88,16 @@ int env_expand_argv(char *const *argv, char *const *env, char ***ret)
 /* ---- files ---- */
 
 enum env_state {
-	ENV_BEFORE_KEY, ENV_KEY, ENV_BEFORE_VALUE, ENV_VALUE, ENV_VALUE_ESCAPE, ENV_SINGLE_QUOTE, ENV_DOUBLE_QUOTE, ENV_DOUBLE_QUOTE_ESCAPE,
-	ENV_COMMENT, ENV_COMMENT_ESCAPE,
+	ENV_BEFORE_KEY,
+	ENV_KEY,
+	ENV_BEFORE_VALUE,
+	ENV_VALUE,
+	ENV_VALUE_ESCAPE,
+	ENV_SINGLE_QUOTE,
+	ENV_DOUBLE_QUOTE,
+	ENV_DOUBLE_QUOTE_ESCAPE,
+	ENV_COMMENT,
+	ENV_COMMENT_ESCAPE,
 };
 
 struct env_reader {
@@ -121,14 +129,16 @@ static int finish_assignment(struct env_reader *e)
 
 	while (key_size > 0 && is_blank(e->key.data[key_size - 1]))
 		key_size--;
-	assignment = str_printf("%.*s=%.*s", (int) key_size, e->key.data ? e->key.data : "", (int) e->value_solid,
-				e->value.data ? e->value.data : "");
+	assignment = str_printf("%.*s=%.*s", (int) key_size, e->key.data ? e->key.data : "",
+	                        (int) e->value_solid, e->value.data ? e->value.data : "");
 	e->key.size = e->value.size = e->value_solid = 0;
 	e->state = ENV_BEFORE_KEY;
 	if (!assignment || e->key.error || e->value.error)
-		return assignment && e->key.error != -ENOMEM && e->value.error != -ENOMEM ? -E2BIG : -ENOMEM;
+		return assignment && e->key.error != -ENOMEM && e->value.error != -ENOMEM ? -E2BIG
+		                                                                          : -ENOMEM;
 	if (!env_assignment_is_valid(assignment)) {
-		diag_add(e->d, -EINVAL, DIAG_WARNING, e->path, e->key_line, "'%.100s' is no assignment, ignored", assignment);
+		diag_add(e->d, -EINVAL, DIAG_WARNING, e->path, e->key_line,
+		         "'%.100s' is no assignment, ignored", assignment);
 		return 0;
 	}
 	return env_set(&e->env, assignment);
@@ -173,7 +183,8 @@ static void feed_quoted(struct env_reader *e, char c)
 static void feed_key(struct env_reader *e, char c)
 {
 	if (c == '\n') {
-		diag_add(e->d, -EINVAL, DIAG_WARNING, e->path, e->key_line, "Line without '=', ignored");
+		diag_add(e->d, -EINVAL, DIAG_WARNING, e->path, e->key_line,
+		         "Line without '=', ignored");
 		e->key.size = 0;
 		e->state = ENV_BEFORE_KEY;
 	} else if (c == '=') {
@@ -227,7 +238,7 @@ static int feed(struct env_reader *e, char c)
 
 int env_file_parse(const char *text, size_t size, const char *path, struct diag *d, char ***ret)
 {
-	struct env_reader e = { .line = 1, .path = path, .d = d };
+	struct env_reader e = {.line = 1, .path = path, .d = d};
 	int r = 0;
 
 	e.key.max = e.value.max = EXPANDED_MAX;
@@ -238,7 +249,8 @@ int env_file_parse(const char *text, size_t size, const char *path, struct diag 
 		if (text[i] == '\n')
 			e.line++;
 	}
-	if (r >= 0 && e.state != ENV_BEFORE_KEY && e.state != ENV_KEY && e.state != ENV_COMMENT && e.state != ENV_COMMENT_ESCAPE)
+	if (r >= 0 && e.state != ENV_BEFORE_KEY && e.state != ENV_KEY && e.state != ENV_COMMENT &&
+	    e.state != ENV_COMMENT_ESCAPE)
 		r = finish_assignment(&e);
 	strbuf_done(&e.key);
 	strbuf_done(&e.value);

@@ -6,9 +6,9 @@
 #include <endian.h>
 #include <stdio.h>
 
-#define GLOB_CHARS	"*?["
+#define GLOB_CHARS       "*?["
 #define MANGLE_GLOB_ALSO "[]!-*?"
-#define HASH_TEXT_SIZE	16
+#define HASH_TEXT_SIZE   16
 
 static bool char_is_alnum(char c)
 {
@@ -56,7 +56,10 @@ int unit_name_escape(const char *s, char **ret)
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+	                              : -1;
 }
 
 int unit_name_unescape(const char *s, char **ret)
@@ -72,7 +75,8 @@ int unit_name_unescape(const char *s, char **ret)
 		} else if (*s == '\\') {
 			int high, low;
 
-			if (s[1] != 'x' || (high = hex_digit(s[2])) < 0 || (low = hex_digit(s[3])) < 0)
+			if (s[1] != 'x' || (high = hex_digit(s[2])) < 0 ||
+			    (low = hex_digit(s[3])) < 0)
 				return -EINVAL;
 			*t++ = (char) (high << 4 | low);
 			s += 3;
@@ -161,8 +165,8 @@ static void sip_rounds(uint64_t v[4], int n)
 /* SipHash-2-4 (Aumasson, Bernstein 2012) with a fixed key: the name must come out the same on every machine. */
 static uint64_t name_hash(const char *s)
 {
-	static const uint8_t key[16] = { 0xec, 0xf2, 0x37, 0xfb, 0x58, 0x32, 0x4a, 0x32,
-					 0x84, 0x9f, 0x06, 0x9b, 0x0d, 0x21, 0xeb, 0x9a };
+	static const uint8_t key[16] = {0xec, 0xf2, 0x37, 0xfb, 0x58, 0x32, 0x4a, 0x32,
+	                                0x84, 0x9f, 0x06, 0x9b, 0x0d, 0x21, 0xeb, 0x9a};
 	size_t size = strlen(s) + 1, rest = size & 7; /* with its NUL */
 	uint64_t k[2], m, v[4];
 
@@ -199,7 +203,8 @@ static int name_shorten(char *name, char **ret)
 	char *r;
 
 	/* The hash's bytes, the least significant first. */
-	r = str_printf("%.*s_%016llx%s", (int) keep, name, (unsigned long long) __builtin_bswap64(name_hash(name)), dot);
+	r = str_printf("%.*s_%016llx%s", (int) keep, name,
+	               (unsigned long long) __builtin_bswap64(name_hash(name)), dot);
 	free(name);
 	if (!r)
 		return -ENOMEM;
@@ -241,7 +246,8 @@ int unit_name_to_path(const char *name, char **ret)
 
 static bool mangle_char_is_kept(char c, bool allow_glob)
 {
-	return char_is_alnum(c) || strchr(UNIT_NAME_PUNCTUATION "@", c) || (allow_glob && strchr(MANGLE_GLOB_ALSO, c));
+	return char_is_alnum(c) || strchr(UNIT_NAME_PUNCTUATION "@", c) ||
+	       (allow_glob && strchr(MANGLE_GLOB_ALSO, c));
 }
 
 int unit_name_mangle(const char *s, bool allow_glob, char **ret)

@@ -21,8 +21,8 @@ struct index_dir {
 
 struct unit_entry {
 	const char *name;
-	const char *target;	   /* NULL for files; else what the symlink says, as it stands */
-	const char *alias_of;	   /* unit name that this is another name of, or NULL */
+	const char *target;   /* NULL for files; else what the symlink says, as it stands */
+	const char *alias_of; /* unit name that this is another name of, or NULL */
 	struct unit_entry *aliases, *next_alias; /* of the entry at the end of the alias chain */
 	unsigned dir;
 	bool masked; /* symlink to /dev/null */
@@ -39,7 +39,23 @@ struct index_folder {
 	struct folder_item *items; /* sorted by name */
 	size_t n_items;
 	unsigned search_dir; /* position of its directory in the search path */
-	unsigned dir;	     /* its own index_dir */
+	unsigned dir;        /* its own index_dir */
+};
+
+#define ALIAS_DEPTH_MAX 8
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size;
+	char data[];
+};
+
+struct unit_index {
+	struct arena_block *arena;
+	struct map *entries, *folders; /* name to unit_entry, index_folder */
+	struct index_dir *dirs;        /* search path first, then folders */
+	size_t n_dirs, n_search_dirs, n_names;
+	char *root;
 };
 
 struct unit_entry *unit_index_entry(const struct unit_index *x, const char *name);
@@ -50,7 +66,8 @@ size_t unit_index_n_search_dirs(const struct unit_index *x);
  * The entry that holds the text of unit @name: aliases followed, the template in place of an instance that has no file. *ret_id is
  * the primary name, *ret_entry NULL if there is no file. -ELOOP.
  */
-int unit_index_resolve(const struct unit_index *x, const char *name, struct unit_entry **ret_entry, char **ret_id);
+int unit_index_resolve(const struct unit_index *x, const char *name, struct unit_entry **ret_entry,
+                       char **ret_id);
 /* What an alias may point to: the same type, and the same kind; an instance may be another name of its template. */
 bool unit_alias_is_legal(const char *alias, const char *target);
 /* "." and ".." are removed by the text, in place: unit directories are no place for tricks with symlinked parents. */

@@ -14,7 +14,8 @@ static int check_alias_path(struct install *in, const struct install_info *i, co
 	const char *slash = strchr(alias, '/');
 	auto_free char *dir = strndup(alias, (size_t) (slash - alias));
 	char *dot = dir ? strrchr(dir, '.') : NULL;
-	bool valid = dot && (streq(dot, ".wants") || streq(dot, ".requires")) && !strchr(slash + 1, '/');
+	bool valid =
+		dot && (streq(dot, ".wants") || streq(dot, ".requires")) && !strchr(slash + 1, '/');
 
 	if (!dir)
 		return -ENOMEM;
@@ -40,7 +41,8 @@ static int check_alias(struct install *in, const struct install_info *i, char **
 
 	if (strchr(*alias, '/'))
 		return check_alias_path(in, i, *alias);
-	if (unit_name_kind(*alias) == UNIT_NAME_TEMPLATE && unit_name_kind(i->name) == UNIT_NAME_INSTANCE) {
+	if (unit_name_kind(*alias) == UNIT_NAME_TEMPLATE &&
+	    unit_name_kind(i->name) == UNIT_NAME_INSTANCE) {
 		r = unit_name_instance(i->name, &instance);
 		if (r >= 0)
 			r = unit_name_replace_instance(*alias, instance, &updated);
@@ -52,7 +54,8 @@ static int check_alias(struct install *in, const struct install_info *i, char **
 	if (streq(*alias, i->name))
 		return -ELOOP;
 	if (!unit_alias_is_legal(*alias, i->name) &&
-	    !(unit_name_kind(*alias) == UNIT_NAME_INSTANCE && unit_name_kind(i->name) == UNIT_NAME_TEMPLATE &&
+	    !(unit_name_kind(*alias) == UNIT_NAME_INSTANCE &&
+	      unit_name_kind(i->name) == UNIT_NAME_TEMPLATE &&
 	      unit_name_type(*alias) == unit_name_type(i->name)))
 		return install_fail(in, -EXDEV, i->name, *alias);
 	return 0;
@@ -63,15 +66,15 @@ static bool is_dangling(struct install *in, const char *path)
 {
 	auto_free char *target = NULL;
 
-	return install_read_symlink(in->p, path, &target) >= 0 && faccessat(AT_FDCWD, target, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-	       errno == ENOENT;
+	return install_read_symlink(in->p, path, &target) >= 0 &&
+	       faccessat(AT_FDCWD, target, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
 static int apply_aliases(struct install *in, const struct install_info *i)
 {
 	int result = 0, r;
 
-	STRV_FOREACH(a, i->aliases) {
+	STRV_FOREACH (a, i->aliases) {
 		auto_free char *alias = NULL, *path = NULL;
 
 		r = install_expand(in, i, *a, &alias);
@@ -87,7 +90,8 @@ static int apply_aliases(struct install *in, const struct install_info *i)
 		path = str_printf("%s/%s", in->config_path, alias);
 		if (!path)
 			return -ENOMEM;
-		r = install_symlink(in, i->path, path, in->flags & INSTALL_FORCE || is_dangling(in, path));
+		r = install_symlink(in, i->path, path,
+		                    in->flags & INSTALL_FORCE || is_dangling(in, path));
 		result = r < 0 && result >= 0 ? r : result < 0 ? result : result + r;
 	}
 	return result;
@@ -96,7 +100,8 @@ static int apply_aliases(struct install *in, const struct install_info *i)
 /* ---- WantedBy=, RequiredBy= ---- */
 
 /* The name of the symlink: for a template its default instance; without one only other templates' units can pull it in. */
-static int link_name(struct install *in, const struct install_info *i, char **ret, unsigned *ret_kinds)
+static int link_name(struct install *in, const struct install_info *i, char **ret,
+                     unsigned *ret_kinds)
 {
 	struct install_info *instance;
 	auto_free char *name = NULL;
@@ -148,8 +153,8 @@ static bool unit_is_present(struct install *in, const char *name)
 	return r >= 0;
 }
 
-static int apply_one_wants(struct install *in, const struct install_info *i, const char *name, const char *destination,
-			   const char *suffix)
+static int apply_one_wants(struct install *in, const struct install_info *i, const char *name,
+                           const char *destination, const char *suffix)
 {
 	auto_free char *path = str_printf("%s/%s%s/%s", in->config_path, destination, suffix, name);
 	int r;
@@ -158,12 +163,14 @@ static int apply_one_wants(struct install *in, const struct install_info *i, con
 		return -ENOMEM;
 	r = install_symlink(in, i->path, path, true);
 	if (r >= 0 && !unit_is_present(in, destination) &&
-	    install_note(in, "destination-not-present", destination, install_skip_root(in->p, i->path)) < 0)
+	    install_note(in, "destination-not-present", destination,
+	                 install_skip_root(in->p, i->path)) < 0)
 		return -ENOMEM;
 	return r;
 }
 
-static int apply_wants(struct install *in, const struct install_info *i, char *const *list, const char *suffix)
+static int apply_wants(struct install *in, const struct install_info *i, char *const *list,
+                       const char *suffix)
 {
 	struct install_info named = *i;
 	auto_free char *name = NULL;
@@ -177,7 +184,7 @@ static int apply_wants(struct install *in, const struct install_info *i, char *c
 		return r;
 	/* "%i" is the instance that is pulled in. */
 	named.name = name;
-	STRV_FOREACH(w, list) {
+	STRV_FOREACH (w, list) {
 		auto_free char *destination = NULL;
 
 		r = install_expand(in, &named, *w, &destination);
@@ -217,7 +224,8 @@ static int apply_info(struct install *in, const struct install_info *i)
 	int result = apply_aliases(in, i), r;
 
 	for (int kind = 0; kind < 2; kind++) {
-		r = kind == 0 ? apply_wants(in, i, i->wanted_by, ".wants") : apply_wants(in, i, i->required_by, ".requires");
+		r = kind == 0 ? apply_wants(in, i, i->wanted_by, ".wants")
+		              : apply_wants(in, i, i->required_by, ".requires");
 		result = r < 0 && result >= 0 ? r : result < 0 ? result : result + r;
 	}
 	r = apply_link(in, i);

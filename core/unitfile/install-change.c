@@ -13,10 +13,11 @@ void install_changes_done(struct install_changes *c)
 		free(c->items[i].source);
 	}
 	free(c->items);
-	*c = (struct install_changes){ 0 };
+	*c = (struct install_changes){0};
 }
 
-static int add_change(struct install *in, const char *kind, int error, const char *path, const char *source)
+static int add_change(struct install *in, const char *kind, int error, const char *path,
+                      const char *source)
 {
 	struct install_change *grown;
 	auto_free char *path_copy = NULL, *source_copy = NULL;
@@ -31,7 +32,8 @@ static int add_change(struct install *in, const char *kind, int error, const cha
 	if (!grown)
 		return -ENOMEM;
 	in->changes->items = grown;
-	grown[in->changes->n++] = (struct install_change){ kind, TAKE_PTR(path_copy), TAKE_PTR(source_copy), error };
+	grown[in->changes->n++] =
+		(struct install_change){kind, TAKE_PTR(path_copy), TAKE_PTR(source_copy), error};
 	return 0;
 }
 
@@ -66,7 +68,8 @@ static const char *explain(int error)
 
 int install_fail(struct install *in, int error, const char *path, const char *source)
 {
-	diag_add(in->d, error, DIAG_ERROR, path, 0, "%s%s%s", explain(error), source ? ": " : "", source ? source : "");
+	diag_add(in->d, error, DIAG_ERROR, path, 0, "%s%s%s", explain(error), source ? ": " : "",
+	         source ? source : "");
 	return add_change(in, NULL, error, path, source) < 0 ? -ENOMEM : error;
 }
 
@@ -88,7 +91,8 @@ static bool same_target(struct install *in, const char *link, const char *a, con
 		return true;
 	if (stat(x, &s) >= 0 && stat(y, &t) >= 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino)
 		return true;
-	return streq(path_basename(x), path_basename(y)) && install_in_search_path(in->p, x) && install_in_search_path(in->p, y);
+	return streq(path_basename(x), path_basename(y)) && install_in_search_path(in->p, x) &&
+	       install_in_search_path(in->p, y);
 }
 
 static int replace_symlink(struct install *in, const char *target, const char *path)

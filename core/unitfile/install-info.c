@@ -12,9 +12,10 @@
 
 #define FOLLOW_MAX 64U
 
-void install_init(struct install *in, const struct unit_paths *p, unsigned flags, struct install_changes *c, struct diag *d)
+void install_init(struct install *in, const struct unit_paths *p, unsigned flags,
+                  struct install_changes *c, struct diag *d)
 {
-	*in = (struct install){ .p = p, .flags = flags, .changes = c, .d = d };
+	*in = (struct install){.p = p, .flags = flags, .changes = c, .d = d};
 	in->config_path = flags & INSTALL_RUNTIME ? p->runtime_config : p->persistent_config;
 }
 
@@ -53,7 +54,8 @@ struct install_info *install_info_find(const struct install *in, const char *nam
 	return NULL;
 }
 
-int install_info_add(struct install *in, const char *name, const char *path, bool auxiliary, struct install_info **ret)
+int install_info_add(struct install *in, const char *name, const char *path, bool auxiliary,
+                     struct install_info **ret)
 {
 	struct install_info *i;
 
@@ -64,7 +66,9 @@ int install_info_add(struct install *in, const char *name, const char *path, boo
 		i = calloc(1, sizeof(*i));
 		if (!i)
 			return -ENOMEM;
-		*i = (struct install_info){ .name = strdup(name), .path = path ? strdup(path) : NULL, .auxiliary = auxiliary };
+		*i = (struct install_info){.name = strdup(name),
+		                           .path = path ? strdup(path) : NULL,
+		                           .auxiliary = auxiliary};
 		if (!i->name || (path && !i->path)) {
 			free(i->name);
 			free(i->path);
@@ -106,7 +110,7 @@ bool install_in_search_path(const struct unit_paths *p, const char *path)
 		return true;
 	if (stat(parent, &wanted) < 0)
 		return false;
-	STRV_FOREACH(d, p->dirs)
+	STRV_FOREACH (d, p->dirs)
 		if (stat(*d, &st) >= 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
 			return true;
 	return false;
@@ -114,7 +118,8 @@ bool install_in_search_path(const struct unit_paths *p, const char *path)
 
 bool install_is_runtime(const struct unit_paths *p, const char *path)
 {
-	const char *const dirs[] = { p->runtime_config, p->generator, p->generator_early, p->generator_late, p->transient };
+	const char *const dirs[] = {p->runtime_config, p->generator, p->generator_early,
+	                            p->generator_late, p->transient};
 
 	for (size_t i = 0; i < ELEMENTSOF(dirs); i++)
 		if (path_below(path, dirs[i]))
@@ -128,7 +133,8 @@ bool install_is_masking(const struct unit_paths *p, const char *path)
 
 	if (streq(install_skip_root(p, path), "/dev/null"))
 		return true;
-	return stat(path, &st) >= 0 && (S_ISCHR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0));
+	return stat(path, &st) >= 0 &&
+	       (S_ISCHR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0));
 }
 
 int install_read_symlink(const struct unit_paths *p, const char *path, char **ret)
@@ -142,7 +148,9 @@ int install_read_symlink(const struct unit_paths *p, const char *path, char **re
 		return -errno;
 	target[n] = 0;
 	dir = path_dirname(path);
-	full = !dir ? NULL : *target == '/' ? str_printf("%s%s", p->root, target) : str_printf("%s/%s", dir, target);
+	full = !dir             ? NULL
+	       : *target == '/' ? str_printf("%s%s", p->root, target)
+	                        : str_printf("%s/%s", dir, target);
 	if (!full)
 		return -ENOMEM;
 	path_drop_dots(full);
@@ -157,10 +165,10 @@ struct install_key {
 	size_t offset;
 };
 static const struct install_key list_keys[] = {
-	{ "Alias", offsetof(struct install_info, aliases) },
-	{ "WantedBy", offsetof(struct install_info, wanted_by) },
-	{ "RequiredBy", offsetof(struct install_info, required_by) },
-	{ "Also", offsetof(struct install_info, also) },
+	{"Alias", offsetof(struct install_info, aliases)},
+	{"WantedBy", offsetof(struct install_info, wanted_by)},
+	{"RequiredBy", offsetof(struct install_info, required_by)},
+	{"Also", offsetof(struct install_info, also)},
 };
 
 static int take_list(const char *value, char ***list)
@@ -180,7 +188,8 @@ static int take_key(struct install *in, struct install_info *i, const struct lex
 {
 	for (size_t k = 0; k < ELEMENTSOF(list_keys); k++)
 		if (streq(list_keys[k].key, l->key))
-			return take_list(l->value, (char ***) (void *) ((char *) i + list_keys[k].offset));
+			return take_list(l->value,
+			                 (char ***) (void *) ((char *) i + list_keys[k].offset));
 	if (streq(l->key, "DefaultInstance")) {
 		auto_free char *s = NULL;
 		int r;
@@ -189,12 +198,14 @@ static int take_key(struct install *in, struct install_info *i, const struct lex
 		if (unit_name_kind(i->name) == UNIT_NAME_INSTANCE)
 			return 0;
 		r = install_expand(in, i, l->value, &s);
-		return r < 0 ? (r == -ENOMEM ? r : 0) : str_set(&i->default_instance, *s ? s : NULL);
+		return r < 0 ? (r == -ENOMEM ? r : 0)
+		             : str_set(&i->default_instance, *s ? s : NULL);
 	}
 	return 0;
 }
 
-static int read_install_section(struct install *in, struct install_info *i, char *text, size_t size, const char *path)
+static int read_install_section(struct install *in, struct install_info *i, char *text, size_t size,
+                                const char *path)
 {
 	struct lexer lexer;
 	struct lexeme l;
@@ -209,7 +220,8 @@ static int read_install_section(struct install *in, struct install_info *i, char
 /* The regular file @path. -ELOOP if it is a symlink. */
 static int load_file(struct install *in, struct install_info *i, const char *path, bool is_dropin)
 {
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (is_dropin ? 0 : O_NOFOLLOW));
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
+	                                    (is_dropin ? 0 : O_NOFOLLOW));
 	auto_free char *text = NULL;
 	struct stat st;
 	size_t size;
@@ -240,8 +252,11 @@ static int load_or_readlink(struct install *in, struct install_info *i, const ch
 	r = install_read_symlink(in->p, path, &target);
 	if (r < 0)
 		return r;
-	i->type = install_is_masking(in->p, target) ? INSTALL_MASKED : r > 0 ? INSTALL_LINKED : INSTALL_ALIAS;
-	if (i->type == INSTALL_ALIAS && !streq(path_basename(target), i->name) && !unit_alias_is_legal(i->name, path_basename(target)))
+	i->type = install_is_masking(in->p, target) ? INSTALL_MASKED
+	          : r > 0                           ? INSTALL_LINKED
+	                                            : INSTALL_ALIAS;
+	if (i->type == INSTALL_ALIAS && !streq(path_basename(target), i->name) &&
+	    !unit_alias_is_legal(i->name, path_basename(target)))
 		return -EXDEV;
 	free(i->target);
 	i->target = TAKE_PTR(target);
@@ -253,7 +268,7 @@ static int load_dropins(struct install *in, struct install_info *i, const char *
 	auto_strv char **seen = NULL, **paths = NULL;
 	int r;
 
-	STRV_FOREACH(d, in->p->dirs) {
+	STRV_FOREACH (d, in->p->dirs) {
 		auto_free char *dir = str_printf("%s/%s.d", *d, name);
 		auto_strv char **names = NULL;
 
@@ -261,7 +276,7 @@ static int load_dropins(struct install *in, struct install_info *i, const char *
 			return -ENOMEM;
 		if (dir_list(dir, &names) < 0)
 			continue;
-		STRV_FOREACH(n, names) {
+		STRV_FOREACH (n, names) {
 			if (!str_ends_with(*n, ".conf") || (r = strv_append_unique(&seen, *n)) == 0)
 				continue;
 			if (r > 0)
@@ -270,7 +285,7 @@ static int load_dropins(struct install *in, struct install_info *i, const char *
 				return r;
 		}
 	}
-	STRV_FOREACH(path, paths) {
+	STRV_FOREACH (path, paths) {
 		r = load_file(in, i, *path, true);
 		if (r == -ENOMEM)
 			return r;
@@ -280,7 +295,7 @@ static int load_dropins(struct install *in, struct install_info *i, const char *
 
 static int search_name(struct install *in, struct install_info *i, const char *name)
 {
-	STRV_FOREACH(d, in->p->dirs) {
+	STRV_FOREACH (d, in->p->dirs) {
 		auto_free char *path = str_printf("%s/%s", *d, name);
 		int r;
 
@@ -311,7 +326,8 @@ static int search(struct install *in, struct install_info *i)
 		i->searched = r >= 0;
 		return r;
 	}
-	if (unit_name_kind(i->name) == UNIT_NAME_INSTANCE && unit_name_template(i->name, &template) < 0)
+	if (unit_name_kind(i->name) == UNIT_NAME_INSTANCE &&
+	    unit_name_template(i->name, &template) < 0)
 		return -ENOMEM;
 	r = search_name(in, i, i->name);
 	if (r == -ENOENT && template)
@@ -337,7 +353,8 @@ static int alias_of(const struct install_info *i, char **ret)
 	*ret = NULL;
 	if (i->type == INSTALL_LINKED || streq(base, i->name))
 		return 0;
-	if (unit_name_kind(i->name) == UNIT_NAME_INSTANCE && unit_name_kind(base) == UNIT_NAME_TEMPLATE) {
+	if (unit_name_kind(i->name) == UNIT_NAME_INSTANCE &&
+	    unit_name_kind(base) == UNIT_NAME_TEMPLATE) {
 		r = unit_name_instance(i->name, &instance);
 		if (r >= 0)
 			r = unit_name_replace_instance(base, instance, &name);
@@ -352,17 +369,20 @@ static int alias_of(const struct install_info *i, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-int install_info_traverse(struct install *in, struct install_info *i, unsigned search_flags, struct install_info **ret)
+int install_info_traverse(struct install *in, struct install_info *i, unsigned search_flags,
+                          struct install_info **ret)
 {
 	int r = search(in, i);
 
-	for (unsigned depth = 0; r >= 0 && (i->type == INSTALL_LINKED || i->type == INSTALL_ALIAS); depth++) {
+	for (unsigned depth = 0; r >= 0 && (i->type == INSTALL_LINKED || i->type == INSTALL_ALIAS);
+	     depth++) {
 		auto_free char *name = NULL;
 
 		if (depth >= FOLLOW_MAX)
 			return -ELOOP;
 		if (!(search_flags & INSTALL_FOLLOW) &&
-		    (path_below(i->path, in->p->persistent_config) || path_below(i->path, in->p->runtime_config)))
+		    (path_below(i->path, in->p->persistent_config) ||
+		     path_below(i->path, in->p->runtime_config)))
 			return -ELOOP;
 		r = alias_of(i, &name);
 		if (r < 0)
@@ -380,7 +400,7 @@ int install_info_traverse(struct install *in, struct install_info *i, unsigned s
 	if (r < 0)
 		return r;
 	if (search_flags & INSTALL_LOAD) {
-		STRV_FOREACH(also, i->also) {
+		STRV_FOREACH (also, i->also) {
 			auto_free char *name = NULL;
 
 			r = install_expand(in, i, *also, &name);
@@ -395,7 +415,8 @@ int install_info_traverse(struct install *in, struct install_info *i, unsigned s
 	return 0;
 }
 
-int install_info_discover(struct install *in, const char *name, unsigned search_flags, struct install_info **ret)
+int install_info_discover(struct install *in, const char *name, unsigned search_flags,
+                          struct install_info **ret)
 {
 	struct install_info *i;
 	int r = install_info_add(in, name, NULL, false, &i);
@@ -405,7 +426,8 @@ int install_info_discover(struct install *in, const char *name, unsigned search_
 	return r < 0 ? install_fail(in, r, name, NULL) : 0;
 }
 
-int install_info_discover_checked(struct install *in, const char *name, unsigned search_flags, struct install_info **ret)
+int install_info_discover_checked(struct install *in, const char *name, unsigned search_flags,
+                                  struct install_info **ret)
 {
 	struct install_info *i;
 	int r = install_info_discover(in, name, search_flags, &i);
@@ -446,7 +468,8 @@ static int make_context(struct install *in)
 	return 0;
 }
 
-int install_expand(struct install *in, const struct install_info *info, const char *text, char **ret)
+int install_expand(struct install *in, const struct install_info *info, const char *text,
+                   char **ret)
 {
 	int r;
 

@@ -43,7 +43,8 @@ static int add_rule(struct preset_rule ***tail, bool enable, char *const *words)
 	return 0;
 }
 
-static int read_line(char *line, const char *path, unsigned number, struct diag *d, struct preset_rule ***tail)
+static int read_line(char *line, const char *path, unsigned number, struct diag *d,
+                     struct preset_rule ***tail)
 {
 	auto_strv char **words = NULL;
 	bool enable;
@@ -56,8 +57,10 @@ static int read_line(char *line, const char *path, unsigned number, struct diag 
 	if (r == -ENOMEM)
 		return r;
 	enable = r >= 0 && streq(words[0], "enable");
-	if (r < 0 || !words[1] || (!enable && !streq(words[0], "disable")) || (!enable && words[2])) {
-		diag_add(d, -EINVAL, DIAG_WARNING, path, number, "Cannot parse '%.100s', ignored", line);
+	if (r < 0 || !words[1] || (!enable && !streq(words[0], "disable")) ||
+	    (!enable && words[2])) {
+		diag_add(d, -EINVAL, DIAG_WARNING, path, number, "Cannot parse '%.100s', ignored",
+		         line);
 		return 0;
 	}
 	return add_rule(tail, enable, words + 1);
@@ -81,9 +84,10 @@ static int read_file(const char *path, struct diag *d, struct preset_rule ***tai
 /* All files in the order of their names; a name in a directory before hides the same further down. */
 static int read_presets(const struct unit_paths *p, struct diag *d, struct preset_rule **ret)
 {
-	static const char *const dirs[] = { "/etc/systemd/system-preset", "/run/systemd/system-preset",
-					    "/usr/local/lib/systemd/system-preset", "/usr/lib/systemd/system-preset",
-					    "/lib/systemd/system-preset" };
+	static const char *const dirs[] = {
+		"/etc/systemd/system-preset", "/run/systemd/system-preset",
+		"/usr/local/lib/systemd/system-preset", "/usr/lib/systemd/system-preset",
+		"/lib/systemd/system-preset"};
 	struct preset_rule *rules = NULL, **tail = &rules;
 	auto_strv char **all = NULL;
 	int r = 0;
@@ -96,12 +100,12 @@ static int read_presets(const struct unit_paths *p, struct diag *d, struct prese
 			return -ENOMEM;
 		if (dir_list(dir, &names) < 0)
 			continue;
-		STRV_FOREACH(n, names)
+		STRV_FOREACH (n, names)
 			if (str_ends_with(*n, ".preset") && (r = strv_append_unique(&all, *n)) < 0)
 				return r;
 	}
 	strv_sort_unique(all);
-	STRV_FOREACH(n, all) {
+	STRV_FOREACH (n, all) {
 		for (size_t i = 0; r >= 0 && i < ELEMENTSOF(dirs); i++) {
 			auto_free char *path = str_printf("%s%s/%s", p->root, dirs[i], *n);
 
@@ -133,7 +137,7 @@ static int rule_matches(const struct preset_rule *rule, const char *name, char *
 	if (!rule->instances)
 		return fnmatch(rule->pattern, name, FNM_NOESCAPE) == 0;
 	if (kind == UNIT_NAME_TEMPLATE && fnmatch(rule->pattern, name, FNM_NOESCAPE) == 0) {
-		STRV_FOREACH(i, rule->instances) {
+		STRV_FOREACH (i, rule->instances) {
 			auto_free char *full = NULL;
 
 			r = unit_name_replace_instance(name, *i, &full);
@@ -148,7 +152,8 @@ static int rule_matches(const struct preset_rule *rule, const char *name, char *
 		return 0;
 	if (unit_name_template(name, &template) < 0 || unit_name_instance(name, &instance) < 0)
 		return -ENOMEM;
-	return fnmatch(rule->pattern, template, FNM_NOESCAPE) == 0 && strv_contains(rule->instances, instance);
+	return fnmatch(rule->pattern, template, FNM_NOESCAPE) == 0 &&
+	       strv_contains(rule->instances, instance);
 }
 
 /* 1 enable, 0 disable; what no rule speaks of is enabled. */
@@ -168,9 +173,10 @@ struct preset {
 	struct preset_rule *rules;
 };
 
-static int preset_init(struct preset *s, const struct unit_paths *p, unsigned flags, struct install_changes *c, struct diag *d)
+static int preset_init(struct preset *s, const struct unit_paths *p, unsigned flags,
+                       struct install_changes *c, struct diag *d)
 {
-	*s = (struct preset){ 0 };
+	*s = (struct preset){0};
 	install_init(&s->plus, p, flags, c, d);
 	install_init(&s->minus, p, flags, c, d);
 	s->plus.preset = s->minus.preset = true;
@@ -189,16 +195,18 @@ static int prepare_enable(struct preset *s, const char *name, char *const *insta
 	int r = 0;
 
 	if (!instances)
-		return install_info_discover_checked(&s->plus, name, INSTALL_FOLLOW | INSTALL_LOAD, NULL);
-	STRV_FOREACH(i, instances)
+		return install_info_discover_checked(&s->plus, name, INSTALL_FOLLOW | INSTALL_LOAD,
+		                                     NULL);
+	STRV_FOREACH (i, instances)
 		if (r >= 0)
-			r = install_info_discover_checked(&s->plus, *i, INSTALL_FOLLOW | INSTALL_LOAD, NULL);
+			r = install_info_discover_checked(&s->plus, *i,
+			                                  INSTALL_FOLLOW | INSTALL_LOAD, NULL);
 	return r;
 }
 
 static int prepare(struct preset *s, const char *name)
 {
-	auto_install struct install look = { 0 };
+	auto_install struct install look = {0};
 	auto_strv char **instances = NULL;
 	struct install_info *i;
 	int r;
@@ -215,7 +223,8 @@ static int prepare(struct preset *s, const char *name)
 	r = query(s->rules, name, &instances);
 	if (r < 0)
 		return r;
-	return r ? prepare_enable(s, name, instances) : install_info_discover(&s->minus, name, INSTALL_FOLLOW, NULL);
+	return r ? prepare_enable(s, name, instances)
+	         : install_info_discover(&s->minus, name, INSTALL_FOLLOW, NULL);
 }
 
 static int execute(struct preset *s)
@@ -230,12 +239,13 @@ static int execute(struct preset *s)
 	return removed < 0 ? removed : applied > 0 ? 1 : applied;
 }
 
-int install_preset(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d)
+int install_preset(const struct unit_paths *p, char *const *names, unsigned flags,
+                   struct install_changes *c, struct diag *d)
 {
 	struct preset s;
 	int r = preset_init(&s, p, flags, c, d);
 
-	STRV_FOREACH(n, names)
+	STRV_FOREACH (n, names)
 		if (r >= 0)
 			r = prepare(&s, *n);
 	if (r >= 0)
@@ -244,19 +254,20 @@ int install_preset(const struct unit_paths *p, char *const *names, unsigned flag
 	return r;
 }
 
-int install_preset_all(const struct unit_paths *p, unsigned flags, struct install_changes *c, struct diag *d)
+int install_preset_all(const struct unit_paths *p, unsigned flags, struct install_changes *c,
+                       struct diag *d)
 {
 	struct preset s;
 	int r = preset_init(&s, p, flags, NULL, NULL);
 
-	STRV_FOREACH(dir, p->dirs) {
+	STRV_FOREACH (dir, p->dirs) {
 		auto_strv char **names = NULL;
 
 		if (r < 0)
 			break;
 		if (dir_list(*dir, &names) < 0)
 			continue;
-		STRV_FOREACH(n, names) {
+		STRV_FOREACH (n, names) {
 			if (r < 0 || !unit_name_is_valid(*n, UNIT_NAME_ANY))
 				continue;
 			r = prepare(&s, *n);

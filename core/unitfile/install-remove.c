@@ -24,12 +24,14 @@ int install_mark(struct install *in, char ***marked)
 			return 0;
 		i->done = true;
 		/* A preset speaks of the unit alone, not of what its Also= brings. */
-		r = install_info_traverse(in, i, INSTALL_FOLLOW | (in->preset ? 0 : INSTALL_LOAD), &found);
+		r = install_info_traverse(in, i, INSTALL_FOLLOW | (in->preset ? 0 : INSTALL_LOAD),
+		                          &found);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0) {
 			/* The file is gone; its symlinks may be left. That one in Also= is, is nobody's concern. */
-			if (!(r == -ENOENT && i->auxiliary) && install_fail(in, r, i->name, NULL) == -ENOMEM)
+			if (!(r == -ENOENT && i->auxiliary) &&
+			    install_fail(in, r, i->name, NULL) == -ENOMEM)
 				return -ENOMEM;
 			r = strv_append_unique(marked, i->name);
 			if (r < 0)
@@ -37,7 +39,8 @@ int install_mark(struct install *in, char ***marked)
 			continue;
 		}
 		found->done = true;
-		if (found->type == INSTALL_MASKED && (r = install_note(in, "masked", found->path, NULL)) < 0)
+		if (found->type == INSTALL_MASKED &&
+		    (r = install_note(in, "masked", found->path, NULL)) < 0)
 			return r;
 		if (found->type != INSTALL_REGULAR)
 			continue;
@@ -77,9 +80,11 @@ static bool is_marked(char *const *marked, const char *name, const char *target)
 {
 	auto_free char *template = NULL;
 
-	if (strv_contains(marked, name) || strv_contains(marked, target) || (*target && strv_contains(marked, path_basename(target))))
+	if (strv_contains(marked, name) || strv_contains(marked, target) ||
+	    (*target && strv_contains(marked, path_basename(target))))
 		return true;
-	return unit_name_kind(name) == UNIT_NAME_INSTANCE && unit_name_template(name, &template) >= 0 && strv_contains(marked, template);
+	return unit_name_kind(name) == UNIT_NAME_INSTANCE &&
+	       unit_name_template(name, &template) >= 0 && strv_contains(marked, template);
 }
 
 /* Empty folders go, too, but not the configuration directory. */
@@ -130,7 +135,7 @@ static int remove_in(struct install *in, char ***marked, const char *dir, unsign
 
 	if (r < 0)
 		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
-	STRV_FOREACH(n, names) {
+	STRV_FOREACH (n, names) {
 		auto_free char *path = str_printf("%s/%s", dir, *n);
 		struct stat st;
 

@@ -34,9 +34,11 @@ static int is_known_name(const struct query *q, const char *name)
 }
 
 /* One symlink: 1 if it enables the unit. In .wants folders only its name counts, not where it leads. */
-static int check_symlink(struct query *q, const char *dir, int dirfd, const char *name, bool in_folder)
+static int check_symlink(struct query *q, const char *dir, int dirfd, const char *name,
+                         bool in_folder)
 {
-	bool same_name = (in_folder || !q->ignore_same_name) && streq(name, q->info->name), leads = false;
+	bool same_name = (in_folder || !q->ignore_same_name) && streq(name, q->info->name),
+	     leads = false;
 	auto_free char *template = NULL;
 
 	if (!in_folder) {
@@ -90,7 +92,8 @@ static int check_search_dir(struct query *q, const char *path)
 	while (r == 0 && (e = readdir(d))) {
 		auto_free char *folder = NULL;
 
-		if (e->d_type != DT_DIR || !(str_ends_with(e->d_name, ".wants") || str_ends_with(e->d_name, ".requires")))
+		if (e->d_type != DT_DIR ||
+		    !(str_ends_with(e->d_name, ".wants") || str_ends_with(e->d_name, ".requires")))
 			continue;
 		folder = str_printf("%s/%s", path, e->d_name);
 		r = folder ? check_dir(q, folder, true) : -ENOMEM;
@@ -100,12 +103,13 @@ static int check_search_dir(struct query *q, const char *path)
 }
 
 /* 1 and the state, 0 if no symlink was found. */
-static int find_symlinks(struct install *in, const struct install_info *info, bool match_name, enum unit_file_state *ret)
+static int find_symlinks(struct install *in, const struct install_info *info, bool match_name,
+                         enum unit_file_state *ret)
 {
-	struct query q = { .in = in, .info = info, .match_name = match_name };
+	struct query q = {.in = in, .info = info, .match_name = match_name};
 	bool runtime = false, elsewhere = false, linked = false, linked_runtime = false;
 
-	STRV_FOREACH(dir, in->p->dirs) {
+	STRV_FOREACH (dir, in->p->dirs) {
 		int r;
 
 		q.same_name_link = false;
@@ -139,7 +143,8 @@ static int find_symlinks(struct install *in, const struct install_info *info, bo
 	return 1;
 }
 
-static int state_of_regular(struct install *in, const char *name, const struct install_info *i, enum unit_file_state *ret)
+static int state_of_regular(struct install *in, const char *name, const struct install_info *i,
+                            enum unit_file_state *ret)
 {
 	int r;
 
@@ -163,10 +168,10 @@ static int state_of_regular(struct install *in, const char *name, const struct i
 	r = find_symlinks(in, i, false, ret);
 	if (r < 0)
 		return r;
-	*ret = r > 0		       ? UNIT_FILE_INDIRECT :
-	       install_info_has_rules(i) ? UNIT_FILE_DISABLED :
-	       i->also		       ? UNIT_FILE_INDIRECT :
-					 UNIT_FILE_STATIC;
+	*ret = r > 0                       ? UNIT_FILE_INDIRECT
+	       : install_info_has_rules(i) ? UNIT_FILE_DISABLED
+	       : i->also                   ? UNIT_FILE_INDIRECT
+	                                   : UNIT_FILE_STATIC;
 	return 0;
 }
 

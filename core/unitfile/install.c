@@ -36,13 +36,14 @@ static int link_file(struct install *in, const char *full)
 	return path ? install_symlink(in, full, path, in->flags & INSTALL_FORCE) : -ENOMEM;
 }
 
-int install_link(const struct unit_paths *p, char *const *files, unsigned flags, struct install_changes *c, struct diag *d)
+int install_link(const struct unit_paths *p, char *const *files, unsigned flags,
+                 struct install_changes *c, struct diag *d)
 {
 	auto_install struct install in;
 	int result = 0;
 
 	install_init(&in, p, flags, c, d);
-	STRV_FOREACH(f, files) {
+	STRV_FOREACH (f, files) {
 		auto_free char *full = NULL;
 		int r = check_outside(&in, *f, &full);
 
@@ -56,13 +57,14 @@ int install_link(const struct unit_paths *p, char *const *files, unsigned flags,
 	return result;
 }
 
-int install_enable(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d)
+int install_enable(const struct unit_paths *p, char *const *names, unsigned flags,
+                   struct install_changes *c, struct diag *d)
 {
 	auto_install struct install in;
 	int r;
 
 	install_init(&in, p, flags, c, d);
-	STRV_FOREACH(n, names) {
+	STRV_FOREACH (n, names) {
 		const char *name = *n;
 		auto_free char *full = NULL;
 
@@ -84,7 +86,8 @@ int install_enable(const struct unit_paths *p, char *const *names, unsigned flag
 	return r > 0 ? 1 : r;
 }
 
-int install_disable(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d)
+int install_disable(const struct unit_paths *p, char *const *names, unsigned flags,
+                    struct install_changes *c, struct diag *d)
 {
 	auto_install struct install in;
 	auto_strv char **marked = NULL;
@@ -92,7 +95,7 @@ int install_disable(const struct unit_paths *p, char *const *names, unsigned fla
 	int r;
 
 	install_init(&in, p, flags, c, d);
-	STRV_FOREACH(n, names) {
+	STRV_FOREACH (n, names) {
 		r = install_info_add(&in, *n, NULL, false, NULL);
 		if (r < 0)
 			return install_fail(&in, r, *n, NULL);
@@ -105,13 +108,14 @@ int install_disable(const struct unit_paths *p, char *const *names, unsigned fla
 	return r < 0 ? r : rules;
 }
 
-int install_mask(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d)
+int install_mask(const struct unit_paths *p, char *const *names, unsigned flags,
+                 struct install_changes *c, struct diag *d)
 {
 	auto_install struct install in;
 	int result = 0;
 
 	install_init(&in, p, flags, c, d);
-	STRV_FOREACH(n, names) {
+	STRV_FOREACH (n, names) {
 		auto_free char *path = NULL;
 		int r;
 
@@ -156,14 +160,15 @@ static int unmask_one(struct install *in, const char *name, char ***marked)
 	return strv_append_unique(marked, install_skip_root(in->p, path));
 }
 
-int install_unmask(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d)
+int install_unmask(const struct unit_paths *p, char *const *names, unsigned flags,
+                   struct install_changes *c, struct diag *d)
 {
 	auto_install struct install in;
 	auto_strv char **marked = NULL;
 	int result = 0, r;
 
 	install_init(&in, p, flags, c, d);
-	STRV_FOREACH(n, names) {
+	STRV_FOREACH (n, names) {
 		r = unmask_one(&in, *n, &marked);
 		if (r == -ENOMEM)
 			return r;
@@ -190,7 +195,8 @@ int install_get_default(const struct unit_paths *p, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-int install_set_default(const struct unit_paths *p, const char *name, unsigned flags, struct install_changes *c, struct diag *d)
+int install_set_default(const struct unit_paths *p, const char *name, unsigned flags,
+                        struct install_changes *c, struct diag *d)
 {
 	auto_install struct install in;
 	auto_free char *path = NULL;

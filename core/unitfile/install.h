@@ -12,7 +12,12 @@
 
 #include "unitfile/unitfile.h"
 
-enum install_type { INSTALL_REGULAR, INSTALL_LINKED /* symlink to outside of the search path */, INSTALL_ALIAS, INSTALL_MASKED };
+enum install_type {
+	INSTALL_REGULAR,
+	INSTALL_LINKED /* symlink to outside of the search path */,
+	INSTALL_ALIAS,
+	INSTALL_MASKED
+};
 
 struct install_info {
 	struct install_info *next;
@@ -37,33 +42,46 @@ struct install {
 	bool preset; /* rules that cannot be followed are passed over: a vendor means many units at once */
 };
 
-void install_init(struct install *in, const struct unit_paths *p, unsigned flags, struct install_changes *c, struct diag *d);
+void install_init(struct install *in, const struct unit_paths *p, unsigned flags,
+                  struct install_changes *c, struct diag *d);
 void install_done(struct install *in);
 #define auto_install __attribute__((cleanup(install_done)))
 
-enum install_search { INSTALL_FOLLOW = 1 /* configured symlinks, too */, INSTALL_LOAD = 2 /* Also= joins the operation */ };
+enum install_search {
+	INSTALL_FOLLOW = 1 /* configured symlinks, too */,
+	INSTALL_LOAD = 2 /* Also= joins the operation */
+};
 
 /* ---- install-info.c ---- */
-int install_info_add(struct install *in, const char *name, const char *path, bool auxiliary, struct install_info **ret);
+int install_info_add(struct install *in, const char *name, const char *path, bool auxiliary,
+                     struct install_info **ret);
 struct install_info *install_info_find(const struct install *in, const char *name);
 /* Finds the file of @info, following aliases: *ret may be another one. -ENOENT, -ELOOP. */
-int install_info_traverse(struct install *in, struct install_info *info, unsigned search, struct install_info **ret);
-int install_info_discover(struct install *in, const char *name, unsigned search, struct install_info **ret);
+int install_info_traverse(struct install *in, struct install_info *info, unsigned search,
+                          struct install_info **ret);
+int install_info_discover(struct install *in, const char *name, unsigned search,
+                          struct install_info **ret);
 /* ... and refuses masked, generated and transient units with a change that says so. */
-int install_info_discover_checked(struct install *in, const char *name, unsigned search, struct install_info **ret);
+int install_info_discover_checked(struct install *in, const char *name, unsigned search,
+                                  struct install_info **ret);
 bool install_info_has_rules(const struct install_info *i);
 /* Specifiers of [Install], for the unit @info. */
-int install_expand(struct install *in, const struct install_info *info, const char *text, char **ret);
+int install_expand(struct install *in, const struct install_info *info, const char *text,
+                   char **ret);
 /* What the symlink @path says, absolute and with the root prefix; 1 if it leads out of the search path. */
 int install_read_symlink(const struct unit_paths *p, const char *path, char **ret);
-bool install_is_masking(const struct unit_paths *p, const char *path); /* /dev/null or an empty file */
+bool install_is_masking(const struct unit_paths *p,
+                        const char *path); /* /dev/null or an empty file */
 bool install_in_search_path(const struct unit_paths *p, const char *path);
 const char *install_skip_root(const struct unit_paths *p, const char *path);
-bool install_is_runtime(const struct unit_paths *p, const char *path); /* below one of the directories in /run */
+bool install_is_runtime(const struct unit_paths *p,
+                        const char *path); /* below one of the directories in /run */
 
 /* ---- install-change.c ---- */
-int install_note(struct install *in, const char *kind, const char *path, const char *source); /* -ENOMEM */
-int install_fail(struct install *in, int error, const char *path, const char *source);	       /* returns @error */
+int install_note(struct install *in, const char *kind, const char *path,
+                 const char *source); /* -ENOMEM */
+int install_fail(struct install *in, int error, const char *path,
+                 const char *source); /* returns @error */
 /* 1: it is there now, or was. -EEXIST if something else is and @force is not set. */
 int install_symlink(struct install *in, const char *target, const char *path, bool force);
 

@@ -3,9 +3,10 @@
 
 int lexer_init(struct lexer *l, char *text, size_t size, const char *path, struct diag *d)
 {
-	*l = (struct lexer){ .at = text, .end = text + size, .path = path, .d = d };
+	*l = (struct lexer){.at = text, .end = text + size, .path = path, .d = d};
 	if (size > LEXER_TEXT_MAX)
-		return diag_add(d, -EFBIG, DIAG_ERROR, path, 0, "File is larger than %u bytes", LEXER_TEXT_MAX);
+		return diag_add(d, -EFBIG, DIAG_ERROR, path, 0, "File is larger than %u bytes",
+		                LEXER_TEXT_MAX);
 	if (memchr(text, 0, size))
 		return diag_add(d, -EBADMSG, DIAG_ERROR, path, 0, "File contains a NUL byte");
 	if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
@@ -81,7 +82,8 @@ static int take_logical_line(struct lexer *l, char **ret, unsigned *ret_line)
 		end += size;
 	}
 	if (end - line > (ptrdiff_t) LEXER_LINE_MAX)
-		return diag_add(l->d, -ENOBUFS, DIAG_ERROR, l->path, *ret_line, "Line is longer than %u bytes", LEXER_LINE_MAX);
+		return diag_add(l->d, -ENOBUFS, DIAG_ERROR, l->path, *ret_line,
+		                "Line is longer than %u bytes", LEXER_LINE_MAX);
 	*ret = line;
 	return 1;
 }
@@ -91,11 +93,12 @@ static int take_section(struct lexer *l, char *line, unsigned number, struct lex
 	size_t size = strlen(line);
 
 	if (size < 2 || line[size - 1] != ']')
-		return diag_add(l->d, -EBADMSG, DIAG_ERROR, l->path, number, "Invalid section header '%s'", line);
+		return diag_add(l->d, -EBADMSG, DIAG_ERROR, l->path, number,
+		                "Invalid section header '%s'", line);
 	line[size - 1] = 0;
 	l->section = line + 1;
 	l->section_line = number;
-	*ret = (struct lexeme){ .section = l->section, .line = number, .new_section = true };
+	*ret = (struct lexeme){.section = l->section, .line = number, .new_section = true};
 	return 1;
 }
 
@@ -112,7 +115,8 @@ int lexer_next(struct lexer *l, struct lexeme *ret)
 		if (!*line)
 			continue;
 		if (!utf8_is_valid(line, strlen(line))) {
-			diag_add(l->d, -EILSEQ, DIAG_WARNING, l->path, number, "Line is not valid UTF-8, ignored");
+			diag_add(l->d, -EILSEQ, DIAG_WARNING, l->path, number,
+			         "Line is not valid UTF-8, ignored");
 			continue;
 		}
 		if (*line == '[')
@@ -120,15 +124,20 @@ int lexer_next(struct lexer *l, struct lexeme *ret)
 		equals = strchr(line, '=');
 		if (!equals || equals == line) {
 			diag_add(l->d, -EINVAL, DIAG_WARNING, l->path, number,
-				 equals ? "Missing key name before '=', ignored" : "Missing '=', line ignored");
+			         equals ? "Missing key name before '=', ignored"
+			                : "Missing '=', line ignored");
 			continue;
 		}
 		if (!l->section) {
-			diag_add(l->d, -EINVAL, DIAG_WARNING, l->path, number, "Assignment outside of a section, ignored");
+			diag_add(l->d, -EINVAL, DIAG_WARNING, l->path, number,
+			         "Assignment outside of a section, ignored");
 			continue;
 		}
 		*equals = 0;
-		*ret = (struct lexeme){ .section = l->section, .key = str_strip(line), .value = str_strip(equals + 1), .line = number };
+		*ret = (struct lexeme){.section = l->section,
+		                       .key = str_strip(line),
+		                       .value = str_strip(equals + 1),
+		                       .line = number};
 		return 1;
 	}
 }

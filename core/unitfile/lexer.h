@@ -17,7 +17,7 @@ struct lexer {
 struct lexeme {
 	const char *section; /* without brackets */
 	char *key, *value;   /* stripped; the value may be empty */
-	unsigned line;	     /* where it begins */
+	unsigned line;       /* where it begins */
 	bool new_section;    /* a section's header, no assignment */
 };
 

@@ -33,7 +33,7 @@ static enum unit_name_flags name_kind(const char *name, struct name_parts *ret)
 	}
 	if (at == name)
 		return 0;
-	*ret = (struct name_parts){ at, dot };
+	*ret = (struct name_parts){at, dot};
 	return !at ? UNIT_NAME_PLAIN : at + 1 == dot ? UNIT_NAME_TEMPLATE : UNIT_NAME_INSTANCE;
 }
 
@@ -67,7 +67,8 @@ static int name_copy(const char *from, const char *to, char **ret)
 }
 
 /* Puts a name together again, and refuses what is none. */
-static int name_build(char **ret, const char *prefix, size_t prefix_size, const char *at, const char *instance, const char *suffix)
+static int name_build(char **ret, const char *prefix, size_t prefix_size, const char *at,
+                      const char *instance, const char *suffix)
 {
 	char *s = str_printf("%.*s%s%s%s", (int) prefix_size, prefix, at, instance, suffix);
 
@@ -145,7 +146,8 @@ int slice_parent(const char *slice, char **ret)
 	}
 	name_kind(slice, &parts);
 	dash = strrchr(slice, '-');
-	return name_build(ret, dash ? slice : "-", dash ? (size_t) (dash - slice) : 1, "", "", parts.dot);
+	return name_build(ret, dash ? slice : "-", dash ? (size_t) (dash - slice) : 1, "", "",
+	                  parts.dot);
 }
 
 /* A slice's name is the path from the root slice, its parts divided by single dashes. */

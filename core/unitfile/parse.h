@@ -29,7 +29,8 @@ int parse_warn(struct parse *p, const char *fmt, ...) _printf_(2, 3);
 /* The line makes the unit unfit to start. */
 int parse_fatal(struct parse *p, const char *fmt, ...) _printf_(2, 3);
 /* @fatal or not, as the row says. */
-#define parse_refuse(p, fatal, ...) ((fatal) ? parse_fatal(p, __VA_ARGS__) : parse_warn(p, __VA_ARGS__))
+#define parse_refuse(p, fatal, ...)                                                                \
+	((fatal) ? parse_fatal(p, __VA_ARGS__) : parse_warn(p, __VA_ARGS__))
 
 /* Specifiers of @value for the unit being read. A failure is reported; 1: go on. */
 int parse_expand(struct parse *p, const char *value, bool fatal, char **ret);

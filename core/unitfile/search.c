@@ -60,7 +60,7 @@ static int add_environment(struct unit_paths *p, const char *env)
 
 	if (r < 0)
 		return r;
-	STRV_FOREACH(dir, words) {
+	STRV_FOREACH (dir, words) {
 		if (!path_is_absolute(*dir))
 			continue;
 		r = add_dir(p, *dir);
@@ -87,7 +87,7 @@ int unit_paths_init(struct unit_paths *p, const char *root)
 	const char *env = getenv("SYSTEMD_UNIT_PATH");
 	int r;
 
-	*p = (struct unit_paths){ .root = root_prefix(root) };
+	*p = (struct unit_paths){.root = root_prefix(root)};
 	if (!p->root)
 		return -ENOMEM;
 	r = env && *env ? add_environment(p, env) : add_dirs(p, system_dirs);
@@ -109,5 +109,5 @@ void unit_paths_done(struct unit_paths *p)
 	free(p->root);
 	for (size_t i = 0; i < ELEMENTSOF(special_dirs); i++)
 		free(*(char **) (void *) ((char *) p + special_dirs[i].offset));
-	*p = (struct unit_paths){ 0 };
+	*p = (struct unit_paths){0};
 }

@@ -8,7 +8,7 @@ struct span_unit {
 	const char *name;
 	uint64_t nsec;
 };
-#define NSEC(usec) ((usec) * NSEC_PER_USEC)
+#define NSEC(usec) ((usec) *NSEC_PER_USEC)
 /* A name that begins with another stands before it. */
 /* clang-format off */
 static const struct span_unit units[] = {

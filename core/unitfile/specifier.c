@@ -140,7 +140,8 @@ static int fragment_dir(const struct specifier_input *in, size_t offset, char **
 static int credentials_dir(const struct specifier_input *in, size_t offset, char **ret)
 {
 	(void) offset;
-	*ret = str_printf("%s/credentials/%s", in->c->runtime_dir ? in->c->runtime_dir : "/run", in->name);
+	*ret = str_printf("%s/credentials/%s", in->c->runtime_dir ? in->c->runtime_dir : "/run",
+	                  in->name);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -176,8 +177,14 @@ struct specifier {
 	specifier_fn fn;
 	size_t offset;
 };
-#define CONTEXT(field) { from_context, offsetof(struct unit_context, field) }
-#define CONTEXT_STRICT(field) { from_context_strict, offsetof(struct unit_context, field) }
+#define CONTEXT(field)                                                                             \
+	{                                                                                          \
+		from_context, offsetof(struct unit_context, field)                                 \
+	}
+#define CONTEXT_STRICT(field)                                                                      \
+	{                                                                                          \
+		from_context_strict, offsetof(struct unit_context, field)                          \
+	}
 /* clang-format off */
 static const struct specifier specifiers[128] = {
 	['a'] = CONTEXT(architecture), ['A'] = CONTEXT(os_image_version), ['b'] = CONTEXT_STRICT(boot_id), ['B'] = CONTEXT(os_build_id),
@@ -203,7 +210,7 @@ static int expand_one(const struct specifier_input *in, unsigned char letter, st
 	if ((!s || !s->fn) && isalnum(letter))
 		return -EBADSLT;
 	if (!s || !s->fn) {
-		strbuf_add(b, (const char[]){ '%', (char) letter }, letter == '%' ? 1 : 2);
+		strbuf_add(b, (const char[]){'%', (char) letter}, letter == '%' ? 1 : 2);
 		return 0;
 	}
 	r = s->fn(in, s->offset, &value);
@@ -212,10 +219,11 @@ static int expand_one(const struct specifier_input *in, unsigned char letter, st
 	return r;
 }
 
-int specifier_expand(const struct unit_context *c, const char *name, const char *fragment_path, const char *text, char **ret)
+int specifier_expand(const struct unit_context *c, const char *name, const char *fragment_path,
+                     const char *text, char **ret)
 {
-	const struct specifier_input in = { c, name, fragment_path };
-	auto_strbuf struct strbuf b = { .max = EXPANDED_MAX };
+	const struct specifier_input in = {c, name, fragment_path};
+	auto_strbuf struct strbuf b = {.max = EXPANDED_MAX};
 
 	/* Nearly every value has none. */
 	if (!strchr(text, '%'))

@@ -94,7 +94,8 @@ const char *signal_to_string(int sig)
 	if (known)
 		snprintf(names[sig], sizeof(names[sig]), "SIG%s", known);
 	else if (sig >= SIGRTMIN && sig <= SIGRTMAX)
-		snprintf(names[sig], sizeof(names[sig]), sig == SIGRTMIN ? "SIGRTMIN" : "SIGRTMIN+%d", sig - SIGRTMIN);
+		snprintf(names[sig], sizeof(names[sig]),
+		         sig == SIGRTMIN ? "SIGRTMIN" : "SIGRTMIN+%d", sig - SIGRTMIN);
 	else
 		return NULL;
 	return names[sig];

@@ -10,7 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-_printf_(3, 0) static int parse_report(struct parse *p, enum diag_level level, const char *fmt, va_list ap)
+_printf_(3, 0) static int parse_report(struct parse *p, enum diag_level level, const char *fmt,
+                                       va_list ap)
 {
 	char text[DIAG_TEXT_MAX];
 
@@ -48,10 +49,12 @@ int parse_expand(struct parse *p, const char *value, bool fatal, char **ret)
 		return 1;
 	if (r == -ENOMEM)
 		return r;
-	return parse_refuse(p, fatal, "Cannot resolve the specifiers of '%.100s': %s", value, strerror(-r));
+	return parse_refuse(p, fatal, "Cannot resolve the specifiers of '%.100s': %s", value,
+	                    strerror(-r));
 }
 
-int parse_words(struct parse *p, const char *value, unsigned flags, word_fn fn, void *field, int64_t arg)
+int parse_words(struct parse *p, const char *value, unsigned flags, word_fn fn, void *field,
+                int64_t arg)
 {
 	auto_strv char **words = NULL;
 	int r = word_split(value, NULL, flags, &words);
@@ -60,7 +63,7 @@ int parse_words(struct parse *p, const char *value, unsigned flags, word_fn fn, 
 		return parse_warn(p, "Cannot split '%.100s' into words, ignored", value);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		auto_free char *expanded = NULL;
 
 		r = parse_expand(p, *w, false, &expanded);
@@ -281,7 +284,7 @@ int parse_permyriad(const char *s, uint64_t max, uint64_t *ret)
 	static const struct {
 		const char *sign;
 		unsigned scale;
-	} signs[] = { { "%", 100 }, { "\xe2\x80\xb0", 10 }, { "\xe2\x80\xb1", 1 } };
+	} signs[] = {{"%", 100}, {"\xe2\x80\xb0", 10}, {"\xe2\x80\xb1", 1}};
 	uint64_t v, scale = 0, fraction = 0;
 	const char *at = s;
 	char *end;
@@ -402,7 +405,8 @@ VALUE_PARSER(unit_name)
 
 	if (r <= 0)
 		return r;
-	if (!unit_name_is_valid(s, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) || (arg >= 0 && unit_name_type(s) != arg))
+	if (!unit_name_is_valid(s, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ||
+	    (arg >= 0 && unit_name_type(s) != arg))
 		return -EINVAL;
 	free(*(char **) field);
 	*(char **) field = TAKE_PTR(s);
@@ -444,7 +448,8 @@ static const struct enum_row value_enums[ENUM_MAX] = {
 
 const char *value_enum_name(enum value_enum e, int value)
 {
-	for (size_t i = 0; i < ELEMENTSOF(value_enums[e].words) && value_enums[e].words[i].word; i++)
+	for (size_t i = 0; i < ELEMENTSOF(value_enums[e].words) && value_enums[e].words[i].word;
+	     i++)
 		if (value_enums[e].words[i].value == value)
 			return value_enums[e].words[i].word;
 	return NULL;

@@ -6,14 +6,16 @@
 #include <arpa/inet.h>
 #include <limits.h>
 
-#define CGROUP_OF(field_, member) ((struct cgroup_settings *) (void *) ((char *) (field_) -offsetof(struct cgroup_settings, member)))
-#define PERMYRIAD_ALL		10000U
-#define CPU_NUMBER_MAX		8191
-#define MEMORY_LIMIT_LEGACY	5
-#define MEMORY_MAX_BIT		3
+#define CGROUP_OF(field_, member)                                                                  \
+	((struct cgroup_settings *) (void *) ((char *) (field_) -offsetof(struct cgroup_settings,  \
+	                                                                  member)))
+#define PERMYRIAD_ALL       10000U
+#define CPU_NUMBER_MAX      8191
+#define MEMORY_LIMIT_LEGACY 5
+#define MEMORY_MAX_BIT      3
 /* Defaults of the v1 controllers, which the v2 weight 100 stands for. */
-#define CPU_SHARES_DEFAULT	1024U
-#define BLOCKIO_WEIGHT_DEFAULT	500U
+#define CPU_SHARES_DEFAULT     1024U
+#define BLOCKIO_WEIGHT_DEFAULT 500U
 
 static int reset_list(void *field)
 {
@@ -34,14 +36,35 @@ VALUE_PARSER(slice)
 		return r;
 	if (!slice_name_is_valid(s))
 		return parse_warn(p, "'%.100s' is no slice, ignored", s);
+	/* A slice is where its name says. */
+	if (p->f->type == UNIT_SLICE) {
+		auto_free char *parent = NULL;
+
+		r = slice_parent(p->f->id, &parent);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0 || !parent || !streq(parent, s))
+			return parse_warn(p, "'%.100s' is not the parent of %.100s, ignored", s,
+			                  p->f->id);
+	}
 	return str_set(field, s);
 }
 
 VALUE_PARSER(delegate)
 {
-	static const char *const controllers[] = { "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids",
-						   "bpf-firewall", "bpf-devices", "bpf-foreign", "bpf-socket-bind",
-						   "bpf-restrict-network-interfaces" };
+	static const char *const controllers[] = {"cpu",
+	                                          "cpuacct",
+	                                          "cpuset",
+	                                          "io",
+	                                          "blkio",
+	                                          "memory",
+	                                          "devices",
+	                                          "pids",
+	                                          "bpf-firewall",
+	                                          "bpf-devices",
+	                                          "bpf-foreign",
+	                                          "bpf-socket-bind",
+	                                          "bpf-restrict-network-interfaces"};
 	struct cgroup_settings *g = CGROUP_OF(field, delegate);
 	auto_strv char **words = NULL;
 	int b, r;
@@ -66,7 +89,7 @@ VALUE_PARSER(delegate)
 		if (!g->delegate_controllers)
 			return -ENOMEM;
 	}
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		if (ENUM_FROM_STRING(controllers, *w) < 0)
 			parse_warn(p, "'%.60s' is no controller, ignored", *w);
 		else if ((r = strv_append_unique(&g->delegate_controllers, *w)) < 0)
@@ -104,7 +127,8 @@ static uint64_t legacy_weight(uint64_t v, uint64_t v1_default)
 }
 
 /* The old names set what the new one did not. */
-static int set_legacy_weight(const char *value, uint64_t low, uint64_t high, uint64_t v1_default, uint64_t *weight)
+static int set_legacy_weight(const char *value, uint64_t low, uint64_t high, uint64_t v1_default,
+                             uint64_t *weight)
 {
 	uint64_t v;
 	int r;
@@ -154,15 +178,18 @@ VALUE_PARSER(memory_limit)
 	bool legacy = arg == MEMORY_LIMIT_LEGACY;
 	unsigned bit = legacy ? MEMORY_MAX_BIT : (unsigned) arg;
 	struct cgroup_settings *g =
-		(struct cgroup_settings *) (void *) ((char *) field - offsetof(struct cgroup_settings, memory_min) - bit * sizeof(uint64_t));
+		(struct cgroup_settings *) (void *) ((char *) field -
+	                                             offsetof(struct cgroup_settings, memory_min) -
+	                                             bit * sizeof(uint64_t));
 	bool percent = false, lower_bound = arg < 2;
 	uint64_t v;
 	int r;
 
 	(void) p;
-	_Static_assert(offsetof(struct cgroup_settings, memory_swap_max) - offsetof(struct cgroup_settings, memory_min) ==
-			       4 * sizeof(uint64_t),
-		       "the five limits are in the order of the mask's bits");
+	_Static_assert(offsetof(struct cgroup_settings, memory_swap_max) -
+	                               offsetof(struct cgroup_settings, memory_min) ==
+	                       4 * sizeof(uint64_t),
+	               "the five limits are in the order of the mask's bits");
 	if (!*value) {
 		v = UINT64_MAX;
 	} else if (streq(value, "infinity")) {
@@ -181,7 +208,8 @@ VALUE_PARSER(memory_limit)
 	if (legacy && *(uint64_t *) field != UINT64_MAX && *value)
 		return 0;
 	*(uint64_t *) field = v;
-	g->memory_percent_mask = (g->memory_percent_mask & ~(1U << bit)) | (unsigned) percent << bit;
+	g->memory_percent_mask = (g->memory_percent_mask & ~(1U << bit)) | (unsigned) percent
+	                                                                           << bit;
 	return 0;
 }
 
@@ -224,14 +252,16 @@ VALUE_PARSER(cpu_list)
 	r = word_split(s, WHITESPACE ",", WORD_UNQUOTE, &words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		size_t n = strspn(*w, "0123456789");
 		size_t m = (*w)[n] == '-' ? strspn(*w + n + 1, "0123456789") : 0;
 
 		/* No kernel has a CPU or node that high. */
-		if (n == 0 || n > 4 || m > 4 || ((*w)[n] == '-' ? m == 0 || (*w)[n + 1 + m] : (*w)[n]))
+		if (n == 0 || n > 4 || m > 4 ||
+		    ((*w)[n] == '-' ? m == 0 || (*w)[n + 1 + m] : (*w)[n]))
 			return -EINVAL;
-		if (atoi(*w) > CPU_NUMBER_MAX || (m > 0 && (atoi(*w) > atoi(*w + n + 1) || atoi(*w + n + 1) > CPU_NUMBER_MAX)))
+		if (atoi(*w) > CPU_NUMBER_MAX ||
+		    (m > 0 && (atoi(*w) > atoi(*w + n + 1) || atoi(*w + n + 1) > CPU_NUMBER_MAX)))
 			return -ERANGE;
 	}
 	if (!words)
@@ -246,7 +276,8 @@ VALUE_PARSER(cpu_list)
 
 static bool device_path_is_valid(const char *s)
 {
-	return (str_after(s, "/dev/") || str_after(s, "/run/systemd/inaccessible/")) && path_is_normalized(s);
+	return (str_after(s, "/dev/") || str_after(s, "/run/systemd/inaccessible/")) &&
+	       path_is_normalized(s);
 }
 
 VALUE_PARSER(device_allow)
@@ -323,7 +354,8 @@ static int parse_io_value(enum io_value kind, const char *s, uint64_t *ret)
 /* Drops entries of @stored, for @device or all. */
 static void drop_io(char **v, const char *stored, const char *device)
 {
-	auto_free char *prefix = device ? str_printf("%s %s ", stored, device) : str_printf("%s ", stored);
+	auto_free char *prefix =
+		device ? str_printf("%s %s ", stored, device) : str_printf("%s ", stored);
 	char **to = v;
 
 	for (char **from = v; prefix && from && *from; from++) {
@@ -366,8 +398,9 @@ VALUE_PARSER(io_device)
 	if (r < 0)
 		return r;
 	drop_io(*(char ***) field, row->stored, device);
-	entry = v == CGROUP_LIMIT_INFINITY ? str_printf("%s %s infinity", row->stored, device) :
-					     str_printf("%s %s %llu", row->stored, device, (unsigned long long) v);
+	entry = v == CGROUP_LIMIT_INFINITY
+	                ? str_printf("%s %s infinity", row->stored, device)
+	                : str_printf("%s %s %llu", row->stored, device, (unsigned long long) v);
 	return strv_append_consume(field, entry);
 }
 
@@ -381,13 +414,15 @@ static bool address_prefix_is_valid(const char *s)
 
 	if (!address)
 		return false;
-	max = inet_pton(AF_INET, address, bytes) == 1 ? 32 : inet_pton(AF_INET6, address, bytes) == 1 ? 128 : 0;
+	max = inet_pton(AF_INET, address, bytes) == 1    ? 32
+	      : inet_pton(AF_INET6, address, bytes) == 1 ? 128
+	                                                 : 0;
 	return max && (!slash || (str_to_u32(slash + 1, &bits) >= 0 && bits <= max));
 }
 
 static int add_ip_address(struct parse *p, char *word, void *field, int64_t arg)
 {
-	static const char *const names[] = { "any", "localhost", "link-local", "multicast" };
+	static const char *const names[] = {"any", "localhost", "link-local", "multicast"};
 
 	(void) arg;
 	if (ENUM_FROM_STRING(names, word) < 0 && !address_prefix_is_valid(word))
@@ -406,7 +441,9 @@ VALUE_PARSER(ip_addresses)
 VALUE_PARSER(oom_policy)
 {
 	static const char *const policies[] = {
-		[OOM_POLICY_CONTINUE] = "continue", [OOM_POLICY_STOP] = "stop", [OOM_POLICY_KILL] = "kill",
+		[OOM_POLICY_CONTINUE] = "continue",
+		[OOM_POLICY_STOP] = "stop",
+		[OOM_POLICY_KILL] = "kill",
 	};
 
 	(void) field;

@@ -7,7 +7,8 @@ bool env_name_is_valid(const char *s, size_t size)
 	if (!size || (*s >= '0' && *s <= '9'))
 		return false;
 	for (size_t i = 0; i < size; i++)
-		if (!(s[i] == '_' || (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z')))
+		if (!(s[i] == '_' || (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'z') ||
+		      (s[i] >= 'A' && s[i] <= 'Z')))
 			return false;
 	return true;
 }
@@ -43,11 +44,13 @@ VALUE_PARSER(environment)
 		int r = word_next_relaxed(&at, 0, &word);
 
 		if (r == -EINVAL)
-			return parse_warn(p, "Unbalanced quotes in '%.100s', the rest is ignored", value);
+			return parse_warn(p, "Unbalanced quotes in '%.100s', the rest is ignored",
+			                  value);
 		if (r <= 0)
 			return r;
 		if (r == 2)
-			parse_warn(p, "Unknown escape sequence in '%.100s', taken as it stands", word);
+			parse_warn(p, "Unknown escape sequence in '%.100s', taken as it stands",
+			           word);
 		r = parse_expand(p, word, false, &expanded);
 		if (r < 0)
 			return r;
@@ -88,7 +91,8 @@ VALUE_PARSER(pass_environment)
 {
 	if (!*value)
 		return reset_list(field);
-	return parse_words(p, value, WORD_UNQUOTE | (arg ? WORD_CUNESCAPE : 0), add_env_name, field, arg);
+	return parse_words(p, value, WORD_UNQUOTE | (arg ? WORD_CUNESCAPE : 0), add_env_name, field,
+	                   arg);
 }
 
 VALUE_PARSER(unset_environment)
@@ -112,7 +116,7 @@ VALUE_PARSER(search_path)
 	r = strv_split(s, ":", &dirs);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(d, dirs) {
+	STRV_FOREACH (d, dirs) {
 		path_simplify(*d);
 		if (!path_is_normalized(*d))
 			parse_warn(p, "Path '%.100s' is not absolute and normalized, ignored", *d);

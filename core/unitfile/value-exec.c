@@ -5,7 +5,9 @@
 #include <limits.h>
 #include <sys/personality.h>
 
-#define EXEC_OF(field_, member) ((struct exec_settings *) (void *) ((char *) (field_) -offsetof(struct exec_settings, member)))
+#define EXEC_OF(field_, member)                                                                    \
+	((struct exec_settings *) (void *) ((char *) (field_) -offsetof(struct exec_settings,      \
+	                                                                member)))
 
 static int reset_list(void *field)
 {
@@ -22,7 +24,8 @@ bool user_name_is_valid(const char *s)
 	if (n == 0 || n > 255)
 		return false;
 	if (strspn(s, "0123456789") == n)
-		return (*s != '0' || n == 1) && str_to_u32(s, &id) >= 0 && id != UINT32_MAX && id != UINT16_MAX;
+		return (*s != '0' || n == 1) && str_to_u32(s, &id) >= 0 && id != UINT32_MAX &&
+		       id != UINT16_MAX;
 	if (streq(s, ".") || streq(s, "..") || *s == ' ' || s[n - 1] == ' ')
 		return false;
 	/* "-5" and the like would be taken for numbers by some. */
@@ -118,10 +121,13 @@ static int add_directory(struct parse *p, char *word, void *field, int64_t arg)
 		return parse_warn(p, "No symlink can be asked for here, '%.100s' ignored", word);
 	if (colon)
 		*colon = 0;
-	if (!relative_path_is_valid(word) || (colon && *(colon + 1) && !relative_path_is_valid(colon + 1)))
+	if (!relative_path_is_valid(word) ||
+	    (colon && *(colon + 1) && !relative_path_is_valid(colon + 1)))
 		return parse_warn(p, "'%.100s' is no relative, normalized path, ignored", word);
 	if (streq(word, "private") || str_after(word, "private/"))
-		return parse_warn(p, "'%.100s' is the name of the directory for dynamic users, ignored", word);
+		return parse_warn(
+			p, "'%.100s' is the name of the directory for dynamic users, ignored",
+			word);
 	whole = colon && colon[1] ? str_printf("%s:%s", word, colon + 1) : strdup(word);
 	return whole ? strv_append_unique(field, whole) : -ENOMEM;
 }
@@ -141,18 +147,28 @@ VALUE_PARSER(preserve)
 	(void) arg;
 	if (b < 0)
 		return b;
-	*(enum exec_preserve *) field = streq(value, "restart") ? EXEC_PRESERVE_RESTART : b ? EXEC_PRESERVE_YES : EXEC_PRESERVE_NO;
+	*(enum exec_preserve *) field = streq(value, "restart") ? EXEC_PRESERVE_RESTART
+	                                : b                     ? EXEC_PRESERVE_YES
+	                                                        : EXEC_PRESERVE_NO;
 	return 0;
 }
 
 /* ---- limits and scheduling ---- */
 
-enum rlimit_unit { RLIMIT_IN_NUMBERS, RLIMIT_IN_BYTES, RLIMIT_IN_SECONDS, RLIMIT_IN_USEC, RLIMIT_IN_NICE };
+enum rlimit_unit {
+	RLIMIT_IN_NUMBERS,
+	RLIMIT_IN_BYTES,
+	RLIMIT_IN_SECONDS,
+	RLIMIT_IN_USEC,
+	RLIMIT_IN_NICE
+};
 static const enum rlimit_unit rlimit_units[EXEC_RLIMITS_MAX] = {
-	[RLIMIT_AS] = RLIMIT_IN_BYTES,	    [RLIMIT_CORE] = RLIMIT_IN_BYTES,  [RLIMIT_CPU] = RLIMIT_IN_SECONDS,
-	[RLIMIT_DATA] = RLIMIT_IN_BYTES,    [RLIMIT_FSIZE] = RLIMIT_IN_BYTES, [RLIMIT_MEMLOCK] = RLIMIT_IN_BYTES,
-	[RLIMIT_MSGQUEUE] = RLIMIT_IN_BYTES, [RLIMIT_NICE] = RLIMIT_IN_NICE,  [RLIMIT_RSS] = RLIMIT_IN_BYTES,
-	[RLIMIT_RTTIME] = RLIMIT_IN_USEC,   [RLIMIT_STACK] = RLIMIT_IN_BYTES,
+	[RLIMIT_AS] = RLIMIT_IN_BYTES,       [RLIMIT_CORE] = RLIMIT_IN_BYTES,
+	[RLIMIT_CPU] = RLIMIT_IN_SECONDS,    [RLIMIT_DATA] = RLIMIT_IN_BYTES,
+	[RLIMIT_FSIZE] = RLIMIT_IN_BYTES,    [RLIMIT_MEMLOCK] = RLIMIT_IN_BYTES,
+	[RLIMIT_MSGQUEUE] = RLIMIT_IN_BYTES, [RLIMIT_NICE] = RLIMIT_IN_NICE,
+	[RLIMIT_RSS] = RLIMIT_IN_BYTES,      [RLIMIT_RTTIME] = RLIMIT_IN_USEC,
+	[RLIMIT_STACK] = RLIMIT_IN_BYTES,
 };
 
 /* "+N" and "-N" are nice levels, a bare number is the kernel's 40..1 for -20..19. */
@@ -336,7 +352,7 @@ VALUE_PARSER(cpu_affinity)
 	if (r < 0)
 		return r;
 	CPU_ZERO(&set);
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		r = add_cpus(&set, *w);
 		if (r < 0)
 			return r;
@@ -372,17 +388,23 @@ VALUE_PARSER(personality)
 		uint64_t personality;
 	} rows[] = {
 #if defined(__x86_64__)
-		{ "x86-64", PER_LINUX }, { "x86", PER_LINUX32 },
+		{"x86-64", PER_LINUX},
+		{"x86", PER_LINUX32},
 #elif defined(__aarch64__)
-		{ "arm64", PER_LINUX }, { "arm", PER_LINUX32 },
+		{"arm64", PER_LINUX},
+		{"arm", PER_LINUX32},
 #elif defined(__riscv)
-		{ "riscv64", PER_LINUX },
+		{"riscv64", PER_LINUX},
 #elif defined(__powerpc64__)
-		{ "ppc64-le", PER_LINUX }, { "ppc64", PER_LINUX }, { "ppc-le", PER_LINUX32 }, { "ppc", PER_LINUX32 },
+		{"ppc64-le", PER_LINUX},
+		{"ppc64", PER_LINUX},
+		{"ppc-le", PER_LINUX32},
+		{"ppc", PER_LINUX32},
 #elif defined(__s390x__)
-		{ "s390x", PER_LINUX }, { "s390", PER_LINUX32 },
+		{"s390x", PER_LINUX},
+		{"s390", PER_LINUX32},
 #else
-		{ "native", PER_LINUX },
+		{"native", PER_LINUX},
 #endif
 	};
 

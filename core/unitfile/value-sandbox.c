@@ -76,7 +76,7 @@ VALUE_PARSER(capabilities)
 
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		int n = capability_from_string(*w);
 
 		if (n < 0)
@@ -94,8 +94,8 @@ VALUE_PARSER(capabilities)
 	return 0;
 }
 
-static int bits_of_words(struct parse *p, const struct bit_row *rows, size_t n, const char *value, const char *separators,
-			 uint64_t *ret)
+static int bits_of_words(struct parse *p, const struct bit_row *rows, size_t n, const char *value,
+                         const char *separators, uint64_t *ret)
 {
 	auto_strv char **words = NULL;
 	uint64_t bits = 0;
@@ -103,7 +103,7 @@ static int bits_of_words(struct parse *p, const struct bit_row *rows, size_t n, 
 
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		size_t i = 0;
 
 		while (i < n && !streq(rows[i].name, *w))
@@ -177,8 +177,10 @@ static int add_bind(struct parse *p, char *word, void *field, int64_t arg)
 	(void) arg;
 	if (r < 0)
 		return r;
-	if (n < 1 || n > 3 || !path_part_is_valid(parts[0], true) || (n > 1 && *parts[1] && !path_part_is_valid(parts[1], false)))
-		return parse_warn(p, "'%.100s' is no SOURCE[:DESTINATION[:OPTIONS]], ignored", word);
+	if (n < 1 || n > 3 || !path_part_is_valid(parts[0], true) ||
+	    (n > 1 && *parts[1] && !path_part_is_valid(parts[1], false)))
+		return parse_warn(p, "'%.100s' is no SOURCE[:DESTINATION[:OPTIONS]], ignored",
+		                  word);
 	if (n == 3 && *parts[2] && !streq(parts[2], "rbind") && !streq(parts[2], "norbind"))
 		return parse_warn(p, "Bind option '%.100s' is not known, ignored", parts[2]);
 	joined = strv_join(parts, ":");
@@ -195,7 +197,8 @@ VALUE_PARSER(bind_paths)
 static int add_tmpfs(struct parse *p, char *word, void *field, int64_t arg)
 {
 	char *colon = strchr(word, ':');
-	auto_free char *path = colon ? strndup(word, (size_t) (colon - word)) : strdup(word), *joined = NULL;
+	auto_free char *path = colon ? strndup(word, (size_t) (colon - word)) : strdup(word),
+		       *joined = NULL;
 
 	(void) arg;
 	if (!path)
@@ -217,12 +220,15 @@ VALUE_PARSER(temporary_file_systems)
 VALUE_PARSER(mount_flags)
 {
 	struct exec_settings *e =
-		(struct exec_settings *) (void *) ((char *) field - offsetof(struct exec_settings, mount_flags));
+		(struct exec_settings *) (void *) ((char *) field -
+	                                           offsetof(struct exec_settings, mount_flags));
 	uint64_t bits = 0;
 	int r;
 
 	(void) arg;
-	r = *value ? bits_of_words(p, mount_flag_rows, ELEMENTSOF(mount_flag_rows), value, NULL, &bits) : 1;
+	r = *value ? bits_of_words(p, mount_flag_rows, ELEMENTSOF(mount_flag_rows), value, NULL,
+	                           &bits)
+	           : 1;
 	if (r > 0) {
 		e->mount_flags = bits;
 		e->mount_flags_set = *value != 0;
@@ -265,7 +271,8 @@ VALUE_PARSER(restrict_namespaces)
 		*allowed = b ? 0 : UINT64_MAX;
 		return 0;
 	}
-	r = bits_of_words(p, namespace_rows, ELEMENTSOF(namespace_rows), value + invert, NULL, &bits);
+	r = bits_of_words(p, namespace_rows, ELEMENTSOF(namespace_rows), value + invert, NULL,
+	                  &bits);
 	if (r <= 0)
 		return r;
 	if (*allowed == UINT64_MAX)
@@ -289,7 +296,10 @@ static int errno_from_string(const char *s)
 		if (name && streq(name, s))
 			return e;
 	}
-	return streq(s, "EWOULDBLOCK") ? EWOULDBLOCK : streq(s, "EDEADLOCK") ? EDEADLOCK : streq(s, "ENOTSUP") ? ENOTSUP : -EINVAL;
+	return streq(s, "EWOULDBLOCK") ? EWOULDBLOCK
+	       : streq(s, "EDEADLOCK") ? EDEADLOCK
+	       : streq(s, "ENOTSUP")   ? ENOTSUP
+	                               : -EINVAL;
 }
 
 /* "name", "name:errno", "@group": syntax alone, the names are the kernel's and libseccomp's. */
@@ -328,8 +338,12 @@ static void drop_word(char **v, const char *word)
 
 VALUE_PARSER(system_call_filter)
 {
-	struct exec_settings *e = (struct exec_settings *) (void *) ((char *) field - (arg ? offsetof(struct exec_settings, system_call_log) :
-											      offsetof(struct exec_settings, system_call_filter)));
+	struct exec_settings *e =
+		(struct exec_settings *) (void *) ((char *) field -
+	                                           (arg ? offsetof(struct exec_settings,
+	                                                           system_call_log)
+	                                                : offsetof(struct exec_settings,
+	                                                           system_call_filter)));
 	bool *allow_list = arg ? &e->system_call_log_allow_list : &e->system_call_filter_allow_list;
 	bool invert = *value == '~';
 	auto_strv char **words = NULL;
@@ -346,7 +360,7 @@ VALUE_PARSER(system_call_filter)
 	/* The first line says whether the list is of what is allowed, or of what is not. */
 	if (!*list)
 		*allow_list = !invert;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		auto_free char *word = NULL;
 
 		if (!syscall_word_is_valid(*w)) {
@@ -354,7 +368,10 @@ VALUE_PARSER(system_call_filter)
 			continue;
 		}
 		if (!invert && strchr(*w, ':')) {
-			parse_warn(p, "A system call that is allowed has no error number, '%.60s' ignored", *w);
+			parse_warn(p,
+			           "A system call that is allowed has no error number, '%.60s' "
+			           "ignored",
+			           *w);
 			continue;
 		}
 		if (invert == !*allow_list) {
@@ -400,7 +417,7 @@ VALUE_PARSER(system_call_architectures)
 	r = word_split(value, NULL, WORD_UNQUOTE, &words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		if (ENUM_FROM_STRING(architectures, *w) < 0)
 			parse_warn(p, "'%.60s' is no architecture, ignored", *w);
 		else if ((r = strv_append_unique(field, *w)) < 0)
@@ -412,14 +429,17 @@ VALUE_PARSER(system_call_architectures)
 VALUE_PARSER(address_families)
 {
 	struct exec_settings *e =
-		(struct exec_settings *) (void *) ((char *) field - offsetof(struct exec_settings, restrict_address_families));
+		(struct exec_settings *) (void *) ((char *) field -
+	                                           offsetof(struct exec_settings,
+	                                                    restrict_address_families));
 	bool invert = *value == '~';
 	auto_strv char **words = NULL;
 	int r;
 
 	(void) arg;
 	if (!*value || streq(value, "none")) {
-		e->restrict_address_families_allow_list = e->restrict_address_families_set = *value != 0;
+		e->restrict_address_families_allow_list = e->restrict_address_families_set =
+			*value != 0;
 		return reset_list(field);
 	}
 	r = word_split(value + invert, NULL, WORD_UNQUOTE, &words);
@@ -429,7 +449,7 @@ VALUE_PARSER(address_families)
 		e->restrict_address_families_set = true;
 		e->restrict_address_families_allow_list = !invert;
 	}
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		if (ENUM_FROM_STRING(families, *w) < 0) {
 			parse_warn(p, "'%.60s' is no address family, ignored", *w);
 			continue;
@@ -448,7 +468,8 @@ VALUE_PARSER(address_families)
 
 static bool credential_name_is_valid(const char *s)
 {
-	return *s && strlen(s) <= 255 && !strchr(s, '/') && !streq(s, ".") && !streq(s, "..") && text_is_safe(s) && !strchr(s, ':');
+	return *s && strlen(s) <= 255 && !strchr(s, '/') && !streq(s, ".") && !streq(s, "..") &&
+	       text_is_safe(s) && !strchr(s, ':');
 }
 
 /* Replaces the entry of the same name. */
@@ -480,7 +501,9 @@ VALUE_PARSER(load_credential)
 	if (!credential_name_is_valid(name))
 		return parse_warn(p, "'%.100s' is no credential name, ignored", name);
 	if (path_is_absolute(path) ? !path_is_normalized(path) : !credential_name_is_valid(path))
-		return parse_warn(p, "'%.100s' is neither an absolute path nor a credential name, ignored", path);
+		return parse_warn(
+			p, "'%.100s' is neither an absolute path nor a credential name, ignored",
+			path);
 	return put_credential(field, str_printf("%s:%s", name, path));
 }
 
@@ -514,7 +537,7 @@ VALUE_PARSER(set_credential)
 
 VALUE_PARSER(keyring_mode)
 {
-	static const char *const modes[] = { "inherit", "private", "shared" };
+	static const char *const modes[] = {"inherit", "private", "shared"};
 
 	(void) p;
 	(void) arg;

@@ -3,7 +3,9 @@
 #include "unitfile/value.h"
 #include "unitfile/name.h"
 
-#define SERVICE_OF(field_, member) ((struct service_settings *) (void *) ((char *) (field_) -offsetof(struct service_settings, member)))
+#define SERVICE_OF(field_, member)                                                                 \
+	((struct service_settings *) (void *) ((char *) (field_) -offsetof(                        \
+		struct service_settings, member)))
 
 VALUE_PARSER(exec)
 {
@@ -20,9 +22,14 @@ VALUE_PARSER(exec)
 VALUE_PARSER(service_type)
 {
 	static const char *const types[SERVICE_TYPE_MAX] = {
-		[SERVICE_SIMPLE] = "simple",   [SERVICE_EXEC] = "exec",	  [SERVICE_FORKING] = "forking",
-		[SERVICE_ONESHOT] = "oneshot", [SERVICE_DBUS] = "dbus",	  [SERVICE_NOTIFY] = "notify",
-		[SERVICE_NOTIFY_RELOAD] = "notify-reload", [SERVICE_IDLE] = "idle",
+		[SERVICE_SIMPLE] = "simple",
+		[SERVICE_EXEC] = "exec",
+		[SERVICE_FORKING] = "forking",
+		[SERVICE_ONESHOT] = "oneshot",
+		[SERVICE_DBUS] = "dbus",
+		[SERVICE_NOTIFY] = "notify",
+		[SERVICE_NOTIFY_RELOAD] = "notify-reload",
+		[SERVICE_IDLE] = "idle",
 	};
 	struct service_settings *s = SERVICE_OF(field, type);
 	int t = ENUM_FROM_STRING(types, value);
@@ -149,7 +156,9 @@ VALUE_PARSER(pid_file)
 	if (r <= 0)
 		return r;
 	/* A relative path is one below /run. */
-	path = path_is_absolute(s) ? TAKE_PTR(s) : str_printf("%s/%s", p->c->runtime_dir ? p->c->runtime_dir : "/run", s);
+	path = path_is_absolute(s)
+	               ? TAKE_PTR(s)
+	               : str_printf("%s/%s", p->c->runtime_dir ? p->c->runtime_dir : "/run", s);
 	if (!path)
 		return -ENOMEM;
 	path_simplify(path);
@@ -165,7 +174,8 @@ VALUE_PARSER(pid_file)
 		if (!run)
 			return -ENOMEM;
 		path = run;
-		diag_add(p->d, 0, DIAG_INFO, p->path, p->line, "PIDFile= is below the legacy directory /var/run, %.100s is used", path);
+		diag_add(p->d, 0, DIAG_INFO, p->path, p->line,
+		         "PIDFile= is below the legacy directory /var/run, %.100s is used", path);
 	}
 	free(*(char **) field);
 	*(char **) field = path;
@@ -186,8 +196,8 @@ static bool bus_name_is_valid(const char *s)
 			dot = begin = true;
 			continue;
 		}
-		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_' || *s == '-' ||
-		      (!begin && *s >= '0' && *s <= '9')))
+		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_' ||
+		      *s == '-' || (!begin && *s >= '0' && *s <= '9')))
 			return false;
 		begin = false;
 	}
@@ -218,13 +228,13 @@ VALUE_PARSER(exit_status_set)
 
 	(void) arg;
 	if (!*value) {
-		*set = (struct exit_status_set){ 0 };
+		*set = (struct exit_status_set){0};
 		return 0;
 	}
 	r = word_split(value, NULL, WORD_UNQUOTE, &words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH(w, words) {
+	STRV_FOREACH (w, words) {
 		int status = exit_status_from_string(*w), signo;
 
 		if (status >= 0) {
@@ -235,7 +245,8 @@ VALUE_PARSER(exit_status_set)
 		if (signo > 0 && signo < 64)
 			set->signals |= 1ULL << signo;
 		else
-			parse_warn(p, "'%.60s' is neither an exit status nor a signal, ignored", *w);
+			parse_warn(p, "'%.60s' is neither an exit status nor a signal, ignored",
+			           *w);
 	}
 	return 0;
 }
@@ -243,14 +254,16 @@ VALUE_PARSER(exit_status_set)
 static int add_socket_unit(struct parse *p, char *word, void *field, int64_t arg)
 {
 	(void) arg;
-	if (!unit_name_is_valid(word, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) || unit_name_type(word) != UNIT_SOCKET)
+	if (!unit_name_is_valid(word, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ||
+	    unit_name_type(word) != UNIT_SOCKET)
 		return parse_warn(p, "'%.100s' is no socket unit, ignored", word);
 	return strv_append_unique(field, word);
 }
 
 VALUE_PARSER(socket_units)
 {
-	return parse_words(p, value, WORD_UNQUOTE | WORD_RETAIN_ESCAPE, add_socket_unit, field, arg);
+	return parse_words(p, value, WORD_UNQUOTE | WORD_RETAIN_ESCAPE, add_socket_unit, field,
+	                   arg);
 }
 
 VALUE_PARSER(root_start_only)
@@ -265,7 +278,7 @@ VALUE_PARSER(root_start_only)
 /* "path", "path:name" or "path:name:options". */
 VALUE_PARSER(open_file)
 {
-	static const char *const options[] = { "read-only", "append", "truncate", "graceful" };
+	static const char *const options[] = {"read-only", "append", "truncate", "graceful"};
 	auto_strv char **parts = NULL, **words = NULL;
 	auto_free char *s = NULL;
 	int r;
@@ -281,11 +294,12 @@ VALUE_PARSER(open_file)
 	r = word_split(s, ":", WORD_KEEP_EMPTY | WORD_CUNESCAPE, &parts);
 	if (r < 0)
 		return r;
-	if (!parts || strv_length(parts) > 3 || !path_is_absolute(path_simplify(parts[0])) || !path_is_normalized(parts[0]))
+	if (!parts || strv_length(parts) > 3 || !path_is_absolute(path_simplify(parts[0])) ||
+	    !path_is_normalized(parts[0]))
 		return -EINVAL;
 	if (strv_length(parts) == 3 && (r = strv_split(parts[2], ",", &words)) < 0)
 		return r;
-	STRV_FOREACH(w, words)
+	STRV_FOREACH (w, words)
 		if (ENUM_FROM_STRING(options, *w) < 0)
 			return parse_warn(p, "Option '%.60s' is not known, ignored", *w);
 	return strv_append(field, s);

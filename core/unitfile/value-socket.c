@@ -8,10 +8,10 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 
-#define VSOCK_PREFIX	 "vsock:"
-#define UNIX_PATH_MAX	 107
-#define MQ_NAME_MAX	 255
-#define PORT_MAX	 65535U
+#define VSOCK_PREFIX  "vsock:"
+#define UNIX_PATH_MAX 107
+#define MQ_NAME_MAX   255
+#define PORT_MAX      65535U
 
 static bool port_is_valid(const char *s)
 {
@@ -74,8 +74,9 @@ static bool address_is_valid(const char *s, enum socket_port_kind kind)
 }
 
 static const char *const netlink_families[] = {
-	"route", "firewall", "inet-diag", "nflog",     "xfrm", "selinux", "iscsi", "audit", "fib-lookup",     "connector", "netfilter",
-	"ip6-fw", "dnrtmsg", "kobject-uevent", "generic", "scsitransport", "ecryptfs", "rdma",
+	"route",   "firewall",       "inet-diag",  "nflog",         "xfrm",      "selinux",
+	"iscsi",   "audit",          "fib-lookup", "connector",     "netfilter", "ip6-fw",
+	"dnrtmsg", "kobject-uevent", "generic",    "scsitransport", "ecryptfs",  "rdma",
 };
 
 /* "family group", the family by name or number. */
@@ -86,7 +87,8 @@ static bool netlink_is_valid(const char *s)
 
 	if (word_split(s, NULL, 0, &words) < 0 || !words || strv_length(words) > 2)
 		return false;
-	if (ENUM_FROM_STRING(netlink_families, words[0]) < 0 && (parse_number(words[0], false, &n) < 0 || n > INT32_MAX))
+	if (ENUM_FROM_STRING(netlink_families, words[0]) < 0 &&
+	    (parse_number(words[0], false, &n) < 0 || n > INT32_MAX))
 		return false;
 	return !words[1] || (parse_number(words[1], false, &n) >= 0 && n <= UINT32_MAX);
 }
@@ -134,13 +136,14 @@ VALUE_PARSER(listen)
 	if (!port_text_is_valid(s, kind))
 		return parse_warn(p, "'%.100s' is no address, ignored", s);
 	if (str_after(s, "/var/run/")) {
-		diag_add(p->d, 0, DIAG_INFO, p->path, p->line, "%s= is below the legacy directory /var/run, /run is used", p->key);
+		diag_add(p->d, 0, DIAG_INFO, p->path, p->line,
+		         "%s= is below the legacy directory /var/run, /run is used", p->key);
 		memmove(s, s + strlen("/var"), strlen(s) - strlen("/var") + 1);
 	}
 	port = calloc(1, sizeof(*port));
 	if (!port)
 		return -ENOMEM;
-	*port = (struct socket_port){ .kind = kind, .address = TAKE_PTR(s) };
+	*port = (struct socket_port){.kind = kind, .address = TAKE_PTR(s)};
 	chain_append(list, port);
 	return 0;
 }
@@ -150,7 +153,7 @@ VALUE_PARSER(socket_protocol)
 	static const struct {
 		const char *name;
 		int protocol;
-	} rows[] = { { "udplite", IPPROTO_UDPLITE }, { "sctp", IPPROTO_SCTP }, { "mptcp", 262 } };
+	} rows[] = {{"udplite", IPPROTO_UDPLITE}, {"sctp", IPPROTO_SCTP}, {"mptcp", 262}};
 
 	(void) p;
 	(void) arg;
@@ -165,7 +168,7 @@ VALUE_PARSER(socket_protocol)
 
 VALUE_PARSER(bind_ipv6_only)
 {
-	static const char *const words[] = { "default", "both", "ipv6-only" };
+	static const char *const words[] = {"default", "both", "ipv6-only"};
 	int i = ENUM_FROM_STRING(words, value), b;
 
 	(void) p;
@@ -186,7 +189,10 @@ VALUE_PARSER(ip_tos)
 	static const struct {
 		const char *name;
 		int tos;
-	} rows[] = { { "low-delay", IPTOS_LOWDELAY }, { "throughput", IPTOS_THROUGHPUT }, { "reliability", IPTOS_RELIABILITY }, { "low-cost", IPTOS_LOWCOST } };
+	} rows[] = {{"low-delay", IPTOS_LOWDELAY},
+	            {"throughput", IPTOS_THROUGHPUT},
+	            {"reliability", IPTOS_RELIABILITY},
+	            {"low-cost", IPTOS_LOWCOST}};
 	int v, r;
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -211,7 +217,8 @@ VALUE_PARSER(timestamping)
 	static const struct {
 		const char *name;
 		int value;
-	} rows[] = { { "off", 0 }, { "us", 1 }, { "usec", 1 }, { "\xc2\xb5s", 1 }, { "\xce\xbcs", 1 }, { "ns", 2 }, { "nsec", 2 } };
+	} rows[] = {{"off", 0},       {"us", 1}, {"usec", 1}, {"\xc2\xb5s", 1},
+	            {"\xce\xbcs", 1}, {"ns", 2}, {"nsec", 2}};
 	int b;
 
 	(void) p;
@@ -263,7 +270,9 @@ VALUE_PARSER(interface)
 	r = parse_expand(p, value, false, &s);
 	if (r <= 0)
 		return r;
-	if (!*s || strlen(s) >= IFNAMSIZ || strspn(s, "0123456789") == strlen(s) || strpbrk(s, "/:% \t") || streq(s, ".") || streq(s, "..") || streq(s, "all") || streq(s, "default"))
+	if (!*s || strlen(s) >= IFNAMSIZ || strspn(s, "0123456789") == strlen(s) ||
+	    strpbrk(s, "/:% \t") || streq(s, ".") || streq(s, "..") || streq(s, "all") ||
+	    streq(s, "default"))
 		return parse_warn(p, "'%.60s' is no network interface, ignored", s);
 	return str_set(field, s);
 }

@@ -4,7 +4,9 @@
 
 #include <syslog.h>
 
-#define EXEC_OF(field_, member) ((struct exec_settings *) (void *) ((char *) (field_) -offsetof(struct exec_settings, member)))
+#define EXEC_OF(field_, member)                                                                    \
+	((struct exec_settings *) (void *) ((char *) (field_) -offsetof(struct exec_settings,      \
+	                                                                member)))
 #define STDIN_DATA_MAX (64U * 1024 * 1024)
 
 static int reset_list(void *field)
@@ -52,7 +54,7 @@ static int set_stdio_name(struct parse *p, struct exec_settings *e, unsigned fd,
 	if (r <= 0)
 		return r;
 	if (!*s || strlen(s) > 255 || !text_is_safe(s) || strchr(s, ':'))
-		return parse_fatal(p, "'%.100s' is no name of a file descriptor", s);
+		return parse_warn(p, "'%.100s' is no name of a file descriptor, ignored", s);
 	r = str_set(&e->stdio_fdname[fd], s);
 	return r < 0 ? r : 1;
 }
@@ -66,7 +68,7 @@ static int set_stdio_file(struct parse *p, struct exec_settings *e, unsigned fd,
 		return r;
 	path_simplify(s);
 	if (!path_is_normalized(s))
-		return parse_fatal(p, "Path '%.100s' is not absolute and normalized", s);
+		return parse_warn(p, "Path '%.100s' is not absolute and normalized, ignored", s);
 	r = str_set(&e->stdio_file[fd], s);
 	return r < 0 ? r : 1;
 }
@@ -118,19 +120,22 @@ VALUE_PARSER(output)
 	if (kind < 0)
 		return kind;
 	if (str_after(value, "syslog"))
-		diag_add(p->d, 0, DIAG_INFO, p->path, p->line, "%s=%s is obsolete, the log is meant", p->key, value);
+		diag_add(p->d, 0, DIAG_INFO, p->path, p->line,
+		         "%s=%s is obsolete, the log is meant", p->key, value);
 	if (r > 0)
 		*(enum exec_output *) field = (enum exec_output) kind;
 	return r < 0 ? r : 0;
 }
 
-static int add_stdin_data(struct parse *p, struct exec_settings *e, const char *data, size_t size, bool newline)
+static int add_stdin_data(struct parse *p, struct exec_settings *e, const char *data, size_t size,
+                          bool newline)
 {
 	size_t total = e->stdin_data_size + size + newline;
 	char *grown;
 
 	if (total > STDIN_DATA_MAX)
-		return parse_warn(p, "Standard input data of more than %u bytes, ignored", STDIN_DATA_MAX);
+		return parse_warn(p, "Standard input data of more than %u bytes, ignored",
+		                  STDIN_DATA_MAX);
 	grown = realloc(e->stdin_data, total + 1);
 	if (!grown)
 		return -ENOMEM;
@@ -213,10 +218,12 @@ VALUE_PARSER(input_data)
 /* ---- log ---- */
 
 static const char *const facilities[] = {
-	"kern", "user", "mail",	   "daemon", "auth",   "syslog", "lpr",	   "news",   "uucp",   "cron",	 "authpriv", "ftp",
-	NULL,	NULL,	NULL,	   NULL,     "local0", "local1", "local2", "local3", "local4", "local5", "local6",   "local7",
+	"kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
+	"uucp",   "cron",   "authpriv", "ftp",    NULL,     NULL,     NULL,     NULL,
+	"local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7",
 };
-static const char *const levels[] = { "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug" };
+static const char *const levels[] = {"emerg",   "alert",  "crit", "err",
+                                     "warning", "notice", "info", "debug"};
 
 VALUE_PARSER(syslog_facility)
 {
@@ -265,7 +272,8 @@ VALUE_PARSER(log_extra_fields)
 		int r = word_next_relaxed(&at, 0, &word);
 
 		if (r == -EINVAL)
-			return parse_warn(p, "Unbalanced quotes in '%.100s', the rest is ignored", value);
+			return parse_warn(p, "Unbalanced quotes in '%.100s', the rest is ignored",
+			                  value);
 		if (r <= 0)
 			return r;
 		r = parse_expand(p, word, false, &s);

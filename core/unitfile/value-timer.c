@@ -21,7 +21,8 @@ VALUE_PARSER(timer)
 	r = parse_expand(p, value, false, &s);
 	if (r <= 0)
 		return r;
-	r = base == TIMER_ON_CALENDAR ? calendar_parse(s, &calendar) : span_parse(s, USEC_PER_SEC, &span);
+	r = base == TIMER_ON_CALENDAR ? calendar_parse(s, &calendar)
+	                              : span_parse(s, USEC_PER_SEC, &span);
 	if (r < 0)
 		return r;
 	v = calloc(1, sizeof(*v));
@@ -29,7 +30,8 @@ VALUE_PARSER(timer)
 		calendar_free(calendar);
 		return -ENOMEM;
 	}
-	*v = (struct timer_value){ .base = base, .span_usec = span, .calendar = calendar, .text = TAKE_PTR(s) };
+	*v = (struct timer_value){
+		.base = base, .span_usec = span, .calendar = calendar, .text = TAKE_PTR(s)};
 	chain_append(list, v);
 	return 0;
 }
@@ -72,7 +74,7 @@ VALUE_PARSER(path_spec)
 	spec = calloc(1, sizeof(*spec));
 	if (!spec)
 		return -ENOMEM;
-	*spec = (struct path_spec){ .kind = (enum path_kind) arg, .path = TAKE_PTR(s) };
+	*spec = (struct path_spec){.kind = (enum path_kind) arg, .path = TAKE_PTR(s)};
 	chain_append(list, spec);
 	return 0;
 }

@@ -3,7 +3,9 @@
 #include "unitfile/value.h"
 #include "unitfile/name.h"
 
-#define UNIT_OF(field_, member) ((struct unit_settings *) (void *) ((char *) (field_) -offsetof(struct unit_settings, member)))
+#define UNIT_OF(field_, member)                                                                    \
+	((struct unit_settings *) (void *) ((char *) (field_) -offsetof(struct unit_settings,      \
+	                                                                member)))
 
 /* A template among the dependencies stands for its instance of the same name as ours; for plain units, of our prefix. */
 static int resolve_template(struct parse *p, const char *name, char **ret)
@@ -38,7 +40,8 @@ static int add_dependency(struct parse *p, char *word, void *field, int64_t arg)
 
 VALUE_PARSER(dependencies)
 {
-	int r = parse_words(p, value, WORD_UNQUOTE | WORD_RETAIN_ESCAPE, add_dependency, field, arg);
+	int r = parse_words(p, value, WORD_UNQUOTE | WORD_RETAIN_ESCAPE, add_dependency, field,
+	                    arg);
 
 	return r;
 }
@@ -63,7 +66,7 @@ VALUE_PARSER(mounts_for)
 
 static int add_documentation(struct parse *p, char *word, void *field, int64_t arg)
 {
-	static const char *const schemes[] = { "http://", "https://", "file:/", "info:", "man:" };
+	static const char *const schemes[] = {"http://", "https://", "file:/", "info:", "man:"};
 
 	(void) arg;
 	if (!*word)
@@ -125,7 +128,7 @@ static void drop_conditions(struct condition **list, bool is_assert)
 
 VALUE_PARSER(condition)
 {
-	enum condition_type type = (enum condition_type) (arg & 0xffff);
+	enum condition_type type = (enum condition_type)(arg & 0xffff);
 	bool is_assert = arg & 1 << 16, trigger, negate;
 	auto_free char *s = NULL;
 	struct condition *c;
@@ -154,7 +157,11 @@ VALUE_PARSER(condition)
 	if (!c)
 		return -ENOMEM;
 	*c = (struct condition){
-		.type = type, .is_assert = is_assert, .trigger = trigger, .negate = negate, .parameter = TAKE_PTR(s),
+		.type = type,
+		.is_assert = is_assert,
+		.trigger = trigger,
+		.negate = negate,
+		.parameter = TAKE_PTR(s),
 	};
 	chain_append(field, c);
 	return 0;
@@ -279,7 +286,9 @@ VALUE_PARSER(default_instance)
 	if (r <= 0)
 		return r;
 	for (const char *c = s; *c; c++)
-		if (!strchr("@:-_.\\", *c) && !((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
+		if (!strchr("@:-_.\\", *c) &&
+		    !((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+		      (*c >= 'A' && *c <= 'Z')))
 			return -EINVAL;
 	free(*(char **) field);
 	*(char **) field = TAKE_PTR(s);

@@ -22,17 +22,23 @@ static const char *check_service(const struct unit_file *f)
 	if (!start && !s->commands[SERVICE_EXEC_STOP] && !success)
 		return "Service has no ExecStart=, ExecStop=, or SuccessAction=";
 	if (!oneshot && !start)
-		return "Service has no ExecStart= setting, which is only allowed for Type=oneshot services";
+		return "Service has no ExecStart= setting, which is only allowed for Type=oneshot "
+		       "services";
 	if (!s->remain_after_exit && !start && !success)
-		return "Service has no ExecStart= and no SuccessAction= settings and does not have RemainAfterExit=yes set";
+		return "Service has no ExecStart= and no SuccessAction= settings and does not have "
+		       "RemainAfterExit=yes set";
 	if (!oneshot && start && start->next)
-		return "Service has more than one ExecStart= setting, which is only allowed for Type=oneshot services";
+		return "Service has more than one ExecStart= setting, which is only allowed for "
+		       "Type=oneshot services";
 	if (oneshot && (s->restart == RESTART_ALWAYS || s->restart == RESTART_ON_SUCCESS))
-		return "Service has Restart= set to either always or on-success, which isn't allowed for Type=oneshot services";
+		return "Service has Restart= set to either always or on-success, which isn't "
+		       "allowed for Type=oneshot services";
 	if (oneshot && !set_is_empty(&s->restart_force))
-		return "Service has RestartForceExitStatus= set, which isn't allowed for Type=oneshot services";
+		return "Service has RestartForceExitStatus= set, which isn't allowed for "
+		       "Type=oneshot services";
 	if (oneshot && s->exit_type_cgroup)
-		return "Service has ExitType=cgroup set, which isn't allowed for Type=oneshot services";
+		return "Service has ExitType=cgroup set, which isn't allowed for Type=oneshot "
+		       "services";
 	if (s->type == SERVICE_DBUS && !s->bus_name)
 		return "Service is of type D-Bus but no D-Bus service name has been specified";
 	return NULL;
@@ -45,7 +51,8 @@ static bool port_accepts(const struct socket_port *p)
 
 static bool port_has_path(const struct socket_port *p)
 {
-	return p->kind == SOCKET_PORT_FIFO || (p->kind <= SOCKET_PORT_SEQPACKET && *p->address == '/');
+	return p->kind == SOCKET_PORT_FIFO ||
+	       (p->kind <= SOCKET_PORT_SEQPACKET && *p->address == '/');
 }
 
 static const char *check_socket(const struct unit_file *f)
@@ -59,7 +66,8 @@ static const char *check_socket(const struct unit_file *f)
 		accepts = accepts && port_accepts(p);
 	}
 	if (!s->ports)
-		return "Unit has no Listen setting (ListenStream=, ListenDatagram=, ListenFIFO=, ...)";
+		return "Unit has no Listen setting (ListenStream=, ListenDatagram=, ListenFIFO=, "
+		       "...)";
 	if (s->accept && !accepts)
 		return "Unit is configured for accepting sockets, but sockets are non-accepting";
 	if (s->accept && s->max_connections == 0)
@@ -81,8 +89,10 @@ static bool name_fits(const struct unit_file *f, const char *path, const char *s
 
 static bool is_api_mount_point(const char *path)
 {
-	static const char *const points[] = { "/proc", "/sys", "/dev", "/dev/shm", "/dev/pts", "/run", "/sys/fs/cgroup",
-					      "/sys/kernel/security", "/sys/fs/selinux" };
+	static const char *const points[] = {
+		"/proc",          "/sys", "/dev",           "/dev/shm",
+		"/dev/pts",       "/run", "/sys/fs/cgroup", "/sys/kernel/security",
+		"/sys/fs/selinux"};
 
 	for (size_t i = 0; i < ELEMENTSOF(points); i++)
 		if (streq(points[i], path))
@@ -120,14 +130,17 @@ static const char *check_swap(const struct unit_file *f)
 {
 	if (str_is_empty(f->swap->what))
 		return "What= setting is missing";
-	return name_fits(f, f->swap->what, ".swap") ? NULL : "What= setting doesn't match unit name";
+	return name_fits(f, f->swap->what, ".swap") ? NULL
+	                                            : "What= setting doesn't match unit name";
 }
 
 static const char *check_timer(const struct unit_file *f)
 {
 	const struct timer_settings *t = f->timer;
 
-	return t->values || t->on_clock_change || t->on_timezone_change ? NULL : "Timer unit lacks value setting";
+	return t->values || t->on_clock_change || t->on_timezone_change
+	               ? NULL
+	               : "Timer unit lacks value setting";
 }
 
 static const char *check_path(const struct unit_file *f)
@@ -137,18 +150,13 @@ static const char *check_path(const struct unit_file *f)
 
 static const char *check_slice(const struct unit_file *f)
 {
-	auto_free char *parent = NULL;
-
-	if (!slice_name_is_valid(f->id))
-		return "Slice name is not valid";
-	if (slice_parent(f->id, &parent) >= 0 && !streq_ptr(parent, f->cgroup->slice))
-		return "Located outside of parent slice";
-	return NULL;
+	return slice_name_is_valid(f->id) ? NULL : "Slice name is not valid";
 }
 
 static const char *check_pam(const struct unit_file *f)
 {
-	if (f->exec && f->exec->pam_name && f->kill->mode != KILL_CONTROL_GROUP && f->kill->mode != KILL_MIXED)
+	if (f->exec && f->exec->pam_name && f->kill->mode != KILL_CONTROL_GROUP &&
+	    f->kill->mode != KILL_MIXED)
 		return "Unit has PAM enabled. Kill mode must be set to 'control-group' or 'mixed'";
 	return NULL;
 }
@@ -156,9 +164,10 @@ static const char *check_pam(const struct unit_file *f)
 int unit_file_verify(const struct unit_file *f, const char *path, struct diag *d)
 {
 	static const char *(*const checks[UNIT_TYPE_MAX])(const struct unit_file *) = {
-		[UNIT_SERVICE] = check_service,	    [UNIT_SOCKET] = check_socket, [UNIT_MOUNT] = check_mount,
-		[UNIT_AUTOMOUNT] = check_automount, [UNIT_SWAP] = check_swap,	  [UNIT_TIMER] = check_timer,
-		[UNIT_PATH] = check_path,	    [UNIT_SLICE] = check_slice,
+		[UNIT_SERVICE] = check_service, [UNIT_SOCKET] = check_socket,
+		[UNIT_MOUNT] = check_mount,     [UNIT_AUTOMOUNT] = check_automount,
+		[UNIT_SWAP] = check_swap,       [UNIT_TIMER] = check_timer,
+		[UNIT_PATH] = check_path,       [UNIT_SLICE] = check_slice,
 	};
 	const char *wrong = checks[f->type] ? checks[f->type](f) : NULL;
 

@@ -7,13 +7,16 @@ struct simple_escape {
 	char letter, byte;
 };
 static const struct simple_escape simple_escapes[] = {
-	{ 'a', '\a' }, { 'b', '\b' }, { 'f', '\f' }, { 'n', '\n' },  { 'r', '\r' },  { 't', '\t' },
-	{ 'v', '\v' }, { 's', ' ' },  { '"', '"' },  { '\'', '\'' }, { '\\', '\\' },
+	{'a', '\a'}, {'b', '\b'}, {'f', '\f'}, {'n', '\n'},  {'r', '\r'},  {'t', '\t'},
+	{'v', '\v'}, {'s', ' '},  {'"', '"'},  {'\'', '\''}, {'\\', '\\'},
 };
 
 static int digit_of(char c, unsigned base)
 {
-	int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+	int v = c >= '0' && c <= '9'   ? c - '0'
+	        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+	                               : 99;
 
 	return v < (int) base ? v : -1;
 }
@@ -82,7 +85,8 @@ static int escape_one(const char *p, char out[4], size_t *ret_n)
 	if (*p == 'u' || *p == 'U') {
 		size_t n = *p == 'u' ? 4 : 8;
 
-		if (numeric_escape(p + 1, n, 16, &v) < 0 || v > UNICODE_MAX || (v >= 0xd800 && v <= 0xdfff))
+		if (numeric_escape(p + 1, n, 16, &v) < 0 || v > UNICODE_MAX ||
+		    (v >= 0xd800 && v <= 0xdfff))
 			return -EINVAL;
 		*ret_n = utf8_put(out, v);
 		return (int) n + 1;
@@ -137,7 +141,8 @@ static int take_word(const char **p, const char *separators, unsigned flags, cha
 			(*p)++;
 			if (!**p) {
 				/* A lone backslash at the end of the text. */
-				if ((flags & WORD_CUNESCAPE_RELAX) || (flags & WORD_RELAX && !(flags & WORD_CUNESCAPE))) {
+				if ((flags & WORD_CUNESCAPE_RELAX) ||
+				    (flags & WORD_RELAX && !(flags & WORD_CUNESCAPE))) {
 					*(*t)++ = '\\';
 					continue;
 				}

@@ -7,12 +7,12 @@
 #define WHITESPACE " \t\n\r"
 
 enum word_flags {
-	WORD_UNQUOTE = 1,	   /* remove quotes that begin a word or stand in it */
-	WORD_CUNESCAPE = 2,	   /* C escapes; an unknown one is -EINVAL */
-	WORD_CUNESCAPE_RELAX = 4,  /* ... unless relaxed: then it is kept as it stands */
-	WORD_RELAX = 8,		   /* an open quote at the end is closed silently */
-	WORD_RETAIN_ESCAPE = 16,   /* a backslash is an ordinary character */
-	WORD_KEEP_EMPTY = 32,	   /* every separator ends a word, which may be empty */
+	WORD_UNQUOTE = 1,         /* remove quotes that begin a word or stand in it */
+	WORD_CUNESCAPE = 2,       /* C escapes; an unknown one is -EINVAL */
+	WORD_CUNESCAPE_RELAX = 4, /* ... unless relaxed: then it is kept as it stands */
+	WORD_RELAX = 8,           /* an open quote at the end is closed silently */
+	WORD_RETAIN_ESCAPE = 16,  /* a backslash is an ordinary character */
+	WORD_KEEP_EMPTY = 32,     /* every separator ends a word, which may be empty */
 };
 
 /* The next word of *p: 1 and *ret, 0 at the end, -EINVAL. Advances *p (NULL at the end). NULL @separators: white space. */

@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 #define TICK                                                                                       \
-	(5 * USEC_PER_SEC) /* at the latest, while one is open: a machine may fall silent without  \
+	(5 *                                                                                       \
+	 USEC_PER_SEC) /* at the latest, while one is open: a machine may fall silent without  \
 	                      a report */
 
 /* ---- store to memory ---- */

@@ -165,6 +165,11 @@ int store_machine_seen(struct store *s, const char *id, usec_t at)
 
 int store_machine_remove(struct store *s, const char *id)
 {
+	/* Nor may it come back with the token that it came with. */
+	int r = db_run(s->db, "DELETE FROM enrolments WHERE machine = ?1", "s", id);
+
+	if (r < 0)
+		return r;
 	return store_changed(s, db_run(s->db, "DELETE FROM machines WHERE id = ?1", "s", id));
 }
 

@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 512 || calendar_parse(text, &c) < 0)
 		return 0;
 	(void) calendar_next(c, 1677628800 * USEC_PER_SEC, &next);
-	if (calendar_format(c, &form) < 0 || calendar_parse(form, &copy) < 0 || calendar_format(copy, &again) < 0 || !streq(form, again))
+	if (calendar_format(c, &form) < 0 || calendar_parse(form, &copy) < 0 ||
+	    calendar_format(copy, &again) < 0 || !streq(form, again))
 		abort();
 	calendar_free(c);
 	calendar_free(copy);

@@ -5,7 +5,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *env[] = { (char *) "FOO=a b 'c d'", (char *) "BAR=", (char *) "X=$FOO", NULL };
+	char *env[] = {(char *) "FOO=a b 'c d'", (char *) "BAR=", (char *) "X=$FOO", NULL};
 	auto_free char *text = strndup((const char *) data, size);
 	struct exec_command *list;
 

@@ -24,44 +24,45 @@ struct check_test {
 
 static struct check_test *check_tests, **check_tail = &check_tests;
 
-#define TEST(test_name)                                                                                                \
-	static void test_name(void);                                                                                   \
-	static struct check_test check_##test_name = { #test_name, test_name, NULL };                                  \
-	__attribute__((constructor)) static void check_register_##test_name(void)                                      \
-	{                                                                                                              \
-		*check_tail = &check_##test_name;                                                                      \
-		check_tail = &check_##test_name.next;                                                                  \
-	}                                                                                                              \
+#define TEST(test_name)                                                                            \
+	static void test_name(void);                                                               \
+	static struct check_test check_##test_name = {#test_name, test_name, NULL};                \
+	__attribute__((constructor)) static void check_register_##test_name(void)                  \
+	{                                                                                          \
+		*check_tail = &check_##test_name;                                                  \
+		check_tail = &check_##test_name.next;                                              \
+	}                                                                                          \
 	static void test_name(void)
 
 /* Fails the test and returns from it. */
-#define CHECK(cond)                                                                                                    \
-	do {                                                                                                           \
-		if (cond) {                                                                                            \
-			CU_PASS(#cond);                                                                                \
-		} else {                                                                                               \
-			CU_FAIL(#cond);                                                                                \
-			return;                                                                                        \
-		}                                                                                                      \
+#define CHECK(cond)                                                                                \
+	do {                                                                                       \
+		if (cond) {                                                                        \
+			CU_PASS(#cond);                                                            \
+		} else {                                                                           \
+			CU_FAIL(#cond);                                                            \
+			return;                                                                    \
+		}                                                                                  \
 	} while (0)
 
-#define CHECK_INT(a, op, b)                                                                                            \
-	do {                                                                                                           \
-		long long check_a = (long long) (a), check_b = (long long) (b);                                        \
-		if (!(check_a op check_b))                                                                             \
-			printf("\n      %s:%d: %s is %lld, wanted %s %lld", __FILE__, __LINE__, #a, check_a, #op,      \
-			       check_b);                                                                               \
-		CHECK(check_a op check_b);                                                                             \
+#define CHECK_INT(a, op, b)                                                                        \
+	do {                                                                                       \
+		long long check_a = (long long) (a), check_b = (long long) (b);                    \
+		if (!(check_a op check_b))                                                         \
+			printf("\n      %s:%d: %s is %lld, wanted %s %lld", __FILE__, __LINE__,    \
+			       #a, check_a, #op, check_b);                                         \
+		CHECK(check_a op check_b);                                                         \
 	} while (0)
 
-#define CHECK_STR(a, b)                                                                                                \
-	do {                                                                                                           \
-		const char *check_a = (a), *check_b = (b);                                                             \
-		int check_same = check_a && check_b ? !strcmp(check_a, check_b) : check_a == check_b;                  \
-		if (!check_same)                                                                                       \
-			printf("\n      %s:%d: %s is \"%s\", wanted \"%s\"", __FILE__, __LINE__, #a,                   \
-			       check_a ? check_a : "(null)", check_b ? check_b : "(null)");                            \
-		CHECK(check_same);                                                                                     \
+#define CHECK_STR(a, b)                                                                            \
+	do {                                                                                       \
+		const char *check_a = (a), *check_b = (b);                                         \
+		int check_same =                                                                   \
+			check_a && check_b ? !strcmp(check_a, check_b) : check_a == check_b;       \
+		if (!check_same)                                                                   \
+			printf("\n      %s:%d: %s is \"%s\", wanted \"%s\"", __FILE__, __LINE__,   \
+			       #a, check_a ? check_a : "(null)", check_b ? check_b : "(null)");    \
+		CHECK(check_same);                                                                 \
 	} while (0)
 
 /* Runs all tests, or those whose name contains argv[1]. */

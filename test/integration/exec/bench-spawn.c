@@ -84,7 +84,7 @@ static int bench(unsigned n, unsigned rounds)
 		"[Service]\nStandardOutput=null\nExecStart=/run/true\n",
 		"[Service]\nUser=daemon\nStandardOutput=null\nExecStart=/run/true\n",
 		"[Service]\nStandardOutput=null\nProtectSystem=full\nPrivateTmp="
-	        "yes\nNoNewPrivileges=yes\nExecStart=/run/true\n"};
+		"yes\nNoNewPrivileges=yes\nExecStart=/run/true\n"};
 	static const char *const names[] = {"plain", "User=", "mount name space"};
 	double *a = calloc(rounds, sizeof(double)), *b = calloc(rounds, sizeof(double));
 

@@ -255,9 +255,9 @@ TEST(sandbox__network_ipc_hostname)
 
 TEST(sandbox__private_users)
 {
-	struct outcome o = run(
-		UNIT("User=daemon\nPrivateUsers=yes", "id -u; cat /proc/self/uid_map; stat -c %%u "
-	                                              "/bin/sh; grep CapEff /proc/self/status"));
+	struct outcome o = run(UNIT("User=daemon\nPrivateUsers=yes",
+	                            "id -u; cat /proc/self/uid_map; stat -c %%u "
+	                            "/bin/sh; grep CapEff /proc/self/status"));
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "1");
@@ -409,7 +409,7 @@ TEST(sandbox__terminal)
 		text, sizeof(text),
 		"[Service]\nStandardInput=tty-force\nStandardOutput=tty\nTTYPath=%s\nTTYReset=yes\n"
 		"ExecStart=/bin/sh -c 'test -t 0 && test -t 1 && echo term=$$TERM && echo direct "
-	        ">/dev/tty; stty -a | grep -c icanon'\n",
+		">/dev/tty; stty -a | grep -c icanon'\n",
 		name);
 	o = run(text);
 	CHECK_EXIT(o, 0);
@@ -424,7 +424,7 @@ TEST(sandbox__pam_session)
 {
 	static const char config[] =
 		"account required pam_permit.so\nsession required pam_exec.so /run/hook\nsession "
-	        "optional pam_env.so conffile=/run/pam-env readenv=0\n";
+		"optional pam_env.so conffile=/run/pam-env readenv=0\n";
 	auto_free char *log = NULL;
 	struct outcome o;
 

@@ -235,7 +235,7 @@ TEST(spawn__prefixes)
 	struct outcome o = run(
 		HEAD
 		"User=nobody\nNoNewPrivileges=yes\nPrivateTmp=yes\nCapabilityBoundingSet="
-	        "\nExecStart=+/bin/sh -c 'id -u; ls /tmp; grep NoNewPrivs /proc/self/status'\n");
+		"\nExecStart=+/bin/sh -c 'id -u; ls /tmp; grep NoNewPrivs /proc/self/status'\n");
 
 	CHECK_EXIT(o, 0);
 	CHECK_LINE(o, "0");

@@ -218,7 +218,7 @@ static const char store_script[] =
 	"n = int(os.environ.get('LISTEN_FDS', '0'))\n"
 	"with open(sys.argv[1], 'a') as f:\n"
 	"    f.write('%d %s %s;' % (n, os.environ.get('LISTEN_FDNAMES'), os.read(3, 100).decode() "
-        "if n else ''))\n"
+	"if n else ''))\n"
 	"s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
 	"s.connect(os.environ['NOTIFY_SOCKET'])\n"
 	"r, w = os.pipe()\n"

@@ -306,13 +306,13 @@ TEST(slices__init_scope_and_root_are_there)
 }
 
 /* A stand-in for udevd: one packet on the multicast group, from within the world. */
-static const char udev_script[] =
-	"import socket, struct, sys\n"
-	"p = b''.join(a.encode() + b'\\0' for a in sys.argv[1:])\n"
-	"h = b'libudev\\0' + struct.pack('>I', 0xfeedcafe) + struct.pack('III', 40, 40, len(p)) + bytes(16)\n"
-	"s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)\n"
-	"s.bind((0, 0))\n"
-	"s.sendto(h + p, (0, 2))\n";
+static const char udev_script[] = "import socket, struct, sys\n"
+				  "p = b''.join(a.encode() + b'\\0' for a in sys.argv[1:])\n"
+				  "h = b'libudev\\0' + struct.pack('>I', 0xfeedcafe) + "
+                                  "struct.pack('III', 40, 40, len(p)) + bytes(16)\n"
+				  "s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)\n"
+				  "s.bind((0, 0))\n"
+				  "s.sendto(h + p, (0, 2))\n";
 
 #define UDEV(action)                                                                               \
 	"[Service]\nType=oneshot\nExecStart=/usr/bin/python3 %s ACTION=" action                    \
@@ -324,7 +324,8 @@ TEST(device__comes_and_goes_with_udev)
 	WITH_WORLD(w);
 	put_targets(&w);
 	auto_free char *script = path_join(w.dir, "udev.py");
-	CHECK_INT(file_write_atomic(script, udev_script, sizeof(udev_script) - 1, 0755, false), ==, 0);
+	CHECK_INT(file_write_atomic(script, udev_script, sizeof(udev_script) - 1, 0755, false), ==,
+	          0);
 	world_put(&w, "plug.service", UDEV("add"), script);
 	world_put(&w, "unplug.service", UDEV("remove"), script);
 	world_put(&w, "wanted.service", "[Service]\n" FOREVER);
@@ -361,8 +362,10 @@ TEST(automount__mounts_when_somebody_looks)
 	auto_free char *name = str_printf("%smount", automount);
 	world_put(&w, mount, "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=%s\n", where);
 	world_put(&w, name, "[Automount]\nWhere=%s\nTimeoutIdleSec=1s\n", where);
-	world_put(&w, "look.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'ls %1$s && "
-	                              "stat -f -c %%%%T %1$s >%2$s/looked'\n", where, w.dir);
+	world_put(&w, "look.service",
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'ls %1$s && "
+	          "stat -f -c %%%%T %1$s >%2$s/looked'\n",
+	          where, w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	const char *result = world_order(&w, "start", name);
 	if (streq(world_property(&w, name, "SubState"), "failed")) {

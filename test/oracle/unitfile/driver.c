@@ -81,7 +81,7 @@ static void ask_load(char *line, char **argv)
 	static struct unit_index *x;
 	static struct unit_context c;
 	struct unit_file *f;
-	struct diag d = { 0 };
+	struct diag d = {0};
 	int r = 0;
 
 	(void) argv;
@@ -115,9 +115,10 @@ static void ask_assign(char *line, char **argv)
 {
 	static struct unit_context c;
 	auto_free char *text = NULL;
-	char *name = strsep(&line, "\t"), *section = strsep(&line, "\t"), *key = strsep(&line, "\t");
+	char *name = strsep(&line, "\t"), *section = strsep(&line, "\t"),
+	     *key = strsep(&line, "\t");
 	struct unit_file *f;
-	struct diag d = { 0 };
+	struct diag d = {0};
 
 	(void) argv;
 	if (!c.runtime_dir && unit_context_init(&c) < 0) {
@@ -143,14 +144,15 @@ static void ask_assign(char *line, char **argv)
 static void ask_install(char *line, char **argv)
 {
 	auto_strv char **words = NULL;
-	struct install_changes changes = { 0 };
+	struct install_changes changes = {0};
 	struct unit_paths p;
 	auto_free char *text = NULL;
 	enum unit_file_state state;
 	unsigned flags;
 	int r = -EINVAL;
 
-	if (strv_split(line, "\t", &words) < 0 || strv_length(words) < 2 || unit_paths_init(&p, argv[2]) < 0) {
+	if (strv_split(line, "\t", &words) < 0 || strv_length(words) < 2 ||
+	    unit_paths_init(&p, argv[2]) < 0) {
 		printf("!\n");
 		return;
 	}
@@ -181,7 +183,8 @@ static void ask_install(char *line, char **argv)
 	if (r >= 0 && text)
 		printf("\t%s", text);
 	for (size_t i = 0; i < changes.n; i++)
-		printf("\t%s %s %s", changes.items[i].kind ? changes.items[i].kind : "error", changes.items[i].path,
+		printf("\t%s %s %s", changes.items[i].kind ? changes.items[i].kind : "error",
+		       changes.items[i].path,
 		       changes.items[i].source ? changes.items[i].source : "-");
 	printf("\n");
 	install_changes_done(&changes);
@@ -193,9 +196,10 @@ static const struct {
 	void (*ask)(char *line, char **argv);
 	int argc;
 } subjects[] = {
-	{ "calendar", ask_calendar, 4 }, { "span", ask_span, 2 },  { "escape", ask_name, 2 },	{ "unescape", ask_name, 2 },
-	{ "mount", ask_name, 2 },	  { "path", ask_name, 2 },  { "mangle", ask_name, 2 },	{ "status", ask_status, 2 },
-	{ "load", ask_load, 2 },	 { "assign", ask_assign, 2 },	  { "install", ask_install, 3 },
+	{"calendar", ask_calendar, 4}, {"span", ask_span, 2},       {"escape", ask_name, 2},
+	{"unescape", ask_name, 2},     {"mount", ask_name, 2},      {"path", ask_name, 2},
+	{"mangle", ask_name, 2},       {"status", ask_status, 2},   {"load", ask_load, 2},
+	{"assign", ask_assign, 2},     {"install", ask_install, 3},
 };
 
 int main(int argc, char **argv)
@@ -215,6 +219,8 @@ int main(int argc, char **argv)
 		}
 		return 0;
 	}
-	fprintf(stderr, "Usage: %s calendar BASE COUNT | span | escape | ... | load | install ROOT\n", argv[0]);
+	fprintf(stderr,
+	        "Usage: %s calendar BASE COUNT | span | escape | ... | load | install ROOT\n",
+	        argv[0]);
 	return 2;
 }

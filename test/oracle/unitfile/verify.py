@@ -128,7 +128,7 @@ def known_difference(section, key, value, theirs, ours):
     if key in ("CPUAffinity", "AllowedCPUs", "AllowedMemoryNodes"):
         return not theirs and re.search(r"0x|\+", value)
     # Specifiers that leave nothing; numbers beyond what the kernel takes; a slice inside another than its name says.
-    if "%i" in value.lower() or value == "18446744073709551615" or (key, section) == ("Slice", "Slice"):
+    if "%i" in value.lower() or value == "18446744073709551615" or (key, section) == ("Slice", "Slice") or (key, value) in (("Slice", ""), ("BusName", "")):
         return True
     if (key, value) in (("SupplementaryGroups", '"unbalanced'), ("Timestamping", "1")) or key == "CPUAffinity" and value.isdigit():
         return True
@@ -144,6 +144,46 @@ def table_is_complete():
         oracle.compare(f"[{section}] {key}=", "Unknown key" in (answer or ""), False)
 
 
+LINES = {
+    "service": """Type=oneshot|Type=simple|Type=dbus|Type=forking|Type=notify|Type=idle|ExecStart=/bin/true|ExecStart=/bin/true|ExecStart=/bin/sh -c ';' x
+ExecStop=/bin/true|ExecStart=|RemainAfterExit=yes|Restart=always|Restart=on-failure|Restart=on-success|RestartForceExitStatus=1|ExitType=cgroup|BusName=a.%p
+PAMName=x|KillMode=process|KillMode=mixed|SuccessAction=reboot|ExecStart=-relative/x|ExecStart=relative/x|ExecStart=@/bin/true|ExecStartPre=+!/bin/true
+ExecStartPre=/bin/|User=a:b|User=root|WorkingDirectory=x|WorkingDirectory=-x|RootDirectory=x|StandardOutput=file:x|ExecStart=/bin/true 'x|ExecStart=-/bin/true 'x
+ExecReload=%Z|Group=%Z|RuntimeMaxSec=5|StandardInput=fd:a:b|BindPaths=x""",
+    "socket": """ListenStream=/run/q|ListenDatagram=/run/q2|ListenStream=99|ListenFIFO=/run/f|Accept=yes|MaxConnections=0|Service=x.service|Symlinks=/run/s|PAMName=x
+KillMode=none|ExecStartPre=x/y|ListenNetlink=route 1|ListenStream=""",
+    "timer": "OnBootSec=5|OnCalendar=daily|OnCalendar=rubbish|OnClockChange=yes|OnTimezoneChange=yes|OnBootSec=|Unit=x.service|Unit=y.timer",
+    "path": "PathExists=/x|PathExists=rel|PathChanged=/y|PathExists=|Unit=z.service|MakeDirectory=yes",
+    "mount": "What=/dev/x|What=|Where=/q/m|Where=/q/n|Where=rel|Type=ext4|Options=ro|PAMName=x|KillMode=process",
+    "automount": "Where=/q/m|Where=/q|TimeoutIdleSec=5", "swap": "What=/x|What=/y|What=|Priority=5|PAMName=x|KillMode=none",
+    "slice": "Slice=a.slice|Slice=-.slice|CPUWeight=5",
+}
+
+
+def combinations(count):
+    """Lines that are right or wrong together: which units are refused as a whole."""
+    with tempfile.TemporaryDirectory(prefix="unitfile-combine-") as dir:
+        names = []
+        for n in range(count):
+            type = R.choice(list(LINES) + ["service"] * 8)
+            stem = {"mount": "q-m", "automount": "q-m", "swap": "x"}.get(type)
+            if stem and f"{stem}.{type}" in names:
+                continue
+            name = f"{stem or f'q{n}'}.{type}"
+            lines = LINES[type].replace("\n", "|").split("|")
+            with open(f"{dir}/{name}", "w") as f:
+                f.write("\n".join([f"[{type.capitalize()}]"] + R.sample(lines, R.randint(0, min(5, len(lines))))) + "\n")
+            names.append(name)
+        env = dict(os.environ, SYSTEMD_UNIT_PATH=dir + ":")
+        run = subprocess.run(["systemd-analyze", "verify", "--man=no"] + [f"{dir}/{n}" for n in names], text=True, capture_output=True, env=env,
+                             timeout=100, errors="replace")
+        bad = set(re.findall(r"^Unit (\S+) has a bad unit file setting", run.stderr, re.M))
+        for name, answer in zip(names, oracle.ask(["load"], names, env)):
+            with open(f"{dir}/{name}") as f:
+                oracle.compare(f"{name}: {f.read()}\n{answer}", answer.split("\t")[0], "bad-setting" if name in bad else "loaded")
+
+
 table_is_complete()
+combinations(400)
 check(sample(int(os.environ.get("ORACLE_VALUES", "5000"))))
 oracle.finish()

@@ -163,7 +163,7 @@ static void forge(const char *path, enum trick t)
 {
 	static const char manifest[] =
 		"{\"name\":\"sysmaster\",\"version\":\"1\",\"arch\":\"x\",\"wire\":[1],\"state\":["
-	        "1],\"files\":["
+		"1],\"files\":["
 		"{\"path\":\"a\",\"size\":3,\"sha256\":\"" SHA_ABC "\",\"mode\":\"0644\"}]}";
 	struct archive *a = archive_write_new();
 

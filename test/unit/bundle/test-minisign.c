@@ -13,10 +13,10 @@ static const char public_text[] = "untrusted comment: minisign public key F78BF2
 				  "RWRtSRPVIfKL9yAFpQcVg+/83AGo6VgqG8ITk6NNSPHZr/qAWxJd4wvy\n";
 static const char signature_text[] = "untrusted comment: signature from minisign secret key\n"
 				     "RURtSRPVIfKL9zM+IXGOSEUrfrcbGhOMXEiyswENYT/"
-                                     "egkgn2kuoM+ISQM6nU5MonVngNJG7HyK/Sq9sKQl8ac1bW8dzG9EaQgk=\n"
+				     "egkgn2kuoM+ISQM6nU5MonVngNJG7HyK/Sq9sKQl8ac1bW8dzG9EaQgk=\n"
 				     "trusted comment: timestamp:1795448916\tfile:f\thashed\n"
 				     "PnWE915cHSO454ws5i60kUt7qmw5XJi785wy2UopWelVHb3d0MBEZnjFn1jH5"
-                                     "zK9z7CG7eK0pIBiHp9E+N9YDA==\n";
+				     "zK9z7CG7eK0pIBiHp9E+N9YDA==\n";
 
 static int file_with(const char *text)
 {

@@ -6,19 +6,19 @@
 /* Settings of every kind of field. */
 static const char *const rich =
 	"[Service]\nExecStart=/bin/true\nEnvironment=A=1 \"B=two words\" "
-        "\"C=line\\nbreak\"\nEnvironmentFile=-/etc/x\nUser=nobody\nGroup=tty\n"
+	"\"C=line\\nbreak\"\nEnvironmentFile=-/etc/x\nUser=nobody\nGroup=tty\n"
 	"SupplementaryGroups=a b c d e f g h i "
-        "j\nUMask=027\nNice=-5\nLimitNOFILE=1:2\nLimitCORE=infinity\nCPUAffinity=0 3 "
-        "17\nOOMScoreAdjust=-100\n"
+	"j\nUMask=027\nNice=-5\nLimitNOFILE=1:2\nLimitCORE=infinity\nCPUAffinity=0 3 "
+	"17\nOOMScoreAdjust=-100\n"
 	"StandardInput=data\nStandardInputText=hello\nStandardOutput=append:/tmp/"
-        "x\nPrivateTmp=yes\nProtectSystem=full\nProtectHome=tmpfs\nReadWritePaths=-/a +/b\n"
+	"x\nPrivateTmp=yes\nProtectSystem=full\nProtectHome=tmpfs\nReadWritePaths=-/a +/b\n"
 	"BindPaths=/a:/b:norbind\nSystemCallFilter=~@mount "
-        "foo:EPERM\nSystemCallErrorNumber=EPERM\nRestrictNamespaces=net\nCapabilityBoundingSet=CAP_"
-        "CHOWN\n"
+	"foo:EPERM\nSystemCallErrorNumber=EPERM\nRestrictNamespaces=net\nCapabilityBoundingSet=CAP_"
+	"CHOWN\n"
 	"AmbientCapabilities=CAP_KILL\nSetCredential=a:b=c\nRuntimeDirectory=x "
-        "y\nRuntimeDirectoryMode=0700\nTimerSlackNSec=5\nPersonality=x86\nIgnoreSIGPIPE=no\n"
+	"y\nRuntimeDirectoryMode=0700\nTimerSlackNSec=5\nPersonality=x86\nIgnoreSIGPIPE=no\n"
 	"RestrictAddressFamilies=AF_UNIX\nWorkingDirectory=-/"
-        "w\nSyslogIdentifier=id\nSyslogLevel=debug\nKeyringMode=private\nIOSchedulingClass=idle\n";
+	"w\nSyslogIdentifier=id\nSyslogLevel=debug\nKeyringMode=private\nIOSchedulingClass=idle\n";
 
 static struct unit_context context;
 

@@ -44,8 +44,8 @@ TEST(describe__gives_every_setting_a_property)
 	struct unit_file *f = NULL;
 	auto_json cJSON *o = cJSON_CreateObject();
 	const char *text = "[Service]\nExecStart=-/bin/true a "
-	                   "b\nUser=nobody\nLimitNOFILE=5:6\nCPUAffinity=0-2 "
-	                   "5\nStandardOutput=append:/x\nUMask=027\nRuntimeDirectory=r\n";
+			   "b\nUser=nobody\nLimitNOFILE=5:6\nCPUAffinity=0-2 "
+			   "5\nStandardOutput=append:/x\nUMask=027\nRuntimeDirectory=r\n";
 	uint64_t n;
 
 	CHECK_INT(unit_context_init(&c), ==, 0);

@@ -4,6 +4,8 @@
 #include "api/controller.h"
 #include "base/fd.h"
 
+#include <yaml.h>
+
 static const struct route *find(const char *method, const char *path,
                                 char *parameters[static PARAMETERS_MAX], bool *known)
 {
@@ -87,6 +89,32 @@ static size_t read_description(struct operation *out, size_t max)
 			         line + 15);
 	}
 	return n;
+}
+
+/* A plain text with a colon or a comma in the wrong place makes another document, or none: every value must be there. */
+TEST(routes__description_is_yaml)
+{
+	auto_free char *text = NULL;
+	yaml_parser_t parser;
+	yaml_document_t document;
+	yaml_node_t *node;
+	size_t size;
+
+	CHECK_INT(file_read(TEST_SOURCE_DIR "/api/openapi.yaml", &text, &size), ==, 0);
+	CHECK(yaml_parser_initialize(&parser));
+	yaml_parser_set_input_string(&parser, (const unsigned char *) text, size);
+	if (!yaml_parser_load(&parser, &document))
+		printf("\n      line %zu: %s", parser.problem_mark.line + 1, parser.problem);
+	CHECK(!parser.error);
+	for (int i = 1; (node = yaml_document_get_node(&document, i)); i++) {
+		if (node->type != YAML_SCALAR_NODE)
+			continue;
+		if (node->data.scalar.length == 0)
+			printf("\n      line %zu: a value is missing", node->start_mark.line + 1);
+		CHECK_INT(node->data.scalar.length, >, 0);
+	}
+	yaml_document_delete(&document);
+	yaml_parser_delete(&parser);
 }
 
 TEST(routes__agree_with_their_description)

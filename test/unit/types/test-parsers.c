@@ -223,8 +223,8 @@ TEST(udev__refuses_malformed_messages)
 TEST(udev__reads_a_database_file)
 {
 	static const char text[] = "S:disk/by-uuid/"
-	                           "1234\nL:0\nI:123456\nE:ID_MODEL=QEMU\nE:SYSTEMD_READY=0\nG:"
-	                           "systemd\nQ:systemd\nV:1\n";
+				   "1234\nL:0\nI:123456\nE:ID_MODEL=QEMU\nE:SYSTEMD_READY=0\nG:"
+				   "systemd\nQ:systemd\nV:1\n";
 	struct udev_device d;
 
 	CHECK_INT(udev_database_parse(text, sizeof(text) - 1, &d), ==, 0);

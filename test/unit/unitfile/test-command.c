@@ -2,7 +2,11 @@
 #include "check.h"
 #include "unitfile/unitfile.h"
 
-static struct unit_context context = { .hostname = "box.example.org", .runtime_dir = "/run", .state_dir = "/var/lib", .machine_id = "0123", .default_tasks_max = 99 };
+static struct unit_context context = {.hostname = "box.example.org",
+                                      .runtime_dir = "/run",
+                                      .state_dir = "/var/lib",
+                                      .machine_id = "0123",
+                                      .default_tasks_max = 99};
 
 /* "flags path|argv0|argv1; flags path|..." */
 static const char *show(const char *line)
@@ -16,8 +20,9 @@ static const char *show(const char *line)
 	for (struct exec_command *c = list; c; c = c->next) {
 		size_t n = strlen(text);
 
-		n += (size_t) snprintf(text + n, sizeof(text) - n, "%s%u %s", n ? "; " : "", c->flags, c->path);
-		STRV_FOREACH(a, c->argv)
+		n += (size_t) snprintf(text + n, sizeof(text) - n, "%s%u %s", n ? "; " : "",
+		                       c->flags, c->path);
+		STRV_FOREACH (a, c->argv)
 			n += (size_t) snprintf(text + n, sizeof(text) - n, "|%s", *a);
 	}
 	exec_command_free(list);
@@ -55,7 +60,8 @@ TEST(command__semicolons)
 
 TEST(command__refusals)
 {
-	static const char *const bad[] = { "", "-", "@", "/bin/", "a/b", "'/bin/a", "/bin/a 'b", ".", "@/bin/a", "/bin/a\x01" };
+	static const char *const bad[] = {"",        "-",         "@", "/bin/",   "a/b",
+	                                  "'/bin/a", "/bin/a 'b", ".", "@/bin/a", "/bin/a\x01"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK_STR(show(bad[i]), "!");
@@ -65,7 +71,7 @@ static struct unit_file *parse(const char *name, const char *text, struct diag *
 {
 	struct unit_file *f = NULL;
 
-	*d = (struct diag){ 0 };
+	*d = (struct diag){0};
 	unit_file_parse(&context, name, text, strlen(text), "/x", d, &f);
 	return f;
 }
@@ -73,7 +79,8 @@ static struct unit_file *parse(const char *name, const char *text, struct diag *
 TEST(command__in_a_unit_specifiers_are_resolved_once_split)
 {
 	struct diag d;
-	auto_cleanup(unit_file_free) struct unit_file *f = parse("a@b\\x20c.service", "[Service]\nExecStart=/bin/echo %I %% ${X}\n", &d);
+	auto_cleanup(unit_file_free) struct unit_file *f =
+		parse("a@b\\x20c.service", "[Service]\nExecStart=/bin/echo %I %% ${X}\n", &d);
 
 	CHECK_STR(f->service->commands[SERVICE_EXEC_START]->argv[1], "b c");
 	CHECK_STR(f->service->commands[SERVICE_EXEC_START]->argv[2], "%");
@@ -83,8 +90,10 @@ TEST(command__in_a_unit_specifiers_are_resolved_once_split)
 TEST(command__a_bad_line_makes_the_unit_unfit_unless_its_failure_is_ignored)
 {
 	struct diag d;
-	auto_cleanup(unit_file_free) struct unit_file *f = parse("a.service", "[Service]\nExecStart=/bin/a\nExecStartPre=a/b\n", &d);
-	auto_cleanup(unit_file_free) struct unit_file *g = parse("a.service", "[Service]\nExecStart=/bin/a\nExecStartPre=-a/b\n", &d);
+	auto_cleanup(unit_file_free) struct unit_file *f =
+		parse("a.service", "[Service]\nExecStart=/bin/a\nExecStartPre=a/b\n", &d);
+	auto_cleanup(unit_file_free) struct unit_file *g =
+		parse("a.service", "[Service]\nExecStart=/bin/a\nExecStartPre=-a/b\n", &d);
 
 	CHECK_INT(f->load_state, ==, LOAD_BAD_SETTING);
 	CHECK_INT(g->load_state, ==, LOAD_LOADED);
@@ -94,7 +103,8 @@ TEST(command__a_bad_line_makes_the_unit_unfit_unless_its_failure_is_ignored)
 TEST(command__empty_assignment_resets)
 {
 	struct diag d;
-	auto_cleanup(unit_file_free) struct unit_file *f = parse("a.service", "[Service]\nExecStart=/bin/a\nExecStart=\nExecStart=/bin/b\n", &d);
+	auto_cleanup(unit_file_free) struct unit_file *f = parse(
+		"a.service", "[Service]\nExecStart=/bin/a\nExecStart=\nExecStart=/bin/b\n", &d);
 
 	CHECK_STR(f->service->commands[SERVICE_EXEC_START]->path, "/bin/b");
 	CHECK(!f->service->commands[SERVICE_EXEC_START]->next);
@@ -115,8 +125,9 @@ TEST(command__copies_are_deep)
 static const char *expand_words(const char *word)
 {
 	static char text[128];
-	char *env[] = { (char *) "FOO=BAR BAR", (char *) "BAR=waldo", (char *) "EMPTY=", (char *) "Q='a b' c", NULL };
-	char *argv[] = { (char *) word, NULL };
+	char *env[] = {(char *) "FOO=BAR BAR", (char *) "BAR=waldo",
+	               (char *) "EMPTY=", (char *) "Q='a b' c", NULL};
+	char *argv[] = {(char *) word, NULL};
 	auto_strv char **out = NULL;
 	auto_free char *joined = NULL;
 
@@ -130,11 +141,21 @@ static const char *expand_words(const char *word)
 TEST(variables__alone_split_in_place_do_not)
 {
 	static const char *const rows[][2] = {
-		{ "FOO$FOO", "FOO$FOO" },   { "FOO${FOO}$FOO", "FOOBAR BAR$FOO" }, { "${FOO}", "BAR BAR" },
-		{ "$FOO", "BAR|BAR" },	    { "$FOO$FOO", "" },			   { "${FOO}${BAR}", "BAR BARwaldo" },
-		{ "${FOO", "${FOO" },	    { "FOO$$${FOO}", "FOO$BAR BAR" },	   { "$$FOO${FOO}", "$FOOBAR BAR" },
-		{ "$EMPTY", "" },	    { "${EMPTY}", "" },			   { "$NONE", "" },
-		{ "a${NONE}b", "ab" },	    { "${FOO:-${BAR}}", "${FOO:-waldo}" }, { "$Q", "a b|c" },
+		{"FOO$FOO", "FOO$FOO"},
+		{"FOO${FOO}$FOO", "FOOBAR BAR$FOO"},
+		{"${FOO}", "BAR BAR"},
+		{"$FOO", "BAR|BAR"},
+		{"$FOO$FOO", ""},
+		{"${FOO}${BAR}", "BAR BARwaldo"},
+		{"${FOO", "${FOO"},
+		{"FOO$$${FOO}", "FOO$BAR BAR"},
+		{"$$FOO${FOO}", "$FOOBAR BAR"},
+		{"$EMPTY", ""},
+		{"${EMPTY}", ""},
+		{"$NONE", ""},
+		{"a${NONE}b", "ab"},
+		{"${FOO:-${BAR}}", "${FOO:-waldo}"},
+		{"$Q", "a b|c"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -167,17 +188,35 @@ TEST(env_file__grammar)
 TEST(specifiers__table)
 {
 	static const char *const rows[][2] = {
-		{ "%n", "a-b@c-d.service" }, { "%N", "a-b@c-d" }, { "%p", "a-b" }, { "%P", "a/b" }, { "%i", "c-d" }, { "%I", "c/d" },
-		{ "%j", "b" }, { "%f", "/c/d" }, { "%H", "box.example.org" }, { "%l", "box" }, { "%m", "0123" }, { "%t", "/run" },
-		{ "%S", "/var/lib" }, { "%u%U", "root0" }, { "%y", "/x/y.service" }, { "%Y", "/x" }, { "100%%", "100%" }, { "100%", "100%" },
-		{ "%d", "/run/credentials/a-b@c-d.service" }, { "%-", "%-" },
+		{"%n", "a-b@c-d.service"},
+		{"%N", "a-b@c-d"},
+		{"%p", "a-b"},
+		{"%P", "a/b"},
+		{"%i", "c-d"},
+		{"%I", "c/d"},
+		{"%j", "b"},
+		{"%f", "/c/d"},
+		{"%H", "box.example.org"},
+		{"%l", "box"},
+		{"%m", "0123"},
+		{"%t", "/run"},
+		{"%S", "/var/lib"},
+		{"%u%U", "root0"},
+		{"%y", "/x/y.service"},
+		{"%Y", "/x"},
+		{"100%%", "100%"},
+		{"100%", "100%"},
+		{"%d", "/run/credentials/a-b@c-d.service"},
+		{"%-", "%-"},
 	};
 	char *none;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		auto_free char *s = NULL;
 
-		CHECK_INT(specifier_expand(&context, "a-b@c-d.service", "/x/y.service", rows[i][0], &s), ==, 0);
+		CHECK_INT(specifier_expand(&context, "a-b@c-d.service", "/x/y.service", rows[i][0],
+		                           &s),
+		          ==, 0);
 		CHECK_STR(s, rows[i][1]);
 	}
 	CHECK_INT(specifier_expand(&context, "a.service", NULL, "%b", &none), ==, -EUNATCH);

@@ -19,11 +19,12 @@ static void end(void)
 	tree_done();
 }
 
-typedef int (*verb_fn)(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d);
+typedef int (*verb_fn)(const struct unit_paths *p, char *const *names, unsigned flags,
+                       struct install_changes *c, struct diag *d);
 
 static int run(verb_fn verb, const char *name, unsigned flags)
 {
-	char *names[] = { (char *) name, NULL };
+	char *names[] = {(char *) name, NULL};
 
 	install_changes_done(&changes);
 	return verb(&paths, names, flags, &changes, NULL);
@@ -41,7 +42,8 @@ static const char *state(const char *name)
 TEST(install__enable_and_disable)
 {
 	begin();
-	tree_file(VENDOR "a.service", "[Install]\nWantedBy=multi-user.target\nRequiredBy=x.target\nAlias=b.service\nAlso=a.socket\n");
+	tree_file(VENDOR "a.service", "[Install]\nWantedBy=multi-user.target\nRequiredBy=x."
+	                              "target\nAlias=b.service\nAlso=a.socket\n");
 	tree_file(VENDOR "a.socket", "[Install]\nWantedBy=sockets.target\n");
 	CHECK_STR(state("a.service"), "disabled");
 	CHECK_INT(run(install_enable, "a.service", 0), ==, 1);
@@ -76,7 +78,8 @@ TEST(install__templates)
 {
 	begin();
 	tree_file(VENDOR "t@.service", "[Install]\nWantedBy=multi-user.target\nAlias=u@.service\n");
-	tree_file(VENDOR "d@.service", "[Install]\nWantedBy=multi-user.target\nDefaultInstance=one\n");
+	tree_file(VENDOR "d@.service",
+	          "[Install]\nWantedBy=multi-user.target\nDefaultInstance=one\n");
 	CHECK_INT(run(install_enable, "t@.service", 0), ==, -EIDRM);
 	CHECK_INT(run(install_enable, "t@x.service", 0), ==, 1);
 	CHECK_STR(tree_at(ETC "multi-user.target.wants/t@x.service"), VENDOR "t@.service");
@@ -177,7 +180,8 @@ TEST(install__states)
 TEST(install__presets)
 {
 	begin();
-	tree_file("/usr/lib/systemd/system-preset/90.preset", "enable a.service\nenable t@.service one two\n# no more\ndisable *\n");
+	tree_file("/usr/lib/systemd/system-preset/90.preset",
+	          "enable a.service\nenable t@.service one two\n# no more\ndisable *\n");
 	tree_file("/etc/systemd/system-preset/10.preset", "disable b.*\n");
 	tree_file(VENDOR "a.service", WANTED);
 	tree_file(VENDOR "b.service", WANTED);
@@ -206,7 +210,8 @@ TEST(install__default_target)
 	CHECK_STR(name, "graphical.target");
 	free(name);
 	install_changes_done(&changes);
-	CHECK_INT(install_set_default(&paths, "rescue.target", INSTALL_FORCE, &changes, NULL), ==, 0);
+	CHECK_INT(install_set_default(&paths, "rescue.target", INSTALL_FORCE, &changes, NULL), ==,
+	          0);
 	CHECK_STR(tree_at(ETC "default.target"), VENDOR "rescue.target");
 	CHECK_INT(install_get_default(&paths, &name), ==, 0);
 	CHECK_STR(name, "rescue.target");

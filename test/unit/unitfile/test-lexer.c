@@ -11,7 +11,7 @@ struct result {
 
 static struct result lex_size(const char *text, size_t size)
 {
-	struct result r = { .text = "" };
+	struct result r = {.text = ""};
 	auto_free char *copy = malloc(size + 1);
 	struct lexer l;
 	struct lexeme x;
@@ -23,7 +23,8 @@ static struct result lex_size(const char *text, size_t size)
 		size_t n = strlen(r.text);
 
 		if (!x.new_section)
-			snprintf(r.text + n, sizeof(r.text) - n, "%s.%s=%s@%u;", x.section, x.key, x.value, x.line);
+			snprintf(r.text + n, sizeof(r.text) - n, "%s.%s=%s@%u;", x.section, x.key,
+			         x.value, x.line);
 	}
 	return r;
 }
@@ -41,7 +42,8 @@ TEST(lexer__comments_bom_and_carriage_returns)
 
 TEST(lexer__continued_lines)
 {
-	CHECK_STR(lex("[A]\nx=1\\\n  2\\\n# between\n;too\n3\ny=4\n").text, "A.x=1   2 3@2;A.y=4@7;");
+	CHECK_STR(lex("[A]\nx=1\\\n  2\\\n# between\n;too\n3\ny=4\n").text,
+	          "A.x=1   2 3@2;A.y=4@7;");
 	CHECK_STR(lex("[A]\nx=1\\\n\ny=2\n").text, "A.x=1@2;A.y=2@4;");
 	CHECK_STR(lex("[A]\nx=1\\\\\ny=2\n").text, "A.x=1\\\\@2;A.y=2@3;");
 	CHECK_STR(lex("[A]\nx=1\\").text, "A.x=1@2;");
@@ -98,7 +100,8 @@ TEST(words__quotes_and_escapes)
 {
 	CHECK_STR(words("  a  'b c' \"d e\"f ", NULL, WORD_UNQUOTE), "a|b c|d ef");
 	CHECK_STR(words("'' a", NULL, WORD_UNQUOTE), "|a");
-	CHECK_STR(words("a\\x20b \\u00e4 \\101 \\s", NULL, WORD_UNQUOTE | WORD_CUNESCAPE), "a b|\xc3\xa4|A| ");
+	CHECK_STR(words("a\\x20b \\u00e4 \\101 \\s", NULL, WORD_UNQUOTE | WORD_CUNESCAPE),
+	          "a b|\xc3\xa4|A| ");
 	CHECK_STR(words("'a", NULL, WORD_UNQUOTE), "!");
 	CHECK_STR(words("'a", NULL, WORD_UNQUOTE | WORD_RELAX), "a");
 	CHECK_STR(words("\\q", NULL, WORD_UNQUOTE | WORD_CUNESCAPE), "!");

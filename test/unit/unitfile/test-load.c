@@ -4,7 +4,8 @@
 
 #define auto_unit auto_cleanup(unit_file_free) struct unit_file *
 
-static struct unit_context context = { .default_tasks_max = 99, .machine_id = "0123", .boot_id = "4567" };
+static struct unit_context context = {
+	.default_tasks_max = 99, .machine_id = "0123", .boot_id = "4567"};
 static struct unit_index *idx;
 static struct diag diag;
 
@@ -23,7 +24,7 @@ static struct unit_file *load(const char *name)
 {
 	struct unit_file *f = NULL;
 
-	diag = (struct diag){ 0 };
+	diag = (struct diag){0};
 	unit_file_load(idx, &context, name, &diag, &f);
 	return f;
 }
@@ -259,11 +260,14 @@ TEST(load__every_unit_of_this_machine)
 	CHECK_INT(unit_paths_init(&p, NULL), ==, 0);
 	CHECK_INT(unit_index_new(&p, &x), ==, 0);
 	CHECK_INT(unit_index_names(x, &names), ==, 0);
-	STRV_FOREACH(name, names) {
-		struct diag d = { 0 };
+	STRV_FOREACH (name, names) {
+		struct diag d = {0};
 		struct unit_file *f;
 		char *template = strstr(*name, "@.");
-		auto_free char *instance = template ? str_printf("%.*s@some-instance%s", (int) (template - *name), *name, template + 1) : NULL;
+		auto_free char *instance =
+			template ? str_printf("%.*s@some-instance%s", (int) (template - *name),
+		                              *name, template + 1)
+				 : NULL;
 
 		if (unit_file_load(x, &here, instance ? instance : *name, &d, &f) < 0) {
 			printf("\n      %s does not load", *name);
@@ -274,7 +278,8 @@ TEST(load__every_unit_of_this_machine)
 			if (d.items[i].level < DIAG_WARNING)
 				continue;
 			/* Units that are no part of a distribution may say what they like, but not those of systemd itself. */
-			printf("\n      %s: %s:%u: %s", *name, d.items[i].file, d.items[i].line, d.items[i].text);
+			printf("\n      %s: %s:%u: %s", *name, d.items[i].file, d.items[i].line,
+			       d.items[i].text);
 			errors += d.items[i].level == DIAG_ERROR;
 		}
 		unit_file_free(f);

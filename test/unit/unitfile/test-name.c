@@ -8,16 +8,27 @@ TEST(unit_name__validity_by_kind)
 		const char *name;
 		int kinds;
 	} rows[] = {
-		{ "foo.service", UNIT_NAME_PLAIN },	  { "foo@bar.service", UNIT_NAME_INSTANCE }, { "foo@.service", UNIT_NAME_TEMPLATE },
-		{ "foo@bar@bar.service", UNIT_NAME_INSTANCE }, { "a-b_c:d.e\\x2d.target", UNIT_NAME_PLAIN }, { "@bar.service", 0 },
-		{ ".service", 0 },			  { "foo", 0 },				     { "foo.nonsense", 0 },
-		{ "", 0 },				  { "foo bar.service", 0 },		     { "foo%.service", 0 },
-		{ "f\xc3\xb6o.service", 0 },		  { "foo.service.", 0 },		     { "-.slice", UNIT_NAME_PLAIN },
+		{"foo.service", UNIT_NAME_PLAIN},
+		{"foo@bar.service", UNIT_NAME_INSTANCE},
+		{"foo@.service", UNIT_NAME_TEMPLATE},
+		{"foo@bar@bar.service", UNIT_NAME_INSTANCE},
+		{"a-b_c:d.e\\x2d.target", UNIT_NAME_PLAIN},
+		{"@bar.service", 0},
+		{".service", 0},
+		{"foo", 0},
+		{"foo.nonsense", 0},
+		{"", 0},
+		{"foo bar.service", 0},
+		{"foo%.service", 0},
+		{"f\xc3\xb6o.service", 0},
+		{"foo.service.", 0},
+		{"-.slice", UNIT_NAME_PLAIN},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (int kind = 1; kind < UNIT_NAME_ANY; kind *= 2)
-			CHECK_INT(unit_name_is_valid(rows[i].name, (enum unit_name_flags) kind), ==, rows[i].kinds == kind);
+			CHECK_INT(unit_name_is_valid(rows[i].name, (enum unit_name_flags) kind), ==,
+			          rows[i].kinds == kind);
 }
 
 TEST(unit_name__too_long_is_none)
@@ -34,7 +45,8 @@ TEST(unit_name__too_long_is_none)
 
 TEST(unit_name__parts)
 {
-	auto_free char *prefix = NULL, *instance = NULL, *template = NULL, *other = NULL, *suffix = NULL, *none = NULL;
+	auto_free char *prefix = NULL, *instance = NULL, *template = NULL, *other = NULL,
+		       *suffix = NULL, *none = NULL;
 
 	CHECK_INT(unit_name_prefix("foo-x@bar.service", &prefix), ==, 0);
 	CHECK_STR(prefix, "foo-x");
@@ -56,8 +68,12 @@ TEST(unit_name__parts)
 TEST(unit_name__paths_round_trip)
 {
 	static const char *const rows[][2] = {
-		{ "/", "-.mount" },	 { "/home", "home.mount" },	       { "//home//x/", "home-x.mount" },
-		{ "/a-b", "a\\x2db.mount" }, { "/.hidden", "\\x2ehidden.mount" }, { "/a b", "a\\x20b.mount" },
+		{"/", "-.mount"},
+		{"/home", "home.mount"},
+		{"//home//x/", "home-x.mount"},
+		{"/a-b", "a\\x2db.mount"},
+		{"/.hidden", "\\x2ehidden.mount"},
+		{"/a b", "a\\x20b.mount"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -91,16 +107,21 @@ TEST(unit_name__long_paths_end_in_a_hash)
 		strcat(path, "/component");
 	CHECK_INT(unit_name_from_path(path, ".mount", &name), ==, 0);
 	CHECK_INT(strlen(name), ==, UNIT_NAME_MAX - 1);
-	CHECK_STR(name + strlen(name) - strlen("-co_cbd0541a398f3d1c.mount"), "-co_cbd0541a398f3d1c.mount");
+	CHECK_STR(name + strlen(name) - strlen("-co_cbd0541a398f3d1c.mount"),
+	          "-co_cbd0541a398f3d1c.mount");
 }
 
 TEST(unit_name__mangle_takes_what_people_type)
 {
 	static const char *const rows[][3] = {
-		{ "foo", "foo.service", "foo.service" },	      { "foo.mount", "foo.mount", "foo.mount" },
-		{ "/dev/sda", "dev-sda.device", "dev-sda.device" },   { "/home", "home.mount", "home.mount" },
-		{ "foo@", "foo@.service", "foo@.service" },	      { "a b", "a\\x20b.service", "a\\x20b.service" },
-		{ "foo*", "foo\\x2a.service", "foo*" },		      { "a/b", "a-b.service", "a-b.service" },
+		{"foo", "foo.service", "foo.service"},
+		{"foo.mount", "foo.mount", "foo.mount"},
+		{"/dev/sda", "dev-sda.device", "dev-sda.device"},
+		{"/home", "home.mount", "home.mount"},
+		{"foo@", "foo@.service", "foo@.service"},
+		{"a b", "a\\x20b.service", "a\\x20b.service"},
+		{"foo*", "foo\\x2a.service", "foo*"},
+		{"a/b", "a-b.service", "a-b.service"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -116,7 +137,10 @@ TEST(unit_name__mangle_takes_what_people_type)
 TEST(slice__parents)
 {
 	static const char *const rows[][2] = {
-		{ "a-b-c.slice", "a-b.slice" }, { "a-b.slice", "a.slice" }, { "a.slice", "-.slice" }, { "-.slice", NULL },
+		{"a-b-c.slice", "a-b.slice"},
+		{"a-b.slice", "a.slice"},
+		{"a.slice", "-.slice"},
+		{"-.slice", NULL},
 	};
 	char *none;
 

@@ -52,16 +52,16 @@ static const char *normal(const char *s)
 TEST(calendar__normal_forms)
 {
 	static const char *const rows[][2] = {
-		{ "Sat,Thu,Mon-Wed,Sat-Sun", "Mon..Thu,Sat,Sun *-*-* 00:00:00" },
-		{ "Mon,Sun 12-*-* 2,1:23", "Mon,Sun 2012-*-* 01,02:23:00" },
-		{ "Wed-Sat,Tue 12-10-15 1:2:3", "Tue..Sat 2012-10-15 01:02:03" },
-		{ "mon,fri *-1/2-1,3 *:30:45", "Mon,Fri *-01/2-01,03 *:30:45" },
-		{ "*-*~05..07", "*-*~05..07 00:00:00" },
-		{ "*:4,30:0..3", "*-*-* *:04,30:00..03" },
-		{ "weekly UTC", "Mon *-*-* 00:00:00 UTC" },
-		{ "*-*-* *:*:0/1", "*-*-* *:*:*" },
-		{ "1..1:00", "*-*-* 01:00:00" },
-		{ "@1395716396", "2014-03-25 02:59:56 UTC" },
+		{"Sat,Thu,Mon-Wed,Sat-Sun", "Mon..Thu,Sat,Sun *-*-* 00:00:00"},
+		{"Mon,Sun 12-*-* 2,1:23", "Mon,Sun 2012-*-* 01,02:23:00"},
+		{"Wed-Sat,Tue 12-10-15 1:2:3", "Tue..Sat 2012-10-15 01:02:03"},
+		{"mon,fri *-1/2-1,3 *:30:45", "Mon,Fri *-01/2-01,03 *:30:45"},
+		{"*-*~05..07", "*-*~05..07 00:00:00"},
+		{"*:4,30:0..3", "*-*-* *:04,30:00..03"},
+		{"weekly UTC", "Mon *-*-* 00:00:00 UTC"},
+		{"*-*-* *:*:0/1", "*-*-* *:*:*"},
+		{"1..1:00", "*-*-* 01:00:00"},
+		{"@1395716396", "2014-03-25 02:59:56 UTC"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -70,7 +70,9 @@ TEST(calendar__normal_forms)
 
 TEST(calendar__refusals)
 {
-	static const char *const bad[] = { "", "test", " utc UTC", "24:00", "*-13-1", "Mon..", "1-2-3-4", "*:*:0..0.5", "Wed,,Thu", "0/0:00", "2200-1-1" };
+	static const char *const bad[] = {"",         "test",   " utc UTC", "24:00",
+	                                  "*-13-1",   "Mon..",  "1-2-3-4",  "*:*:0..0.5",
+	                                  "Wed,,Thu", "0/0:00", "2200-1-1"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK_STR(normal(bad[i]), "!");

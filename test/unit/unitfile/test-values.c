@@ -7,8 +7,13 @@
 #include <sched.h>
 
 static struct unit_context context = {
-	.runtime_dir = "/run", .default_tasks_max = 99, .default_timeout_start_usec = 90000000, .default_timeout_stop_usec = 80000000,
-	.default_std_output = EXEC_OUTPUT_JOURNAL, .default_std_error = EXEC_OUTPUT_INHERIT, .default_restart_usec = 100000,
+	.runtime_dir = "/run",
+	.default_tasks_max = 99,
+	.default_timeout_start_usec = 90000000,
+	.default_timeout_stop_usec = 80000000,
+	.default_std_output = EXEC_OUTPUT_JOURNAL,
+	.default_std_error = EXEC_OUTPUT_INHERIT,
+	.default_restart_usec = 100000,
 };
 static struct diag diag;
 
@@ -18,7 +23,7 @@ static struct unit_file *service(const char *lines)
 	auto_free char *text = str_printf("[Service]\nExecStart=/bin/true\n%s\n", lines);
 	struct unit_file *f = NULL;
 
-	diag = (struct diag){ 0 };
+	diag = (struct diag){0};
 	unit_file_parse(&context, "a.service", text, strlen(text), "/x", &diag, &f);
 	return f;
 }
@@ -27,7 +32,7 @@ static struct unit_file *unit(const char *name, const char *text)
 {
 	struct unit_file *f = NULL;
 
-	diag = (struct diag){ 0 };
+	diag = (struct diag){0};
 	unit_file_parse(&context, name, text, strlen(text), "/x", &diag, &f);
 	return f;
 }
@@ -50,25 +55,35 @@ TEST(directives__every_row_is_whole_and_in_order)
 /* Every parser has to take the empty value, and refuse or take a strange one, without harm to the field. */
 TEST(directives__every_row_survives_empty_and_strange_values)
 {
-	static const char *const values[] = { "", "x", "/", "~", "-", "%", "%n", "1", "18446744073709551616", "\"", "a:b:c:d", "\\", "yes no" };
+	static const char *const values[] = {
+		"",   "x",       "/",  "~",     "-", "%", "%n", "1", "18446744073709551616",
+		"\"", "a:b:c:d", "\\", "yes no"};
 
 	for (int type = 0; type < UNIT_TYPE_MAX; type++) {
-		auto_free char *name = str_printf("a.%s", unit_type_to_string((enum unit_type) type));
+		auto_free char *name =
+			str_printf("a.%s", unit_type_to_string((enum unit_type) type));
 
 		for (int g = 0; g < GROUP_MAX; g++) {
 			size_t n;
 			const struct directive *rows = directive_rows((enum directive_group) g, &n);
 
 			for (size_t i = 0; i < n; i++) {
-				const char *section = g == GROUP_UNIT ? "Unit" : g == GROUP_INSTALL ? "Install" : section_of_type((enum unit_type) type);
+				const char *section =
+					g == GROUP_UNIT ? "Unit"
+					: g == GROUP_INSTALL
+						? "Install"
+						: section_of_type((enum unit_type) type);
 				auto_unit f = NULL;
 
 				if (!section || unit_file_new_empty(&context, name, &f) < 0)
 					continue;
-				for (size_t k = 0; k < 2 * sizeof(values) / sizeof(values[0]); k++) {
-					struct parse p = { .c = &context, .f = f };
+				for (size_t k = 0; k < 2 * sizeof(values) / sizeof(values[0]);
+				     k++) {
+					struct parse p = {.c = &context, .f = f};
 
-					CHECK_INT(directive_assign(&p, section, rows[i].key, values[k / 2]), ==, 0);
+					CHECK_INT(directive_assign(&p, section, rows[i].key,
+					                           values[k / 2]),
+					          ==, 0);
 				}
 			}
 		}
@@ -77,7 +92,9 @@ TEST(directives__every_row_survives_empty_and_strange_values)
 
 TEST(sections__silent_foreign_and_unknown)
 {
-	auto_unit f = unit("a.target", "[X-Foo]\na=b\n[Service]\nExecStart=/x\n[Nonsense]\na=b\n[Unit]\nX-Key=1\nFoo=1\n");
+	auto_unit f = unit(
+		"a.target",
+		"[X-Foo]\na=b\n[Service]\nExecStart=/x\n[Nonsense]\na=b\n[Unit]\nX-Key=1\nFoo=1\n");
 
 	CHECK_INT(f->load_state, ==, LOAD_LOADED);
 	CHECK_INT(diag.n_items, ==, 3);
@@ -117,23 +134,23 @@ TEST(service__type_follows_from_what_is_set)
 TEST(verify__what_does_not_fit_together_is_a_bad_setting)
 {
 	static const char *const bad[][2] = {
-		{ "a.service", "[Service]\n" },
-		{ "a.service", "[Service]\nExecStart=/a\nExecStart=/b\n" },
-		{ "a.service", "[Service]\nType=oneshot\nExecStart=/a\nRestart=always\n" },
-		{ "a.service", "[Service]\nType=dbus\nExecStart=/a\n" },
-		{ "a.service", "[Service]\nExecStart=/a\nPAMName=x\nKillMode=process\n" },
-		{ "a.service", "[Service]\nExecStart=/a\nUser=a:b\n" },
-		{ "a.socket", "[Socket]\n" },
-		{ "a.socket", "[Socket]\nListenDatagram=/x\nAccept=yes\n" },
-		{ "a.socket", "[Socket]\nListenStream=80\nSymlinks=/y\n" },
-		{ "a.timer", "[Timer]\n" },
-		{ "a.path", "[Path]\n" },
-		{ "a-b.mount", "[Mount]\nWhat=x\nWhere=/a\n" },
-		{ "a.mount", "[Mount]\n" },
-		{ "proc.mount", "[Mount]\nWhat=x\n" },
-		{ "-.automount", "" },
-		{ "a.swap", "[Swap]\nWhat=/b\n" },
-		{ "a-b.slice", "[Slice]\nSlice=c.slice\n" },
+		{"a.service", "[Service]\n"},
+		{"a.service", "[Service]\nExecStart=/a\nExecStart=/b\n"},
+		{"a.service", "[Service]\nType=oneshot\nExecStart=/a\nRestart=always\n"},
+		{"a.service", "[Service]\nType=dbus\nExecStart=/a\n"},
+		{"a.service", "[Service]\nExecStart=/a\nPAMName=x\nKillMode=process\n"},
+		{"a.service", "[Service]\nExecStart=/a\nUser=a:b\n"},
+		{"a.socket", "[Socket]\n"},
+		{"a.socket", "[Socket]\nListenDatagram=/x\nAccept=yes\n"},
+		{"a.socket", "[Socket]\nListenStream=80\nSymlinks=/y\n"},
+		{"a.timer", "[Timer]\n"},
+		{"a.path", "[Path]\n"},
+		{"a-b.mount", "[Mount]\nWhat=x\nWhere=/a\n"},
+		{"a.mount", "[Mount]\n"},
+		{"proc.mount", "[Mount]\nWhat=x\n"},
+		{"-.automount", ""},
+		{"a.swap", "[Swap]\nWhat=/b\n"},
+		{"a-b.slice", "[Slice]\nSlice=c.slice\n"},
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -149,7 +166,9 @@ TEST(verify__what_does_not_fit_together_is_a_bad_setting)
 
 TEST(dependencies__templates_take_our_instance)
 {
-	auto_unit f = unit("a@x.target", "[Unit]\nWants=b@.service c.service c.service a@x.target\nAfter=nonsense\n");
+	auto_unit f =
+		unit("a@x.target",
+	             "[Unit]\nWants=b@.service c.service c.service a@x.target\nAfter=nonsense\n");
 	auto_unit g = unit("a.target", "[Unit]\nWants=b@.service\n");
 	auto_free char *joined = strv_join(f->unit.dependencies[DEP_WANTS], " ");
 
@@ -160,8 +179,10 @@ TEST(dependencies__templates_take_our_instance)
 
 TEST(conditions__order_prefixes_and_resets)
 {
-	auto_unit f = unit("a.target", "[Unit]\nConditionPathExists=/gone\nConditionPathExists=\nAssertUser=0\nConditionPathExists=|!/x\n"
-				       "ConditionHost=h\nConditionPathExists=rel\n");
+	auto_unit f = unit("a.target",
+	                   "[Unit]\nConditionPathExists=/"
+	                   "gone\nConditionPathExists=\nAssertUser=0\nConditionPathExists=|!/x\n"
+	                   "ConditionHost=h\nConditionPathExists=rel\n");
 	const struct condition *c = f->unit.conditions;
 
 	CHECK(c->is_assert && c->type == CONDITION_USER);
@@ -173,7 +194,8 @@ TEST(conditions__order_prefixes_and_resets)
 
 TEST(legacy__names_still_mean_what_they_meant)
 {
-	auto_unit f = service("StartLimitInterval=5\nStartLimitBurst=7\nReadWriteDirectories=/a\nPermissionsStartOnly=yes\nMemoryLimit=1M\nCPUShares=2048\n");
+	auto_unit f = service("StartLimitInterval=5\nStartLimitBurst=7\nReadWriteDirectories=/"
+	                      "a\nPermissionsStartOnly=yes\nMemoryLimit=1M\nCPUShares=2048\n");
 
 	CHECK_INT(f->unit.start_limit_interval_usec, ==, 5000000);
 	CHECK_INT(f->unit.start_limit_burst, ==, 7);
@@ -185,8 +207,12 @@ TEST(legacy__names_still_mean_what_they_meant)
 
 TEST(cgroup__limits)
 {
-	auto_unit f = service("MemoryMax=50%\nMemoryHigh=1G 512M\nMemorySwapMax=infinity\nTasksMax=10%\nCPUQuota=20%\nIOReadBandwidthMax=/dev/sda 5M\n"
-			      "IOReadBandwidthMax=/dev/sda 6M\nDeviceAllow=/dev/null rw\nDeviceAllow=char-pts\nIPAddressAllow=10.0.0.0/8 localhost\nDelegate=cpu pids\n");
+	auto_unit f = service("MemoryMax=50%\nMemoryHigh=1G "
+	                      "512M\nMemorySwapMax=infinity\nTasksMax=10%\nCPUQuota=20%"
+	                      "\nIOReadBandwidthMax=/dev/sda 5M\n"
+	                      "IOReadBandwidthMax=/dev/sda 6M\nDeviceAllow=/dev/null "
+	                      "rw\nDeviceAllow=char-pts\nIPAddressAllow=10.0.0.0/8 "
+	                      "localhost\nDelegate=cpu pids\n");
 	auto_unit g = service("CPUWeight=idle\nDelegate=yes\nMemoryMax=1G\nMemoryMax=\n");
 
 	CHECK_INT(f->cgroup->memory_max, ==, 5000);
@@ -207,8 +233,10 @@ TEST(cgroup__limits)
 
 TEST(sandbox__capability_sets_merge)
 {
-	auto_unit f = service("CapabilityBoundingSet=CAP_CHOWN CAP_KILL\nCapabilityBoundingSet=CAP_SYS_ADMIN\nCapabilityBoundingSet=~CAP_KILL\n"
-			      "AmbientCapabilities=CAP_KILL\n");
+	auto_unit f = service(
+		"CapabilityBoundingSet=CAP_CHOWN "
+		"CAP_KILL\nCapabilityBoundingSet=CAP_SYS_ADMIN\nCapabilityBoundingSet=~CAP_KILL\n"
+		"AmbientCapabilities=CAP_KILL\n");
 	auto_unit g = service("CapabilityBoundingSet=~CAP_CHOWN\n");
 	auto_unit h = service("CapabilityBoundingSet=\n");
 
@@ -220,9 +248,11 @@ TEST(sandbox__capability_sets_merge)
 
 TEST(sandbox__system_call_lists)
 {
-	auto_unit f = service("SystemCallFilter=@system-service\nSystemCallFilter=~@mount reboot\nSystemCallErrorNumber=EPERM\n");
+	auto_unit f = service("SystemCallFilter=@system-service\nSystemCallFilter=~@mount "
+	                      "reboot\nSystemCallErrorNumber=EPERM\n");
 	auto_unit g = service("SystemCallFilter=~read write:EIO\nSystemCallFilter=read\n");
-	auto_free char *a = strv_join(f->exec->system_call_filter, " "), *b = strv_join(g->exec->system_call_filter, " ");
+	auto_free char *a = strv_join(f->exec->system_call_filter, " "),
+		       *b = strv_join(g->exec->system_call_filter, " ");
 
 	CHECK(f->exec->system_call_filter_allow_list);
 	CHECK_STR(a, "@system-service ~@mount ~reboot");
@@ -233,7 +263,9 @@ TEST(sandbox__system_call_lists)
 
 TEST(sandbox__address_families_and_namespaces)
 {
-	auto_unit f = service("RestrictAddressFamilies=AF_UNIX AF_INET\nRestrictAddressFamilies=~AF_INET\nRestrictNamespaces=net mnt\n");
+	auto_unit f =
+		service("RestrictAddressFamilies=AF_UNIX "
+	                "AF_INET\nRestrictAddressFamilies=~AF_INET\nRestrictNamespaces=net mnt\n");
 	auto_unit g = service("RestrictAddressFamilies=none\nRestrictNamespaces=yes\n");
 	auto_unit h = service("RestrictNamespaces=~user\n");
 
@@ -249,7 +281,8 @@ TEST(sandbox__address_families_and_namespaces)
 
 TEST(sandbox__settings_that_imply_others)
 {
-	auto_unit f = service("DynamicUser=yes\nPrivateDevices=yes\nProtectClock=yes\nRootDirectory=/r\n");
+	auto_unit f = service(
+		"DynamicUser=yes\nPrivateDevices=yes\nProtectClock=yes\nRootDirectory=/r\n");
 
 	CHECK_STR(f->exec->user, "a");
 	CHECK(f->exec->private_tmp && f->exec->no_new_privileges && f->exec->mount_api_vfs);
@@ -260,7 +293,9 @@ TEST(sandbox__settings_that_imply_others)
 
 TEST(exec__environment)
 {
-	auto_unit f = service("Environment=A=1 \"B=x y\" 'C=%n' 1X=2\nEnvironment=A=2\nEnvironmentFile=-/etc/default/%p\nUnsetEnvironment=X Y=1\n");
+	auto_unit f = service("Environment=A=1 \"B=x y\" 'C=%n' "
+	                      "1X=2\nEnvironment=A=2\nEnvironmentFile=-/etc/default/"
+	                      "%p\nUnsetEnvironment=X Y=1\n");
 	auto_free char *env = strv_join(f->exec->environment, "|");
 
 	CHECK_STR(env, "A=2|B=x y|C=a.service");
@@ -270,8 +305,10 @@ TEST(exec__environment)
 
 TEST(exec__limits_and_scheduling)
 {
-	auto_unit f = service("LimitNOFILE=1K:4096\nLimitNOFILE=1024:4096\nLimitCPU=1500ms\nLimitNICE=-5\nLimitCORE=infinity\nNice=-5\nCPUAffinity=0-2 4\nOOMScoreAdjust=-900\n"
-			      "IOSchedulingClass=idle\nCPUSchedulingPolicy=rr\nTimerSlackNSec=5us\n");
+	auto_unit f =
+		service("LimitNOFILE=1K:4096\nLimitNOFILE=1024:4096\nLimitCPU=1500ms\nLimitNICE=-"
+	                "5\nLimitCORE=infinity\nNice=-5\nCPUAffinity=0-2 4\nOOMScoreAdjust=-900\n"
+	                "IOSchedulingClass=idle\nCPUSchedulingPolicy=rr\nTimerSlackNSec=5us\n");
 
 	CHECK_INT(f->exec->limits[RLIMIT_NOFILE]->rlim_cur, ==, 1024);
 	CHECK_INT(f->exec->limits[RLIMIT_NOFILE]->rlim_max, ==, 4096);
@@ -287,7 +324,8 @@ TEST(exec__limits_and_scheduling)
 
 TEST(exec__streams)
 {
-	auto_unit f = service("StandardInputText=a\\tb\nStandardInputData=Y2Q=\nStandardOutput=append:/var/log/%p\n");
+	auto_unit f = service("StandardInputText=a\\tb\nStandardInputData=Y2Q=\nStandardOutput="
+	                      "append:/var/log/%p\n");
 	auto_unit g = service("StandardInput=tty\n");
 	auto_unit h = service("StandardInput=fd:x\nStandardError=fd:y\n");
 
@@ -301,9 +339,12 @@ TEST(exec__streams)
 
 TEST(exec__directories_and_paths)
 {
-	auto_unit f = service("StateDirectory=a b/c:link\nRuntimeDirectory=../x /y\nReadOnlyPaths=-/a +/b -+/c rel\nBindPaths=/a:/b:norbind -/c\n"
-			      "WorkingDirectory=-~\nLoadCredential=x:/y\nLoadCredential=x:/z\nSetCredential=k:a\\x41\n");
-	auto_free char *state = strv_join(f->exec->directories[EXEC_DIRECTORY_STATE].paths, " "), *ro = strv_join(f->exec->read_only_paths, " ");
+	auto_unit f = service("StateDirectory=a b/c:link\nRuntimeDirectory=../x "
+	                      "/y\nReadOnlyPaths=-/a +/b -+/c rel\nBindPaths=/a:/b:norbind -/c\n"
+	                      "WorkingDirectory=-~\nLoadCredential=x:/y\nLoadCredential=x:/"
+	                      "z\nSetCredential=k:a\\x41\n");
+	auto_free char *state = strv_join(f->exec->directories[EXEC_DIRECTORY_STATE].paths, " "),
+		       *ro = strv_join(f->exec->read_only_paths, " ");
 
 	CHECK_STR(state, "a b/c:link");
 	CHECK(!f->exec->directories[EXEC_DIRECTORY_RUNTIME].paths);
@@ -326,8 +367,12 @@ TEST(service__exit_statuses)
 
 TEST(socket__ports_in_order)
 {
-	auto_unit f = unit("a.socket", "[Socket]\nListenStream=/run/a\nListenDatagram=1.2.3.4:5\nListenFIFO=/run/f\nListenNetlink=kobject-uevent 1\nListenStream=nonsense\n");
-	auto_unit g = unit("a.socket", "[Socket]\nListenStream=1\nListenStream=\nListenStream=@x\nAccept=yes\n");
+	auto_unit f = unit("a.socket",
+	                   "[Socket]\nListenStream=/run/a\nListenDatagram=1.2.3.4:5\nListenFIFO=/"
+	                   "run/f\nListenNetlink=kobject-uevent 1\nListenStream=nonsense\n");
+	auto_unit g =
+		unit("a.socket",
+	             "[Socket]\nListenStream=1\nListenStream=\nListenStream=@x\nAccept=yes\n");
 	const struct socket_port *p = f->socket->ports;
 
 	CHECK_STR(p->address, "/run/a");

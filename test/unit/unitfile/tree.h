@@ -31,7 +31,8 @@ static inline void tree_file(const char *path, const char *text)
 {
 	auto_free char *full = str_printf("%s%s", tree_root, path);
 
-	if (mkdir_parents(full, 0755) < 0 || file_write_atomic(full, text, strlen(text), 0644, false) < 0)
+	if (mkdir_parents(full, 0755) < 0 ||
+	    file_write_atomic(full, text, strlen(text), 0644, false) < 0)
 		abort();
 }
 
