@@ -15,27 +15,37 @@
 
 /* ---- names: systemd.unit(5) ---- */
 #define UNIT_NAME_MAX 256
-enum unit_name_flags { UNIT_NAME_PLAIN = 1, UNIT_NAME_TEMPLATE = 2, UNIT_NAME_INSTANCE = 4, UNIT_NAME_ANY = 7 };
+enum unit_name_flags {
+	UNIT_NAME_PLAIN = 1,
+	UNIT_NAME_TEMPLATE = 2,
+	UNIT_NAME_INSTANCE = 4,
+	UNIT_NAME_ANY = 7
+};
 bool unit_name_is_valid(const char *name, enum unit_name_flags flags);
-int unit_name_type(const char *name);			       /* enum unit_type or -EINVAL */
-int unit_name_prefix(const char *name, char **ret);	       /* "foo" of foo@bar.service */
-int unit_name_instance(const char *name, char **ret);	       /* NULL if it has none; returns the enum flag of its kind */
-int unit_name_template(const char *name, char **ret);	       /* "foo@.service"; -EINVAL for plain names */
+int unit_name_type(const char *name);               /* enum unit_type or -EINVAL */
+int unit_name_prefix(const char *name, char **ret); /* "foo" of foo@bar.service */
+int unit_name_instance(const char *name,
+                       char **ret); /* NULL if it has none; returns the enum flag of its kind */
+int unit_name_template(const char *name, char **ret); /* "foo@.service"; -EINVAL for plain names */
 int unit_name_replace_instance(const char *name, const char *instance, char **ret);
 int unit_name_change_suffix(const char *name, const char *suffix, char **ret);
-int unit_name_from_path(const char *path, const char *suffix, char **ret); /* "/home/x" -> "home-x.mount" */
+int unit_name_from_path(const char *path, const char *suffix,
+                        char **ret); /* "/home/x" -> "home-x.mount" */
 int unit_name_to_path(const char *name, char **ret);
 int unit_name_escape(const char *s, char **ret);
 int unit_name_unescape(const char *s, char **ret);
 /* What a person types: adds ".service", turns /dev and paths into .device and .mount; globs pass if @allow_glob. */
 int unit_name_mangle(const char *s, bool allow_glob, char **ret);
-int slice_parent(const char *slice, char **ret); /* "a-b.slice" -> "a.slice"; "-.slice" for a top one; NULL for the root */
+int slice_parent(
+	const char *slice,
+	char **ret); /* "a-b.slice" -> "a.slice"; "-.slice" for a top one; NULL for the root */
 
 /* ---- search paths and the index ---- */
 struct unit_paths {
-	char **dirs;	    /* in order of precedence */
-	char *root;	    /* "" or the --root prefix */
-	char *persistent_config, *runtime_config, *generator, *generator_early, *generator_late, *transient;
+	char **dirs; /* in order of precedence */
+	char *root;  /* "" or the --root prefix */
+	char *persistent_config, *runtime_config, *generator, *generator_early, *generator_late,
+		*transient;
 };
 /* SYSTEMD_UNIT_PATH is honoured ("a:b:" appends the defaults). @root may be NULL. */
 int unit_paths_init(struct unit_paths *p, const char *root);
@@ -56,11 +66,13 @@ int unit_index_names(const struct unit_index *x, char ***ret);
 /* ---- loading ---- */
 /* Values for specifiers and defaults that are the manager's. All strings are borrowed. */
 struct unit_context {
-	const char *machine_id, *boot_id, *hostname, *kernel_release, *architecture, *os_id, *os_version_id, *os_build_id, *os_image_id,
-		*os_image_version, *os_variant_id, *runtime_dir, *state_dir, *cache_dir, *log_dir, *config_dir, *tmp_dir, *var_tmp_dir;
+	const char *machine_id, *boot_id, *hostname, *kernel_release, *architecture, *os_id,
+		*os_version_id, *os_build_id, *os_image_id, *os_image_version, *os_variant_id,
+		*runtime_dir, *state_dir, *cache_dir, *log_dir, *config_dir, *tmp_dir, *var_tmp_dir;
 	/* DefaultTimeoutStartSec= and friends of system.conf */
-	usec_t default_timeout_start_usec, default_timeout_stop_usec, default_restart_usec, default_start_limit_interval_usec,
-		default_device_timeout_usec, default_timer_accuracy_usec;
+	usec_t default_timeout_start_usec, default_timeout_stop_usec, default_restart_usec,
+		default_start_limit_interval_usec, default_device_timeout_usec,
+		default_timer_accuracy_usec;
 	unsigned default_start_limit_burst;
 	uint64_t default_tasks_max;
 	struct rlimit *default_limits[EXEC_RLIMITS_MAX];
@@ -68,7 +80,9 @@ struct unit_context {
 	char **default_environment;
 	char **owned; /* what unit_context_init() made the strings above of */
 };
-int unit_context_init(struct unit_context *c); /* from the system and /etc/systemd/system.conf (+ .d) and /etc/sysmaster/core.conf */
+int unit_context_init(
+	struct unit_context *
+		c); /* from the system and /etc/systemd/system.conf (+ .d) and /etc/sysmaster/core.conf */
 void unit_context_done(struct unit_context *c);
 
 /**
@@ -80,26 +94,32 @@ void unit_context_done(struct unit_context *c);
  *
  * Returns 0 (look at load_state), -EINVAL for a bad name, -ENOMEM.
  */
-int unit_file_load(const struct unit_index *x, const struct unit_context *c, const char *name, struct diag *d, struct unit_file **ret);
+int unit_file_load(const struct unit_index *x, const struct unit_context *c, const char *name,
+                   struct diag *d, struct unit_file **ret);
 /* From text in memory, for transient units and tests. */
-int unit_file_parse(const struct unit_context *c, const char *name, const char *text, size_t size, const char *path, struct diag *d, struct unit_file **ret);
+int unit_file_parse(const struct unit_context *c, const char *name, const char *text, size_t size,
+                    const char *path, struct diag *d, struct unit_file **ret);
 /* A unit with defaults only, for mounts of mountinfo, devices, -.slice, init.scope. */
 int unit_file_new_empty(const struct unit_context *c, const char *name, struct unit_file **ret);
 struct unit_file *unit_file_free(struct unit_file *f);
 DEFINE_CLEANUP(struct unit_file *, unit_file_free)
 /* One assignment on top ("MemoryMax", "1G"), for set-property and transient units. @section NULL: the type's own. */
-int unit_file_set(struct unit_file *f, const struct unit_context *c, const char *section, const char *key, const char *value, struct diag *d);
+int unit_file_set(struct unit_file *f, const struct unit_context *c, const char *section,
+                  const char *key, const char *value, struct diag *d);
 /* 1 if files changed since the load. */
 int unit_file_is_stale(const struct unit_file *f);
 /* Expands % specifiers for this unit: systemd.unit(5) "Specifiers". */
-int specifier_expand(const struct unit_context *c, const char *unit_name, const char *fragment_path, const char *text, char **ret);
+int specifier_expand(const struct unit_context *c, const char *unit_name, const char *fragment_path,
+                     const char *text, char **ret);
 
 /* ---- values that others need, too ---- */
-int span_parse(const char *s, usec_t default_unit, usec_t *ret); /* "5min 20s", "infinity"; -EINVAL, -ERANGE */
+int span_parse(const char *s, usec_t default_unit,
+               usec_t *ret); /* "5min 20s", "infinity"; -EINVAL, -ERANGE */
 int calendar_parse(const char *s, struct calendar_spec **ret);
 struct calendar_spec *calendar_free(struct calendar_spec *c);
 int calendar_format(const struct calendar_spec *c, char **ret); /* normalized */
-int calendar_next(const struct calendar_spec *c, usec_t after_realtime, usec_t *ret); /* -ENOENT: never again */
+int calendar_next(const struct calendar_spec *c, usec_t after_realtime,
+                  usec_t *ret);                                           /* -ENOENT: never again */
 int exec_command_parse(const char *line, struct exec_command **ret_list); /* ";" makes several */
 struct exec_command *exec_command_free(struct exec_command *list);
 struct exec_command *exec_command_copy(const struct exec_command *list);
@@ -111,9 +131,22 @@ int env_file_parse(const char *text, size_t size, const char *path, struct diag 
 int exit_status_from_string(const char *s); /* "DATAERR", "3", or -EINVAL */
 
 /* ---- install: symlinks on disk ---- */
-enum unit_file_state { UNIT_FILE_ENABLED, UNIT_FILE_ENABLED_RUNTIME, UNIT_FILE_LINKED, UNIT_FILE_LINKED_RUNTIME, UNIT_FILE_ALIAS, UNIT_FILE_MASKED,
-	UNIT_FILE_MASKED_RUNTIME, UNIT_FILE_STATIC, UNIT_FILE_INDIRECT, UNIT_FILE_DISABLED, UNIT_FILE_GENERATED, UNIT_FILE_TRANSIENT,
-	UNIT_FILE_BAD, UNIT_FILE_STATE_MAX };
+enum unit_file_state {
+	UNIT_FILE_ENABLED,
+	UNIT_FILE_ENABLED_RUNTIME,
+	UNIT_FILE_LINKED,
+	UNIT_FILE_LINKED_RUNTIME,
+	UNIT_FILE_ALIAS,
+	UNIT_FILE_MASKED,
+	UNIT_FILE_MASKED_RUNTIME,
+	UNIT_FILE_STATIC,
+	UNIT_FILE_INDIRECT,
+	UNIT_FILE_DISABLED,
+	UNIT_FILE_GENERATED,
+	UNIT_FILE_TRANSIENT,
+	UNIT_FILE_BAD,
+	UNIT_FILE_STATE_MAX
+};
 const char *unit_file_state_to_string(enum unit_file_state s);
 struct install_change {
 	const char *kind; /* "symlink", "unlink", ... or NULL with error set */
@@ -126,14 +159,22 @@ struct install_changes {
 };
 void install_changes_done(struct install_changes *c);
 enum install_flags { INSTALL_RUNTIME = 1, INSTALL_FORCE = 2, INSTALL_DRY_RUN = 4 };
-int install_enable(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d); /* 1: carries install info */
-int install_disable(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d);
+int install_enable(const struct unit_paths *p, char *const *names, unsigned flags,
+                   struct install_changes *c, struct diag *d); /* 1: carries install info */
+int install_disable(const struct unit_paths *p, char *const *names, unsigned flags,
+                    struct install_changes *c, struct diag *d);
 /* Symlinks to unit files outside of the search path, by their absolute paths (which install_enable() takes, too). */
-int install_link(const struct unit_paths *p, char *const *files, unsigned flags, struct install_changes *c, struct diag *d);
-int install_mask(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d);
-int install_unmask(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d);
-int install_preset(const struct unit_paths *p, char *const *names, unsigned flags, struct install_changes *c, struct diag *d);
-int install_preset_all(const struct unit_paths *p, unsigned flags, struct install_changes *c, struct diag *d);
+int install_link(const struct unit_paths *p, char *const *files, unsigned flags,
+                 struct install_changes *c, struct diag *d);
+int install_mask(const struct unit_paths *p, char *const *names, unsigned flags,
+                 struct install_changes *c, struct diag *d);
+int install_unmask(const struct unit_paths *p, char *const *names, unsigned flags,
+                   struct install_changes *c, struct diag *d);
+int install_preset(const struct unit_paths *p, char *const *names, unsigned flags,
+                   struct install_changes *c, struct diag *d);
+int install_preset_all(const struct unit_paths *p, unsigned flags, struct install_changes *c,
+                       struct diag *d);
 int install_get_default(const struct unit_paths *p, char **ret);
-int install_set_default(const struct unit_paths *p, const char *name, unsigned flags, struct install_changes *c, struct diag *d);
+int install_set_default(const struct unit_paths *p, const char *name, unsigned flags,
+                        struct install_changes *c, struct diag *d);
 int install_state(const struct unit_paths *p, const char *name, enum unit_file_state *ret);

@@ -374,9 +374,9 @@ VALUE_PARSER(nsec)
 
 	(void) p;
 	(void) arg;
-	if (r < 0 || v > INT64_MAX)
-		return r < 0 ? r : -ERANGE;
-	*(int64_t *) field = (int64_t) v;
+	if (r < 0)
+		return r;
+	*(int64_t *) field = (int64_t) MIN(v, (uint64_t) INT64_MAX);
 	return 0;
 }
 

@@ -262,6 +262,7 @@ VALUE_PARSER(socket_service)
 VALUE_PARSER(interface)
 {
 	auto_free char *s = NULL;
+	int64_t n;
 	int r;
 
 	(void) arg;
@@ -270,7 +271,7 @@ VALUE_PARSER(interface)
 	r = parse_expand(p, value, false, &s);
 	if (r <= 0)
 		return r;
-	if (!*s || strlen(s) >= IFNAMSIZ || strspn(s, "0123456789") == strlen(s) ||
+	if (!*s || strlen(s) >= IFNAMSIZ || parse_number(s, true, &n) >= 0 ||
 	    strpbrk(s, "/:% \t") || streq(s, ".") || streq(s, "..") || streq(s, "all") ||
 	    streq(s, "default"))
 		return parse_warn(p, "'%.60s' is no network interface, ignored", s);

@@ -177,6 +177,30 @@ TEST(install__states)
 	end();
 }
 
+TEST(install__symlinks_to_what_was_removed_go_too)
+{
+	begin();
+	tree_file(VENDOR "a.service", "[Install]\nAlias=z.service\n");
+	tree_link(ETC "z.service", VENDOR "a.service");
+	tree_link(ETC "e.target.wants/b.service", ETC "z.service");
+	tree_link(ETC "b.service", ETC "z.service");
+	CHECK_INT(run(install_disable, "a.service", 0), ==, 1);
+	CHECK_STR(tree_at(ETC "z.service"), "-");
+	CHECK_STR(tree_at(ETC "b.service"), "-");
+	CHECK_STR(tree_at(ETC "e.target.wants/b.service"), "-");
+	end();
+}
+
+TEST(install__a_symlink_below_the_file_does_not_count)
+{
+	begin();
+	tree_file(ETC "a.service", WANTED);
+	tree_link(RUN "a.service", "/opt/other.service");
+	tree_file("/opt/other.service", "[Unit]\n");
+	CHECK_STR(state("a.service"), "disabled");
+	end();
+}
+
 TEST(install__presets)
 {
 	begin();
@@ -195,6 +219,9 @@ TEST(install__presets)
 	CHECK_INT(run(install_disable, "a.service", 0), ==, 1);
 	CHECK_INT(run(install_preset, "a.service", 0), ==, 1);
 	CHECK_STR(state("a.service"), "enabled");
+	CHECK_INT(run(install_enable, "b.service", 0), ==, 1);
+	CHECK_INT(run(install_preset, "b.service", 0), ==, 0);
+	CHECK_STR(state("b.service"), "disabled");
 	end();
 }
 

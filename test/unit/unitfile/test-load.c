@@ -121,6 +121,44 @@ TEST(load__aliases_have_one_primary_name)
 	done();
 }
 
+TEST(load__a_symlink_to_its_own_name_further_down_says_nothing)
+{
+	tree_new();
+	tree_file(VENDOR "a.service", SERVICE "[Unit]\nDescription=vendor\n");
+	tree_link(ETC "a.service", "/usr/lib/systemd/system/a.service");
+	index_read();
+	auto_unit f = load("a.service");
+	CHECK_STR(f->unit.description, "vendor");
+	CHECK(str_ends_with(f->fragment_path, VENDOR "a.service"));
+	done();
+}
+
+TEST(load__an_instance_linked_to_its_template_is_itself)
+{
+	tree_new();
+	tree_file(VENDOR "t@.service", SERVICE);
+	tree_link(ETC "t@x.service", "/usr/lib/systemd/system/t@.service");
+	index_read();
+	auto_unit f = load("t@x.service");
+	CHECK_INT(f->load_state, ==, LOAD_LOADED);
+	CHECK_STR(f->id, "t@x.service");
+	CHECK_STR(f->instance, "x");
+	done();
+}
+
+TEST(load__one_directory_under_two_names_is_read_once)
+{
+	tree_new();
+	tree_file(VENDOR "a.service", SERVICE);
+	tree_link(VENDOR "a.service.wants/nonsense", "/x");
+	tree_link("/lib", "usr/lib");
+	index_read();
+	auto_unit f = load("a.service");
+	CHECK_INT(f->load_state, ==, LOAD_LOADED);
+	CHECK_INT(diag.n_items, ==, 1);
+	done();
+}
+
 TEST(load__linked_files_keep_the_symlink_as_their_fragment)
 {
 	tree_new();

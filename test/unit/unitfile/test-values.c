@@ -150,7 +150,7 @@ TEST(verify__what_does_not_fit_together_is_a_bad_setting)
 		{"proc.mount", "[Mount]\nWhat=x\n"},
 		{"-.automount", ""},
 		{"a.swap", "[Swap]\nWhat=/b\n"},
-		{"a-b.slice", "[Slice]\nSlice=c.slice\n"},
+		{"a--b.slice", ""},
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -203,6 +203,21 @@ TEST(legacy__names_still_mean_what_they_meant)
 	CHECK(f->service->permissions_start_only);
 	CHECK_INT(f->cgroup->memory_max, ==, 1048576);
 	CHECK_INT(f->cgroup->cpu_weight, ==, 200);
+}
+
+TEST(legacy__does_not_override_the_new_name)
+{
+	auto_unit f = service("MemoryMax=2M\nMemoryLimit=1M\nCPUWeight=5\nCPUShares=2048\n");
+
+	CHECK_INT(f->cgroup->memory_max, ==, 2097152);
+	CHECK_INT(f->cgroup->cpu_weight, ==, 5);
+}
+
+TEST(conditions__an_empty_one_leaves_the_assertions)
+{
+	auto_unit f = unit("a.target", "[Unit]\nAssertHost=h\nConditionHost=h\nConditionHost=\n");
+
+	CHECK(f->unit.conditions && f->unit.conditions->is_assert && !f->unit.conditions->next);
 }
 
 TEST(cgroup__limits)
