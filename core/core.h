@@ -77,6 +77,8 @@ void options_write_units(
 /* generators.c: @done is called once, from the loop */
 typedef void (*helper_done_fn)(struct core *c);
 int boot_agent_run(struct core *c, helper_done_fn done);
+/* False for a generator of the systemd package that would find nothing to do (generator-needs.c). */
+bool generator_is_needed(const char *path, char *const *cmdline);
 int generators_run(struct core *c, helper_done_fn done);
 void helpers_stop(struct core *c);
 

@@ -281,13 +281,15 @@ int generators_run(struct core *c, helper_done_fn done)
 	static char *const outputs[] = {(char *) "/run/systemd/generator",
 	                                (char *) "/run/systemd/generator.early",
 	                                (char *) "/run/systemd/generator.late"};
-	auto_strv char **paths = NULL, **env = NULL;
+	auto_strv char **paths = NULL, **env = NULL, **cmdline = NULL;
 	struct helper_run *run;
 	int r;
 
 	if (c->generators)
 		return -EBUSY;
 	r = find_generators(c, &paths);
+	if (r >= 0)
+		r = host_cmdline(&cmdline);
 	if (r >= 0)
 		r = generator_environment(c, &env);
 	if (r >= 0)
@@ -303,7 +305,8 @@ int generators_run(struct core *c, helper_done_fn done)
 	STRV_FOREACH (p, paths) {
 		char *argv[] = {*p, outputs[0], outputs[1], outputs[2], NULL};
 
-		(void) helper_start(run, argv, env);
+		if (generator_is_needed(*p, cmdline))
+			(void) helper_start(run, argv, env);
 	}
 	finish_if_all_ended(run);
 	return 0;

@@ -6,6 +6,8 @@
 #include "api/api.h"
 #include "cgroup/cgroup.h"
 
+#include <malloc.h>
+
 /* ---- from the manager ---- */
 
 static void on_unit_save(struct unit *u, void *userdata)
@@ -64,6 +66,8 @@ static void on_boot_finished(void *userdata)
 	                     USEC_PER_MSEC),
 	         manager_state(m));
 	api_manager_event(m, "finished");
+	/* Boot left holes behind it: what is free goes back to the machine. */
+	malloc_trim(0);
 }
 
 static void on_turn_end(void *userdata)

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * generator-needs.c - which of systemd's own generators have nothing to do on this machine.
+ *
+ * Each of them is a dynamically linked program that looks for one file or one word of the kernel command line, and ends. On a
+ * VM they cost more than reading all units. Their manual pages say what they look for; where that is not there, they are
+ * not started. Only the programs of the systemd package are known here; one that an administrator put in their place runs.
+ */
+#include "core.h"
+
+#include "engine/host.h"
+
+#include <sys/stat.h>
+
+struct need {
+	const char *name;
+	const char *files; /* any of these, separated by blanks */
+	const char *words; /* or any word of the command line that begins so */
+};
+
+#define EFI_LOADER "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
+/* clang-format off */
+static const struct need needs[] = {
+	{ "systemd-bless-boot-generator",     "/sys/firmware/efi/efivars/LoaderBootCountPath" EFI_LOADER, "" },
+	{ "systemd-cryptsetup-generator",     "/etc/crypttab",			"luks rd.luks" },
+	{ "systemd-debug-generator",	      "",				"systemd.mask systemd.wants systemd.debug rd.systemd." },
+	{ "systemd-hibernate-resume-generator", "",				"resume hibernate" },
+	{ "systemd-integritysetup-generator", "/etc/integritytab",		"integrity rd.integrity" },
+	{ "systemd-rc-local-generator",	      "/etc/rc.local",			"" },
+	{ "systemd-run-generator",	      "",				"systemd.run" },
+	{ "systemd-system-update-generator",  "/system-update /etc/system-update", "" },
+	{ "systemd-veritysetup-generator",    "/etc/veritytab",			"verity rd.veritytab veritytab systemd.verity roothash usrhash" },
+};
+/* clang-format on */
+
+static bool any_file(const char *files)
+{
+	auto_strv char **v = NULL;
+	struct stat st;
+
+	if (strv_split(files, " ", &v) < 0)
+		return true;
+	STRV_FOREACH (f, v)
+		if (lstat(*f, &st) >= 0)
+			return true;
+	return false;
+}
+
+static bool any_word(const char *prefixes, char *const *cmdline)
+{
+	auto_strv char **v = NULL;
+
+	if (strv_split(prefixes, " ", &v) < 0)
+		return true;
+	STRV_FOREACH (p, v)
+		STRV_FOREACH (w, cmdline)
+			if (str_after(*w, *p))
+				return true;
+	return false;
+}
+
+bool generator_is_needed(const char *path, char *const *cmdline)
+{
+	if (!str_after(path, "/usr/lib/systemd/") && !str_after(path, "/lib/systemd/"))
+		return true;
+	for (size_t i = 0; i < ELEMENTSOF(needs); i++)
+		if (streq(needs[i].name, path_basename(path)))
+			return any_file(needs[i].files) || any_word(needs[i].words, cmdline);
+	return true;
+}
