@@ -21,6 +21,8 @@ done
 
 good=0.1.0 next=0.1.1 broken=0.1.2
 build=$top/build/package-build
+# The guests end with this script, unless they are to be kept.
+((keep)) && owner=() || owner=(--owner $$)
 bin=$build/stage/usr/bin
 export VM_DIR=$dir/vm FLEETCTL_DIR=$dir/controller
 vms=(web-1 db-1)        # web-1 has a network; db-1 has only its virtio channel
@@ -144,7 +146,7 @@ free_port() { local p; for ((p = $1; ; p++)); do (exec 3<>"/dev/tcp/127.0.0.1/$p
 start_controller() {
   port=$(free_port 18443) web_port=$(free_port 18080)
   export FLEETCTL_URL=https://127.0.0.1:$port
-  "$bin/fleetctl" serve --dir "$FLEETCTL_DIR" --listen "127.0.0.1:$port" --web-listen "127.0.0.1:$web_port" >"$dir/controller.log" 2>&1 &
+  setsid "$bin/fleetctl" serve --dir "$FLEETCTL_DIR" --listen "127.0.0.1:$port" --web-listen "127.0.0.1:$web_port" >"$dir/controller.log" 2>&1 &
   controller_pid=$!
   wait_until 20 "$bin/fleetctl" get machines && note "$FLEETCTL_URL, $(sed -n 's/.*\(http:[^ ]*\).*/page \1/p' "$dir/controller.log" | head -n 1)"
 }
@@ -168,13 +170,13 @@ seed() { # VM VIA: a NoCloud seed with identity, token and controller
 
 boot_machines() {
   seed web-1 network && seed db-1 channel || return
-  "$vmctl" start web-1 --owner $$ --image "$image" --smbios "type=1,uuid=$(cat /proc/sys/kernel/random/uuid)" --seed "$dir/seed-web-1" --net user --vsock \
+  "$vmctl" start web-1 "${owner[@]}" --image "$image" --smbios "type=1,uuid=$(cat /proc/sys/kernel/random/uuid)" --seed "$dir/seed-web-1" --net user --vsock \
     --serial-port "org.sysmaster.agent.0=$dir/web-1.serial" --wait 120 &
   local first=$!
-  "$vmctl" start db-1 --owner $$ --image "$image" --smbios "type=1,uuid=$(cat /proc/sys/kernel/random/uuid)" --seed "$dir/seed-db-1" --net none \
+  "$vmctl" start db-1 "${owner[@]}" --image "$image" --smbios "type=1,uuid=$(cat /proc/sys/kernel/random/uuid)" --seed "$dir/seed-db-1" --net none \
     --serial-port "org.sysmaster.agent.0=$dir/db-1.serial" --wait 120 || return
   wait $first || return
-  "$bin/fleetctl" relay --connect "127.0.0.1:$port" --port "db-1=$dir/db-1.serial" >"$dir/relay.log" 2>&1 &
+  setsid "$bin/fleetctl" relay --connect "127.0.0.1:$port" --port "db-1=$dir/db-1.serial" >"$dir/relay.log" 2>&1 &
   relay_pid=$!
   local vm
   for vm in "${vms[@]}"; do
