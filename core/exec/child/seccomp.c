@@ -193,9 +193,10 @@ static int set_add_words(struct call_set *s, char *const *words)
 
 		if (!copy)
 			return -ENOMEM;
-		s->remove = *name == '~';
-		name += s->remove;
+		/* "~name:errno" takes a call out of an allow list by giving it an error of its own. */
 		colon = strchr(name, ':');
+		s->remove = *name == '~' && !colon;
+		name += *name == '~';
 		if (colon)
 			*colon++ = 0;
 		s->action = colon ? action_parse(colon) : ACTION_DEFAULT;
