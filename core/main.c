@@ -2,6 +2,7 @@
 /* core: the manager of units, started and watched by init. See core.h for the order of things. */
 #include "core.h"
 
+#include <sys/prctl.h>
 #include <stdio.h>
 
 #ifndef SYSMASTER_VERSION
@@ -25,6 +26,8 @@ int main(int argc, char **argv)
 {
 	bool safe_mode = false;
 
+	/* A huge page for the first byte of a large, hardly used array would double what core takes. core-exec undoes it. */
+	(void) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	for (int i = 1; i < argc; i++) {
 		if (streq(argv[i], "--self-check"))
 			return self_check(argv[i + 1] ? argv[i + 1] : CORE_STATE_DIR);

@@ -40,7 +40,7 @@ static void print_number(struct strbuf *b, double v)
 	/* JSON knows neither infinity nor NaN. */
 	if (!isfinite(v))
 		strbuf_puts(b, "null");
-	else if (trunc(v) == v && fabs(v) <= (double) JSON_INTEGER_MAX)
+	else if (fabs(v) <= (double) JSON_INTEGER_MAX && (double) (int64_t) v == v)
 		strbuf_printf(b, "%lld", (long long) v);
 	else
 		strbuf_printf(b, "%.17g", v);

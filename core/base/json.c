@@ -101,7 +101,7 @@ static bool is_integer(const cJSON *j)
 {
 	double v = j->valuedouble;
 
-	return cJSON_IsNumber(j) && isfinite(v) && trunc(v) == v &&
+	return cJSON_IsNumber(j) && isfinite(v) && fabs(v) <= 0x1p62 && (double) (int64_t) v == v &&
 	       fabs(v) <= (double) JSON_INTEGER_MAX;
 }
 

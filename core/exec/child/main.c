@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/child/child.h"
 
+#include <sys/prctl.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -167,6 +168,8 @@ int main(int argc, char **argv)
 	int r;
 
 	c.s = &c.spec.s;
+	/* Core does without huge pages for itself, and that would be inherited over execve. */
+	(void) prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	if (argc == 3 && streq(argv[1], "--remove"))
 		return rm_rf(argv[2]) < 0 ? 1 : 0;
 	if (argc != 2 || read_spec(&c, argv[1]) < 0 || !c.spec.unit || !c.spec.path ||
