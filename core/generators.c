@@ -281,7 +281,8 @@ int generators_run(struct core *c, helper_done_fn done)
 	static char *const outputs[] = {(char *) "/run/systemd/generator",
 	                                (char *) "/run/systemd/generator.early",
 	                                (char *) "/run/systemd/generator.late"};
-	auto_strv char **paths = NULL, **env = NULL, **cmdline = NULL;
+	auto_strv char **paths = NULL, **env = NULL;
+	char **cmdline; /* the host's own, borrowed */
 	struct helper_run *run;
 	int r;
 

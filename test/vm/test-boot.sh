@@ -27,6 +27,7 @@ is "PID 1 is ours" "$(vmctl exec "$m" -- readlink /proc/1/exe)" /usr/lib/sysmast
 before=$SECONDS
 ok "it settles in a minute" within 60 vm_settled "$m" sctl
 note "settled after $((SECONDS - before)) s: $(vmctl exec "$m" -- sctl is-system-running 2>&1)"
+is "core lived through it" "$(vmctl exec "$m" -- sctl show -p core_restarts --value)" 0
 ok "default.target is active" vmctl exec "$m" -- sctl is-active default.target
 failed_units "$m" sctl >"$vm_work/failed.ours"
 is "no unit failed that is well under systemd" "$(comm -13 "$vm_work/failed.systemd" "$vm_work/failed.ours" | paste -sd' ')" ""
