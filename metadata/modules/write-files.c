@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "metadata/metadata.h"
 
-#include <archive.h>
-#include <openssl/evp.h>
+#include <resolv.h>
+#include <zlib.h>
 
 #define DEFAULT_MODE 0644
 
@@ -31,49 +31,42 @@ static struct encoding encoding_parse(const char *s)
 
 static int base64_decode(const char *text, char **ret, size_t *ret_size)
 {
-	EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
-	size_t size = strlen(text);
-	unsigned char *out = malloc(size + 8);
-	int n = 0, tail = 0, r = -ENOMEM;
+	size_t size = strlen(text) / 4 * 3 + 4;
+	char *out = malloc(size);
+	int n;
 
-	if (ctx && out && size <= METADATA_DOCUMENT_MAX) {
-		EVP_DecodeInit(ctx);
-		r = EVP_DecodeUpdate(ctx, out, &n, (const unsigned char *) text, (int) size) >= 0 &&
-		                    EVP_DecodeFinal(ctx, out + n, &tail) >= 0
-		            ? 0
-		            : -EBADMSG;
-	}
-	EVP_ENCODE_CTX_free(ctx);
-	if (r < 0) {
+	if (!out)
+		return -ENOMEM;
+	n = b64_pton(text, (unsigned char *) out, size - 1);
+	if (n < 0) {
 		free(out);
-		return r;
+		return -EBADMSG;
 	}
-	*ret = (char *) out;
-	*ret_size = (size_t) (n + tail);
+	out[n] = '\0';
+	*ret = out;
+	*ret_size = (size_t) n;
 	return 0;
 }
 
 static int gunzip(const char *data, size_t size, char **ret, size_t *ret_size)
 {
 	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
-	struct archive *a = archive_read_new();
-	struct archive_entry *e;
+	z_stream z = {.next_in = (Bytef *) (uintptr_t) data, .avail_in = (uInt) size};
 	char buf[16384];
-	la_ssize_t n = -1;
+	int r;
 
-	if (!a)
+	/* 15 bits of window; 16 more: a gzip header is expected. */
+	if (inflateInit2(&z, 15 + 16) != Z_OK)
 		return -ENOMEM;
-	archive_read_support_filter_gzip(a);
-	archive_read_support_format_raw(a);
-	if (archive_read_open_memory(a, data, size) == ARCHIVE_OK &&
-	    archive_read_next_header(a, &e) == ARCHIVE_OK)
-		while ((n = archive_read_data(a, buf, sizeof(buf))) > 0)
-			strbuf_add(&b, buf, (size_t) n);
-	archive_read_free(a);
-	if (n < 0)
-		return -EBADMSG;
-	if (b.error < 0)
-		return b.error;
+	do {
+		z.next_out = (Bytef *) buf;
+		z.avail_out = sizeof(buf);
+		r = inflate(&z, Z_NO_FLUSH);
+		strbuf_add(&b, buf, sizeof(buf) - z.avail_out);
+	} while (r == Z_OK && b.error >= 0);
+	inflateEnd(&z);
+	if (r != Z_STREAM_END)
+		return b.error < 0 ? b.error : -EBADMSG;
 	*ret_size = b.size;
 	return strbuf_take(&b, ret);
 }
