@@ -134,11 +134,11 @@ verb_run() { verb_deps; exec test/demo/run.sh "$@"; }
 
 verb_bench() {
   local name=${1:-}
-  [[ -n $name ]] || { echo "benchmarks: $(cd test/bench && ls ./*.sh | sed 's,^\./,,; s,\.sh$,,' | tr '\n' ' ')"; return 0; }
+  [[ -n $name ]] || { echo "benchmarks: $(grep -l '^bench_init [a-z]' test/bench/*.sh | xargs -n 1 basename -s .sh | tr '\n' ' ')"; return 0; }
   [[ -x test/bench/$name.sh ]] || die "no such benchmark: $name"
-  verb_image
+  build_for_tests
   shift
-  test/bench/"$name".sh "$@"
+  VM_BIN=$top/build/test/test/vm VM_BUILD=$top/build/test test/bench/"$name".sh "$@"
 }
 
 verb_conformance() { echo "conformance: no suite is wired up; the oracle tests (./build.sh test oracle) compare with Debian's systemd tools"; exit 77; }
@@ -147,6 +147,7 @@ verb_chaos() { echo "chaos: no fault injector is there; the fault tests in the i
 verb_fuzz() {
   local seconds=${1:-10} target name
   verb_build fuzz
+  cmake --build build/fuzz -j "$jobs" --target tests
   for target in $(find build/fuzz -type f -name 'fuzz-*' -executable | sort); do
     name=${target##*/fuzz-}
     say "fuzz $name for $seconds s"
