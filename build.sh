@@ -111,6 +111,8 @@ verb_image() {
 verb_test() {
   local label=${1:-}
   build_for_tests
+  [[ -n $label && $label != style ]] || verb_check
+  [[ $label != style ]] || return 0
   if [[ -z $label || $label == unit || $label == fuzz ]]; then
     # The unit tests and the fuzz corpora run a second time, with the address and undefined-behaviour sanitizers.
     say "Building with sanitizers"
@@ -119,8 +121,6 @@ verb_test() {
     say "Tests under sanitizers"
     ctest --test-dir build/asan -L '^(unit|fuzz)$' -j "$jobs" --output-on-failure --no-tests=error
   fi
-  [[ -n $label && $label != style ]] || verb_check
-  [[ $label != style ]] || return 0
   say "Tests"
   ctest --test-dir build/test ${label:+-L "^$label\$"} -j "$jobs" --output-on-failure --no-tests=error
 }

@@ -367,7 +367,8 @@ TEST(sandbox__system_call_filter)
 	o = run(UNIT("User=nobody\nSystemCallFilter=@system-service",
 	             "grep -E \"NoNewPrivs|Seccomp:\" /proc/self/status"));
 	CHECK_LINE(o, "NoNewPrivs:\t1");
-	o = run(UNIT("SystemCallFilter=@system-service\nSystemCallFilter=~uname:EPERM", "uname 2>&1"));
+	o = run(UNIT("SystemCallFilter=@system-service\nSystemCallFilter=~uname:EPERM",
+	             "uname 2>&1"));
 	CHECK(strstr(o.out, "not permitted"));
 }
 
