@@ -4,11 +4,11 @@
  *
  *	every core:  rooms up -> READY as soon as exits can be understood
  *	the first:   boot agent -> generators -> index -> enumerate -> default target
- *	later ones:  index -> enumerate -> records back (or adoption from cgroups) -> coldplug -> on
- *with the jobs
+ *	later ones:  index -> enumerate -> records back (or adoption from cgroups) -> coldplug
+ *		     -> on with the jobs
  *
- * A core that died before the boot transaction was stored leaves no CORE_BOOTED; the next one takes
- *over what there is and then boots as the first would have.
+ * A core that died before the boot transaction was stored leaves no CORE_BOOTED; the next one takes over what there is
+ * and then boots as the first would have.
  */
 #include "core.h"
 

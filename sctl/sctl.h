@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sctl - the operator's command. One verb is one row of the table in main.c; a verb talks to a
- *session, which is a varlink connection to core (or to the upgrade agent) on this machine or, with
- *-H, in any guest. Verbs, output and exit codes are the same wherever the machine is.
+ * sctl - the operator's command. One verb is one row of the table in main.c; a verb talks to a session, which is a varlink
+ * connection to core (or to the upgrade agent) on this machine or, with -H, in any guest. Verbs, output and exit codes are
+ * the same wherever the machine is.
  *
- *	main.c       options, the table of verbs          transport.c  from "-H ADDRESS" to a
- *connected stream session.c    calls, streams, reconnecting         table.c      aligned columns,
- *colours, ages verb-*.c     what each verb asks and prints
+ *	main.c       options, the table of verbs
+ *	transport.c  from "-H ADDRESS" to a connected stream
+ *	session.c    calls, streams, reconnecting
+ *	table.c      aligned columns, colours, ages
+ *	verb-*.c     what each verb asks and prints
  *
- * Exit status: 0 done; 1 failed; 2 usage; 3 unit not active (status, is-active); 4 no such unit; 5
- *not loaded; 69 machine not reached.
+ * Exit status: 0 done; 1 failed; 2 usage; 3 unit not active (status, is-active); 4 no such unit; 5 not loaded; 69 machine
+ * not reached.
  */
 #pragma once
 

@@ -2,23 +2,20 @@
 /*
  * bundle.h - one version of sysmaster as one signed file.
  *
- * A bundle, sysmaster-VERSION-ARCH.bundle, is a zstd-compressed tar whose first member is
- *manifest.json; every other member is a regular file that the manifest lists with size, SHA-256 and
- *mode. Beside it lies sysmaster-VERSION-ARCH.bundle.minisig, a detached Ed25519 signature in
- *minisign's format, made over the whole file.
+ * A bundle, sysmaster-VERSION-ARCH.bundle, is a zstd-compressed tar whose first member is manifest.json; every other
+ * member is a regular file that the manifest lists with size, SHA-256 and mode. Beside it lies
+ * sysmaster-VERSION-ARCH.bundle.minisig, a detached Ed25519 signature in minisign's format, made over the whole file.
  *
  * The order in which a bundle is used, and which callers must keep:
- *	1. bundle_verify()	   signature over the bytes on disk, by one of the trusted keys.
- *Nothing is unpacked before.
- *	2. bundle_read_manifest()  what is in it: version, architecture, wire and state versions it
- *can read.
- *	3. bundle_extract()	   into a new, empty directory; each file's size and hash is
- *checked; on any doubt nothing is left. bundle_open() does the first two on one file descriptor, so
- *that the file cannot be swapped between them.
+ *	1. bundle_verify()	   signature over the bytes on disk, by one of the trusted keys. Nothing is unpacked before.
+ *	2. bundle_read_manifest()  what is in it: version, architecture, wire and state versions it can read.
+ *	3. bundle_extract()	   into a new, empty directory; each file's size and hash is checked; on any doubt nothing is
+ *				   left.
+ * bundle_open() does the first two on one file descriptor, so that the file cannot be swapped between them.
  *
- * Nothing from inside a bundle is believed before the signature is checked, and even then: no
- *absolute path, no "..", no link, no device, no set-id bits, nothing that the manifest does not
- *list, everything that it lists, nothing beyond the limits below.
+ * Nothing from inside a bundle is believed before the signature is checked, and even then: no absolute path, no "..", no
+ * link, no device, no set-id bits, nothing that the manifest does not list, everything that it lists, nothing beyond the
+ * limits below.
  */
 #pragma once
 

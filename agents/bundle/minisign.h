@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * minisign.h - keys and detached signatures in the format of minisign
- *(jedisct1.github.io/minisign), over OpenSSL's Ed25519.
+ * minisign.h - keys and detached signatures in the format of minisign (jedisct1.github.io/minisign), over OpenSSL's
+ * Ed25519.
  *
- * Public key file:  "untrusted comment: ...", then base64 of "Ed" | key id (8) | key (32).
- * Signature file:   "untrusted comment: ...", base64 of algorithm | key id (8) | signature (64),
- *		     "trusted comment: ...", base64 of the signature (64) over the first signature and
- *the trusted comment. Algorithm "Ed" signs the file itself (legacy), "ED" its BLAKE2b-512; we write
- *"ED" and read both. Secret key file:  "untrusted comment: ...", base64 of "Ed" | 0 0 | "B2" | salt
- *(32) | limits (16) | key id (8) | secret (64) | checksum (32), with salt, limits and checksum
- *zero. Only keys without a password are used (minisign -G -W): a controller's or builder's key is
- *protected by its file mode, 0600. All parsing is pure: text in, struct out.
+ *	public key  "untrusted comment: ...", then base64 of "Ed" | key id (8) | key (32)
+ *	signature   "untrusted comment: ...", base64 of algorithm | key id (8) | signature (64),
+ *		    "trusted comment: ...", base64 of the signature (64) over the first signature and the trusted comment
+ *	secret key  "untrusted comment: ...", base64 of "Ed" | 0 0 | "B2" | salt (32) | limits (16) | key id (8) |
+ *		    secret (64) | checksum (32), with salt, limits and checksum zero
+ *
+ * Algorithm "Ed" signs the file itself (legacy), "ED" its BLAKE2b-512; we write "ED" and read both. Only keys without a
+ * password are used (minisign -G -W): a controller's or builder's key is protected by its file mode, 0600. All parsing is
+ * pure: text in, struct out.
  */
 #pragma once
 

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * channel - the machine's door for its host: the same varlink that sctl speaks locally, over
- *AF_VSOCK and over a virtio-serial port.
+ * channel - the machine's door for its host: the same varlink that sctl speaks locally, over AF_VSOCK and over a
+ * virtio-serial port.
  *
- *	vsock.c    one listening port a service (7466 control, 7467 upgrade); one connection is one
- *stream port.c     the port org.sysmaster.agent.0: a byte stream that comes and goes with the host;
- *base's mux makes streams of it backend.c  a stream to the local service, under the role that the
- *host has fleet.c    /run/sysmaster/channel/fleet: what connects here leaves through the port, to
- *the host's relay (service "fleet") pump.c     bytes between two sockets, bounded, both ways
+ *	vsock.c    one listening port a service (7466 control, 7467 upgrade); one connection is one stream
+ *	port.c     the port org.sysmaster.agent.0: a byte stream that comes and goes with the host; base's mux makes
+ *		   streams of it
+ *	backend.c  a stream to the local service, under the role that the host has
+ *	fleet.c    /run/sysmaster/channel/fleet: what connects here leaves through the port, to the host's relay
+ *		   (service "fleet")
+ *	pump.c     bytes between two sockets, bounded, both ways
  *
- * Nothing of the payload is parsed here, but the first answer (to Manager.Restrict) that lowers the
- *role. The host is trusted as far as Role= says; the guest's own users cannot get in: only CID 2 is
- *let in by vsock, and the port and the socket belong to root.
+ * Nothing of the payload is parsed here, but the first answer (to Manager.Restrict) that lowers the role. The host is
+ * trusted as far as Role= says; the guest's own users cannot get in: only CID 2 is let in by vsock, and the port and the
+ * socket belong to root.
  */
 #pragma once
 

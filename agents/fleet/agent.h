@@ -5,17 +5,16 @@
  *	main.c	    arguments, signals, READY
  *	config.c    /etc/sysmaster/fleet.conf and where things are
  *	identity.c  key, certificate, authority on disk; CSR
- *	state.c	    what must survive a restart of this agent: cursor, commands, results not yet
- *accepted transfer.c  libcurl on the event loop session.c   enrol -> long poll; renewal; back-off
+ *	state.c	    what must survive a restart of this agent: cursor, commands, results not yet accepted
+ *	transfer.c  libcurl on the event loop
+ *	session.c   enrol -> long poll; renewal; back-off
  *	core.c	    core's facts and events, again and again, over its restarts
  *	report.c    what happened here, to the controller, in batches
  *	command.c   commands one after the other, each at most once
- *	upgrade.c   download a bundle, hand it to the upgrade agent, tell the outcome - also after
- *being restarted by it
+ *	upgrade.c   download a bundle, hand it to the upgrade agent, tell the outcome - also after being restarted by it
  *
- * Rules: a command is on disk before it is acknowledged, and marked begun before it begins.
- *Whatever the controller does, this machine goes on as it is. Every pause has a random part, drawn
- *after it was capped.
+ * Rules: a command is on disk before it is acknowledged, and marked begun before it begins. Whatever the controller does,
+ * this machine goes on as it is. Every pause has a random part, drawn after it was capped.
  */
 #pragma once
 

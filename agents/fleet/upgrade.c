@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An upgrade ordered by the controller: download (resumed where it stopped), hash, then the upgrade
- *agent's Apply. The upgrade restarts this agent, too; so the phase is on disk, and a new process
- *asks the upgrade agent how it went.
+ * An upgrade ordered by the controller: download (resumed where it stopped), hash, then the upgrade agent's Apply. The
+ * upgrade restarts this agent, too; so the phase is on disk, and a new process asks the upgrade agent how it went.
  *
  *	new, download --bundle is here--> apply --Apply's last answer, or Status--> result
  */

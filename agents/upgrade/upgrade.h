@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * upgrade - replaces init, core and agents by another version while services run, and goes back by
- *itself when that was no good.
+ * upgrade - replaces init, core and agents by another version while services run, and goes back by itself when that was
+ * no good.
  *
  * The flow of one upgrade, each step durable before the next begins:
  *	verify	   signature by a trusted key, architecture, wire version, not known to be bad
- *	stage	   unpack to versions/.VERSION.new, check every file, sync, rename to
- *versions/VERSION activate   core by org.sysmaster.Reexec.Core, init by .Init, then the agents are
- *restarted from the new directory gate	   for GateSec= the machine must be no worse than before:
- *same core, no unit failed that had not commit	   previous -> where we came from, current ->
- *VERSION If activation or the gate fails: the same activation with the old directory, VERSION is
- *marked bad with the reason. Until the commit "current" still names the old version, so a power cut
- *on the way boots the old one.
+ *	stage	   unpack to versions/.VERSION.new, check every file, sync, rename to versions/VERSION
+ *	activate   init by org.sysmaster.Reexec.Init, core by .Core, then the agents are restarted from the new directory
+ *	gate	   for GateSec= the machine must be no worse than before: same core, no unit failed that had not
+ *	commit	   previous -> where we came from, current -> VERSION
+ * If activation or the gate fails: the same activation with the old directory, VERSION is marked bad with the reason.
+ * Until the commit "current" still names the old version, so a power cut on the way boots the old one.
  *
- *	main.c	  the varlink server; starts one worker at a time and passes its progress on
- *	worker.c  the steps, in a process of their own that may block and may be killed
- *	activate.c  one switch of core, init and agents to a directory
- *	store.c	  what is on disk: versions/, current, previous, bad marks, the state of the upgrade
- *under way core-client.c  questions to core, surviving its replacement
+ *	main.c		the varlink server; starts one worker at a time and passes its progress on
+ *	worker.c	the steps, in a process of their own that may block and may be killed
+ *	activate.c	one switch of core, init and agents to a directory
+ *	store.c		what is on disk: versions/, current, previous, bad marks, the state of the upgrade under way
+ *	core-client.c	questions to core, surviving its replacement
  *
- * After a kill of this agent or a reboot in the middle, the state file says how far it got:
- *worker_resume() goes on from there.
+ * After a kill of this agent or a reboot in the middle, the state file says how far it got: worker_resume() goes on from
+ * there.
  */
 #pragma once
 

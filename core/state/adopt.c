@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Adoption without a record: the tree of cgroups says what runs. A populated cgroup with the name
- *of a service, scope, mount, swap or socket becomes that unit; what the type has to believe is put
- *into a record as it would have written it: adopted=1  u.cgroup=PATH  u.active=active  main-pid=PID
- *START (the oldest process whose parent is init, else the oldest of all)
+ * Adoption without a record: the tree of cgroups says what runs. A populated cgroup with the name of a service, scope,
+ * mount, swap or socket becomes that unit; what the type has to believe is put into a record as it would have written it:
+ *
+ *	adopted=1  u.cgroup=PATH  u.active=active  main-pid=PID START
+ *
+ * The main process is the oldest one whose parent is init, else the oldest of all.
  */
 #include "state/state-internal.h"
 

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * service - a unit whose state is that of processes. Private to the service-*.c files, which follow
- *a service's life:
+ * service - a unit whose state is that of processes. Private to the service-*.c files, which follow a service's life:
  *
- *	service-load.c	    from settings to dependencies		service-spawn.c	  one
- *command becomes a process
- *	service-start.c	    condition .. running			service-stop.c	  stop ..
- *dead, auto-restart
- *	service-exit.c	    a process or the whole cgroup ended		service-pid.c
- *which process is the main one service-notify.c    sd_notify(3), watchdog
- *service-restart.c Restart=, RestartSec= service-fds.c	    sockets, fd store
- *service-record.c  save, restore, coldplug service-environment.c  MAINPID= and friends
- *service-describe.c  show
- *	service-reload.c    ExecReload=, notify-reload			service.c	  the table:
- *state x event -> handler
+ *	service.c		the table: state x event -> handler
+ *	service-load.c		from settings to dependencies
+ *	service-start.c		condition .. running
+ *	service-spawn.c		one command becomes a process
+ *	service-environment.c	MAINPID= and friends
+ *	service-exit.c		a process or the whole cgroup ended
+ *	service-pid.c		which process is the main one
+ *	service-notify.c	sd_notify(3), watchdog
+ *	service-reload.c	ExecReload=, notify-reload
+ *	service-stop.c		stop .. dead, auto-restart
+ *	service-restart.c	Restart=, RestartSec=
+ *	service-fds.c		sockets, fd store
+ *	service-record.c	save, restore, coldplug
+ *	service-describe.c	show
  *
- * A handler moves the service on by the service_enter_*() functions; each of them may end in
- *another one (no command to run: next state). Only service_set_state() changes ->state, arms the
- *deadline, tells the engine. No state follows from a flag that could be derived.
+ * A handler moves the service on by the service_enter_*() functions; each of them may end in another one (no command to run:
+ * next state). Only service_set_state() changes ->state, arms the deadline, tells the engine. No state follows from a flag
+ * that could be derived.
  */
 #pragma once
 

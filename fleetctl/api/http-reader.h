@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * http-reader.h - bytes to one HTTP/1.1 request, with limits. Pure: no socket, no clock. The
- *grammar is libhttp-parser's; what is kept, how much of it, and what is refused beyond the grammar
- *is decided here.
+ * http-reader.h - bytes to one HTTP/1.1 request, with limits. Pure: no socket, no clock. The grammar is libhttp-parser's;
+ * what is kept, how much of it, and what is refused beyond the grammar is decided here.
  *
- *	http_reader_feed() until state is READER_HEAD: method, path, query and headers are there.
- *The caller routes the request, says with http_reader_accept_body() how large a body may be and
- *where it goes, and feeds on until READER_DONE. After the answer http_reader_next() makes room for
- *the next request of the connection. READER_ERROR is final: answer status, then close.
+ *	http_reader_feed() until state is READER_HEAD: method, path, query and headers are there. The caller routes the
+ *	request, says with http_reader_accept_body() how large a body may be and where it goes, and feeds on until
+ *	READER_DONE. After the answer http_reader_next() makes room for the next request of the connection. READER_ERROR is
+ *	final: answer status, then close.
  */
 #pragma once
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * pki.h - the controller's own certificate authority: P-256, made at the first start, never leaves
- *its directory.
+ * pki.h - the controller's own certificate authority: P-256, made at the first start, never leaves its directory.
  *
  *	DIR/ca.key, ca.pem	the authority; ca.pem is what machines and operators trust
- *	DIR/server.pem		key and certificate of `serve`; made anew when the wanted names
- *change or it gets old DIR/admin.pem		key and certificate of the first operator All but
- *ca.pem are 0600, the directory is 0700.
+ *	DIR/server.pem		key and certificate of `serve`; made anew when the wanted names change or it gets old
+ *	DIR/admin.pem		key and certificate of the first operator
  *
- * A certificate says who somebody is (O=agents, CN=machine id; O=operators, CN=name); whether that
- *identity is still good is the caller's index of fingerprints. So a revoked certificate, or one
- *that our key signed but we do not remember, opens nothing.
+ * All but ca.pem are 0600, the directory is 0700.
+ *
+ * A certificate says who somebody is (O=agents, CN=machine id; O=operators, CN=name); whether that identity is still good is
+ * the caller's index of fingerprints. So a revoked certificate, or one that our key signed but we do not remember, opens
+ * nothing.
  */
 #pragma once
 

@@ -2,14 +2,14 @@
 /*
  * relay.h - on a hypervisor's host: carries guests' virtio-serial channels.
  *
- *	guest's fleet agent -- stream "fleet" of the mux --> relay -- TCP --> controller	(TLS
- *is end to end: the relay sees nothing) sctl -H vsock-mux:DIR/NAME.sock --> relay -- stream
- *"control" of the mux --> guest's core
+ *	guest's fleet agent -- stream "fleet" of the mux --> relay -- TCP --> controller
+ *	sctl -H vsock-mux:DIR/NAME.sock --> relay -- stream "control" of the mux --> guest's core
  *
- * A port is one socket of a chardev. Its guest may reboot (the link restarts), QEMU may go away
- *(the socket vanishes): the port tries again with a growing, jittered pause for as long as it is
- *wanted. Ports come from the command line, or from libvirt, which is asked again and again in a
- *process of its own.
+ * TLS is end to end: the relay sees nothing of it.
+ *
+ * A port is one socket of a chardev. Its guest may reboot (the link restarts), QEMU may go away (the socket vanishes): the
+ * port tries again with a growing, jittered pause for as long as it is wanted. Ports come from the command line, or from
+ * libvirt, which is asked again and again in a process of its own.
  */
 #pragma once
 

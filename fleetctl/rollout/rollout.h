@@ -1,32 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * rollout.h - brings machines to a version, a few at a time, and back again when it does not go
- *well. Pure: facts and time in, changed states and orders out; no I/O, no clock, no globals. api/
- *feeds it and carries out its orders.
+ * rollout.h - brings machines to a version, a few at a time, and back again when it does not go well. Pure: facts and time
+ * in, changed states and orders out; no I/O, no clock, no globals. api/ feeds it and carries out its orders.
  *
  * A rollout:  pending -> running <-> paused -> succeeded
  *				 |	     ^
  *				 v	     | (operator's resume)
  *			  rolling-back -> rolled-back | failed
- * A machine:  pending -> ordered -> gating -> done			 the way forward
+ *
+ * A machine:  pending -> ordered -> gating -> done	the way forward
  *			    |	       |	 |
- *			    +----------+---------+--> returning -> returned   after the first
- *failure, all that were touched pending -> skipped (runs it already, rollout stopped, never seen)
- *anything
- *-> failed (could not be brought back)
+ *			    +----------+---------+--> returning -> returned   after the first failure, all that were touched
+ *	       pending -> skipped			(runs it already, rollout stopped, never seen)
+ *	       anything -> failed			(could not be brought back)
  *
  * Rules:
- *	- At most max_parallel machines are ordered or gating. A machine that is not connected takes
- *no slot.
- *	- A machine is done when it reported the version, then for gate usec without a break was
- *connected, running or degraded, with no more failed units than before, and its upgrade command
- *ended well.
- *	- Each has a deadline from its order on: silence is failure. A machine that was never
- *connected is skipped after it.
- *	- The first failure stops the rollout: nothing more is granted and every machine on the new
- *version is ordered back, at once.
- *	- rolled-back means that no machine is left on the version; failed, that the reasons of some
- *say why they are.
+ *	- At most max_parallel machines are ordered or gating. A machine that is not connected takes no slot.
+ *	- A machine is done when it reported the version, then for gate usec without a break was connected, running or
+ *	  degraded, with no more failed units than before, and its upgrade command ended well.
+ *	- Each has a deadline from its order on: silence is failure. A machine that was never connected is skipped after it.
+ *	- The first failure stops the rollout: nothing more is granted and every machine on the new version is ordered back,
+ *	  at once.
+ *	- rolled-back means that no machine is left on the version; failed, that the reasons of some say why they are.
  */
 #pragma once
 

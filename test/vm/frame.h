@@ -2,23 +2,23 @@
 /*
  * frame.h - what vmctl, its supervisor and the agent inside a guest say to each other.
  *
- * One byte stream (a virtio-serial port, or a Unix socket between vmctl and the supervisor) carries
- *frames: a header of 16 bytes and up to FRAME_DATA_MAX bytes. A stream can lose its middle when a
- *guest is reset, so a reader looks for the magic and a header check, and each side opens with
- *FRAME_SYNC_BYTES zero bytes: they complete whatever frame was cut off.
+ * One byte stream (a virtio-serial port, or a Unix socket between vmctl and the supervisor) carries frames: a header of 16
+ * bytes and up to FRAME_DATA_MAX bytes. A stream can lose its middle when a guest is reset, so a reader looks for the magic
+ * and a header check, and each side opens with FRAME_SYNC_BYTES zero bytes: they complete whatever frame was cut off.
  *
  * A job, from the client's view:
  *	EXEC    id, struct frame_exec, then the arguments, each with its NUL
- *	STDIN   id, bytes; an empty one is the end of the input	(client to agent, at most
- *FRAME_WINDOW unacknowledged)
- *	STDOUT, STDERR id, bytes				(agent to client, at most
- *FRAME_WINDOW unacknowledged) ACK     id, struct frame_ack: so many bytes were passed on, in the
- *other direction; for output each frame's header counts, too, so that the window bounds every queue
- *on the way CANCEL  id: kill it EXIT    id, struct frame_exit: the last frame of a job HELLO comes
- *from the agent once a boot. STOP and WAIT_AGENT (struct frame_wait) are for the supervisor alone.
+ *	STDIN   id, bytes; an empty one is the end of the input		(client to agent)
+ *	STDOUT, STDERR id, bytes					(agent to client)
+ *	ACK     id, struct frame_ack: so many bytes were passed on, in the other direction; for output each frame's header
+ *		counts, too, so that the window bounds every queue on the way
+ *	CANCEL  id: kill it
+ *	EXIT    id, struct frame_exit: the last frame of a job
  *
- * Integers are in host order: guest and host are the same architecture. The reader does no I/O of
- *its own but reader_fill.
+ * At most FRAME_WINDOW bytes are unacknowledged in either direction. HELLO comes from the agent once a boot. STOP and
+ * WAIT_AGENT (struct frame_wait) are for the supervisor alone.
+ *
+ * Integers are in host order: guest and host are the same architecture. The reader does no I/O of its own but reader_fill.
  */
 #pragma once
 

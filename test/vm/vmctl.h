@@ -2,19 +2,22 @@
 /*
  * vmctl.h - test machines: start, command, watch and stop QEMU guests.
  *
- * A machine is a folder (build/vm/NAME). `vmctl start` reads its options (vm-options.c), turns them
- *into QEMU's words (vm-qemu.c) and leaves a supervisor behind (vm-supervise.c): it owns QEMU and
- *the vsock back end, which die with it (PR_SET_PDEATHSIG), watches the process that owns the
- *machine, holds the one connection to the guest's agent, and shares it among clients (vm-mux.c).
- *The other verbs are clients of the supervisor (vm-client.c) or read its folder (vm-console.c).
+ * A machine is a folder (build/vm/NAME). `vmctl start` reads its options (vm-options.c), turns them into QEMU's words
+ * (vm-qemu.c) and leaves a supervisor behind (vm-supervise.c): it owns QEMU and the vsock back end, which die with it
+ * (PR_SET_PDEATHSIG), watches the process that owns the machine, holds the one connection to the guest's agent, and shares
+ * it among clients (vm-mux.c). The other verbs are clients of the supervisor (vm-client.c) or read its folder
+ * (vm-console.c).
  *
  * In the folder:
- *	lock		held by the supervisor for its life, contains its pid; free means that
- *nothing runs status		key=value lines, replaced whole console.log	the serial console
- *console		socket to type on it
- *	qemu.log, supervisor.log			control		the supervisor's socket
- *	qmp		a QMP monitor for clients	vsock		guest ports, by "CONNECT
- *port"; vsock_PORT: from the guest report		what the guest's probe wrote
+ *	lock		held by the supervisor for its life, contains its pid; free means that nothing runs
+ *	status		key=value lines, replaced whole
+ *	console.log	the serial console
+ *	console		socket to type on it
+ *	qemu.log, supervisor.log
+ *	control		the supervisor's socket
+ *	qmp		a QMP monitor for clients
+ *	vsock		guest ports, by "CONNECT port"; vsock_PORT: from the guest
+ *	report		what the guest's probe wrote
  */
 #pragma once
 

@@ -2,20 +2,20 @@
 /*
  * guest-probe GOAL... - measures, inside a guest, how long an init takes to reach goals.
  *
- * The harness's initramfs starts it before the init under test, writes the moment of the init's
- *exec (CLOCK_BOOTTIME) to its standard input, and gives it the report port as fd 3. Goals are
- *looked at in their order every few milliseconds, and only the first that is not reached: put cheap
- *ones first, so that looking costs the guest next to nothing.
+ * The harness's initramfs starts it before the init under test, writes the moment of the init's exec (CLOCK_BOOTTIME) to
+ * its standard input, and gives it the report port as fd 3. Goals are looked at in their order every few milliseconds, and
+ * only the first that is not reached: put cheap ones first, so that looking costs the guest next to nothing.
  *	listen:PORT	some process listens on this TCP port
  *	comm:NAME	a process of this name runs
  *	count:NAME:N	so many processes of this name run
+ *
  * Settings, before the goals:
- *	every:MSEC	how often to look (20)		within:SEC	give up after this (120)
+ *	every:MSEC	how often to look (20)
+ *	within:SEC	give up after this (120)
  *	settle:MSEC	time between the last goal and the look at memory (1000)
  *
- * The report, a line each: "goal WORD USEC" since the exec, "all USEC", then "pss PID COMM KB EXE"
- *for PID 1 and for every process whose executable is below /usr/lib/sysmaster, and "end", or
- *"timeout WORD" for the goal that was not reached.
+ * The report, a line each: "goal WORD USEC" since the exec, "all USEC", then "pss PID COMM KB EXE" for PID 1 and for every
+ * process whose executable is below /usr/lib/sysmaster, and "end", or "timeout WORD" for the goal that was not reached.
  */
 #include "../../vm/util.h"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A core and an upgrade agent for tests of the fleet: two varlink sockets in a directory, and a
- *machine that is a few variables.
+ * A core and an upgrade agent for tests of the fleet: two varlink sockets in a directory, and a machine that is a few
+ * variables.
  *
  *	fake-core DIR VERSION		serves DIR/control and DIR/upgrade
- * What the tests steer: SIGUSR1 makes nginx.service fail (an event), SIGUSR2 mends it; a bundle
- *whose version contains "bad" is gone back from by itself; one whose version contains "sick" is
- *committed but leaves a failed unit behind. Apply kills the process group's fleet agent when
- *DIR/agent.pid is there, as a real upgrade does.
+ *
+ * What the tests steer: SIGUSR1 makes nginx.service fail (an event), SIGUSR2 mends it; a bundle whose version contains "bad"
+ * is gone back from by itself; one whose version contains "sick" is committed but leaves a failed unit behind. Apply kills
+ * the process group's fleet agent when DIR/agent.pid is there, as a real upgrade does.
  */
 #include "base/event.h"
 #include "base/fd.h"

@@ -2,17 +2,16 @@
 /*
  * initrd.c - /init of the harness's initramfs.
  *
- * In order: mounts the kernel's file systems, loads /modules in their listed order, mounts the
- *root, starts the agent (and the probe, when asked to) inside the root's future place, moves
- *everything over, and execs the init under test with the arguments and the environment that the
- *kernel gave. From then on nothing of it runs: the agent is a process of its own.
+ * In order: mounts the kernel's file systems, loads /modules in their listed order, mounts the root, starts the agent (and
+ * the probe, when asked to) inside the root's future place, moves everything over, and execs the init under test with the
+ * arguments and the environment that the kernel gave. From then on nothing of it runs: the agent is a process of its own.
  *
  * Words on the kernel command line, all with a dot so that the kernel passes none of them on:
- *	vm.root=/dev/vda	the root's device		vm.noagent	start no agent
- *	vm.bare			leave /dev, /proc, /sys, /run unmounted for the init under test to
- *mount vm.probe=WORD,WORD	start guest-probe with these arguments
- *	vm.hello		say so on the console and power off: does this accelerator work at
- *all?
+ *	vm.root=/dev/vda	the root's device
+ *	vm.noagent		start no agent
+ *	vm.bare			leave /dev, /proc, /sys, /run unmounted for the init under test to mount
+ *	vm.probe=WORD,WORD	start guest-probe with these arguments
+ *	vm.hello		say so on the console and power off: does this accelerator work at all?
  */
 #include "../frame.h"
 #include "../util.h"
