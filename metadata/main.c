@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metadata/metadata.h"
+#include "metadata/modules/modules.h"
+#include "metadata/source/source.h"
 
 #include <stdio.h>
 
@@ -57,7 +58,7 @@ static int run_stage(const struct instance *i, enum module_stage stage, struct d
 	r = mkdir_p(state, 0700);
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, state, 0, "cannot be made: %s", strerror(-r));
-	r = userdata_read(i, d, &u);
+	r = userdata_read(i, NULL, d, &u);
 	if (r < 0 && !u.config)
 		return r;
 	if (stage == STAGE_APPLY)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metadata/metadata.h"
+#include "metadata/detect/detect.h"
 
 #include <blkid.h>
 #include <stdio.h>

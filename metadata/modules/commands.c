@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* bootcmd, runcmd, user scripts: programs of the one who configured this machine. */
-#include "metadata/metadata.h"
+#include "metadata/modules/modules.h"
 
 #include <stdio.h>
 
@@ -101,12 +101,12 @@ int module_scripts_user(struct context *c)
 {
 	int worst = 0, n = 0;
 
-	STRV_FOREACH (s, c->data->scripts) {
+	for (size_t k = 0; k < c->data->n_scripts; k++) {
 		char name[32];
 		int r;
 
 		snprintf(name, sizeof(name), "part-%03d", ++n);
-		r = run_script(c, name, *s);
+		r = run_script(c, name, c->data->scripts[k].text.data);
 		worst = MIN(worst, r);
 	}
 	return worst;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metadata/metadata.h"
+#include "metadata/modules/modules.h"
 
 #include <ctype.h>
 

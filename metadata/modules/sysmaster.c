@@ -7,7 +7,7 @@
  *	  channel: { role: observe|operate|admin }
  *	  upgrade: { keys: [ minisign public keys ], gate_sec: 5 }
  */
-#include "metadata/metadata.h"
+#include "metadata/modules/modules.h"
 
 #include <stdio.h>
 

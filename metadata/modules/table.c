@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The order in which a cloud-config is applied, and which keys are known. */
-#include "metadata/metadata.h"
+#include "metadata/modules/modules.h"
 
 #include <stdio.h>
 

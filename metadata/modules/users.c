@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* users, groups: with Debian's useradd and groupadd, which know the machine's policies (login.defs,
  * skel, shadow). */
-#include "metadata/metadata.h"
+#include "metadata/modules/modules.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metadata/metadata.h"
-
-#include <resolv.h>
-#include <zlib.h>
+#include "metadata/modules/modules.h"
 
 #define DEFAULT_MODE 0644
 
@@ -29,76 +26,25 @@ static struct encoding encoding_parse(const char *s)
 	return (struct encoding){false, false};
 }
 
-static int base64_decode(const char *text, char **ret, size_t *ret_size)
-{
-	size_t size = strlen(text) / 4 * 3 + 4;
-	char *out = malloc(size);
-	int n;
-
-	if (!out)
-		return -ENOMEM;
-	n = b64_pton(text, (unsigned char *) out, size - 1);
-	if (n < 0) {
-		free(out);
-		return -EBADMSG;
-	}
-	out[n] = '\0';
-	*ret = out;
-	*ret_size = (size_t) n;
-	return 0;
-}
-
-static int gunzip(const char *data, size_t size, char **ret, size_t *ret_size)
-{
-	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
-	z_stream z = {.next_in = (Bytef *) (uintptr_t) data, .avail_in = (uInt) size};
-	char buf[16384];
-	int r;
-
-	/* 15 bits of window; 16 more: a gzip header is expected. */
-	if (inflateInit2(&z, 15 + 16) != Z_OK)
-		return -ENOMEM;
-	do {
-		z.next_out = (Bytef *) buf;
-		z.avail_out = sizeof(buf);
-		r = inflate(&z, Z_NO_FLUSH);
-		strbuf_add(&b, buf, sizeof(buf) - z.avail_out);
-	} while (r == Z_OK && b.error >= 0);
-	inflateEnd(&z);
-	if (r != Z_STREAM_END)
-		return b.error < 0 ? b.error : -EBADMSG;
-	*ret_size = b.size;
-	return strbuf_take(&b, ret);
-}
-
 static int content_decode(const cJSON *entry, char **ret, size_t *ret_size)
 {
-	auto_free char *text = NULL, *plain = NULL;
+	auto_free char *text = NULL;
+	auto_blob struct blob plain = {0};
 	struct encoding e = encoding_parse(json_string_or(entry, "encoding", ""));
 	const cJSON *content = cJSON_GetObjectItemCaseSensitive(entry, "content");
-	size_t size;
 	int r;
 
 	text = content && !cJSON_IsNull(content) ? scalar_text(content) : strdup("");
 	if (!text)
 		return -EINVAL;
-	size = strlen(text);
-	if (e.base64) {
-		r = base64_decode(text, &plain, &size);
-		if (r < 0)
-			return r;
-		free(text);
-		text = TAKE_PTR(plain);
-	}
-	if (e.gzip) {
-		r = gunzip(text, size, &plain, &size);
-		if (r < 0)
-			return r;
-		free(text);
-		text = TAKE_PTR(plain);
-	}
-	*ret = TAKE_PTR(text);
-	*ret_size = size;
+	r = e.base64 ? base64_decode(text, strlen(text), &plain)
+	             : blob_set(&plain, text, strlen(text));
+	if (r >= 0 && e.gzip)
+		r = gunzip(plain.data, plain.size, METADATA_DOCUMENT_MAX, &plain);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(plain.data);
+	*ret_size = plain.size;
 	return 0;
 }
 

@@ -1,29 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metadata/metadata.h"
+#include "metadata/source/source.h"
+#include "metadata/userdata/userdata.h"
 
 #include <sys/mount.h>
 
 #define MOUNT_POINT "/run/sysmaster/metadata/seed"
 #define DEFAULT_ID  "nocloud"
 
-struct instance *instance_free(struct instance *i)
-{
-	if (!i)
-		return NULL;
-	free(i->datasource);
-	free(i->origin);
-	free(i->id);
-	cJSON_Delete(i->meta_data);
-	free(i->user_data);
-	free(i->vendor_data);
-	free(i->network_config);
-	free(i);
-	return NULL;
-}
-
 /* ISO 9660 without Rock Ridge knows only upper case, and no second dash rules: "user-data" may be
  * "USER_DATA" or "USERDATA.;1". */
-static int read_document(const char *directory, const char *name, char **ret, size_t *ret_size)
+static int read_document(const char *directory, const char *name, struct blob *ret)
 {
 	auto_fd int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_free char *upper = strdup(name);
@@ -33,12 +19,12 @@ static int read_document(const char *directory, const char *name, char **ret, si
 		return -errno;
 	if (!upper)
 		return -ENOMEM;
-	r = file_read_at(dir, name, METADATA_DOCUMENT_MAX, ret, ret_size);
+	r = file_read_at(dir, name, METADATA_DOCUMENT_MAX, &ret->data, &ret->size);
 	if (r != -ENOENT)
 		return r;
 	for (char *p = upper; *p; p++)
 		*p = *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char) (*p - 'a' + 'A') : *p;
-	return file_read_at(dir, upper, METADATA_DOCUMENT_MAX, ret, ret_size);
+	return file_read_at(dir, upper, METADATA_DOCUMENT_MAX, &ret->data, &ret->size);
 }
 
 /* A folder is a seed when it has both user-data and meta-data. */
@@ -46,23 +32,23 @@ static int read_seed(const char *directory, const char *origin, struct diag *d,
                      struct instance **ret)
 {
 	auto_cleanup(instance_free) struct instance *i = calloc(1, sizeof(*i));
-	auto_free char *meta = NULL;
-	size_t size;
+	auto_blob struct blob meta = {0}, network = {0};
 	int r;
 
 	if (!i)
 		return -ENOMEM;
-	r = read_document(directory, "meta-data", &meta, &size);
+	r = read_document(directory, "meta-data", &meta);
 	if (r >= 0)
-		r = read_document(directory, "user-data", &i->user_data, &i->user_data_size);
+		r = read_document(directory, "user-data", &i->user_data);
 	if (r < 0)
 		return r == -ENOENT || r == -ENOTDIR ? -ENOENT
 		                                     : diag_add(d, r, DIAG_ERROR, origin, 0,
 		                                                "cannot be read: %s", strerror(-r));
-	(void) read_document(directory, "vendor-data", &i->vendor_data, &i->vendor_data_size);
-	(void) read_document(directory, "network-config", &i->network_config,
-	                     &i->network_config_size);
-	r = yaml_parse(meta, size, "meta-data", d, &i->meta_data);
+	(void) read_document(directory, "vendor-data", &i->vendor_data);
+	(void) read_document(directory, "network-config", &network);
+	if (network.size)
+		(void) yaml_parse(network.data, network.size, "network-config", d, &i->network);
+	r = yaml_parse(meta.data, meta.size, "meta-data", d, &i->meta_data);
 	if (r < 0)
 		return r;
 	if (cJSON_IsNull(i->meta_data)) {

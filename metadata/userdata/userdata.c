@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What kind of document user data is, and what becomes of it. */
-#include "metadata/metadata.h"
+#include "metadata/userdata/userdata.h"
 
 struct format {
 	const char *marker;
@@ -42,6 +42,23 @@ static int read_cloud_config(const char *text, size_t size, const char *name, st
 	return merge(u->config, config);
 }
 
+static int script_add_consume(struct userdata *u, enum script_when when, const char *name,
+                              char *text, size_t size)
+{
+	struct script *more = realloc(u->scripts, (u->n_scripts + 1) * sizeof(*more));
+	char *copy = strdup(name);
+
+	if (more)
+		u->scripts = more;
+	if (!more || !copy) {
+		free(copy);
+		free(text);
+		return -ENOMEM;
+	}
+	u->scripts[u->n_scripts++] = (struct script){when, copy, {text, size}};
+	return 0;
+}
+
 static int read_script(const char *text, size_t size, const char *name, struct diag *d,
                        struct userdata *u)
 {
@@ -54,8 +71,9 @@ static int read_script(const char *text, size_t size, const char *name, struct d
 	for (size_t i = 0; i < size; i++)
 		if (!(text[i] == '\r' && i + 1 < size && text[i + 1] == '\n'))
 			strbuf_add(&b, text + i, 1);
+	size = b.size;
 	r = strbuf_take(&b, &script);
-	return r < 0 ? r : strv_append_consume(&u->scripts, script);
+	return r < 0 ? r : script_add_consume(u, SCRIPT_PER_INSTANCE_USER, name, script, size);
 }
 
 static const struct format formats[] = {
@@ -83,17 +101,19 @@ static int read_one(const char *text, size_t size, const char *name, struct diag
 	                "not a format that is known (#cloud-config, #!): ignored");
 }
 
-int userdata_read(const struct instance *i, struct diag *d, struct userdata *ret)
+int userdata_read(const struct instance *i, const struct userdata_options *o, struct diag *d,
+                  struct userdata *ret)
 {
 	struct userdata u = {.config = cJSON_CreateObject()};
 	int r = 0, q = 0;
 
+	(void) o;
 	if (!u.config)
 		return -ENOMEM;
-	if (i->vendor_data)
-		q = read_one(i->vendor_data, i->vendor_data_size, "vendor-data", d, &u);
-	if (i->user_data)
-		r = read_one(i->user_data, i->user_data_size, "user-data", d, &u);
+	if (i->vendor_data.data)
+		q = read_one(i->vendor_data.data, i->vendor_data.size, "vendor-data", d, &u);
+	if (i->user_data.data)
+		r = read_one(i->user_data.data, i->user_data.size, "user-data", d, &u);
 	*ret = u; /* also when one of them is bad: the other still counts */
 	return r < 0 ? r : q;
 }
@@ -101,6 +121,10 @@ int userdata_read(const struct instance *i, struct diag *d, struct userdata *ret
 void userdata_done(struct userdata *u)
 {
 	cJSON_Delete(u->config);
-	strv_free(u->scripts);
+	for (size_t k = 0; k < u->n_scripts; k++) {
+		free(u->scripts[k].filename);
+		blob_done(&u->scripts[k].text);
+	}
+	free(u->scripts);
 	*u = (struct userdata){0};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* YAML to JSON, by libyaml's events. Aliases are copied, and the copies count against the same
  * limit as the rest. */
-#include "metadata/metadata.h"
+#include "metadata/userdata/userdata.h"
 
 #include <ctype.h>
 #include <math.h>

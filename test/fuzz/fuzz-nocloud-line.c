@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metadata/metadata.h"
+#include "metadata/detect/detect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

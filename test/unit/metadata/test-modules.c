@@ -2,7 +2,8 @@
 /* Modules against a root folder of their own. Programs of the system (useradd) are left to the VM
  * tests. */
 #include "check.h"
-#include "metadata/metadata.h"
+#include "metadata/modules/modules.h"
+#include "metadata/source/source.h"
 
 struct world {
 	char root[64];
@@ -55,9 +56,8 @@ static void open_world(struct world *w, const char *config)
 	w->instance = calloc(1, sizeof(*w->instance));
 	w->instance->id = strdup("i-1");
 	w->instance->meta_data = cJSON_CreateObject();
-	w->instance->user_data = strdup(config);
-	w->instance->user_data_size = strlen(config);
-	if (userdata_read(w->instance, &w->d, &w->data) < 0)
+	blob_set(&w->instance->user_data, config, strlen(config));
+	if (userdata_read(w->instance, NULL, &w->d, &w->data) < 0)
 		abort();
 	w->context =
 		(struct context){w->instance, &w->data, w->data.config, w->root, w->state, &w->d};

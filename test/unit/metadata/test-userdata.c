@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check.h"
-#include "metadata/metadata.h"
+#include "metadata/detect/detect.h"
+#include "metadata/modules/modules.h"
+#include "metadata/userdata/userdata.h"
 
 /* The value as compact JSON, or the error. */
 static char *yaml(const char *text)
@@ -71,10 +73,9 @@ static struct instance *instance(const char *user, const char *vendor)
 		abort();
 	i->id = strdup("i-1");
 	i->meta_data = cJSON_CreateObject();
-	i->user_data = user ? strdup(user) : NULL;
-	i->user_data_size = user ? strlen(user) : 0;
-	i->vendor_data = vendor ? strdup(vendor) : NULL;
-	i->vendor_data_size = vendor ? strlen(vendor) : 0;
+	if ((user && blob_set(&i->user_data, user, strlen(user)) < 0) ||
+	    (vendor && blob_set(&i->vendor_data, vendor, strlen(vendor)) < 0))
+		abort();
 	return i;
 }
 
@@ -86,7 +87,7 @@ TEST(userdata__user_keys_win_over_vendor_keys)
 	auto_free char *text = NULL;
 	struct userdata u;
 
-	CHECK_INT(userdata_read(i, NULL, &u), ==, 0);
+	CHECK_INT(userdata_read(i, NULL, NULL, &u), ==, 0);
 	text = json_print(u.config, false);
 	CHECK_STR(text, "{\"runcmd\":[\"x\"],\"hostname\":\"mine\"}");
 	userdata_done(&u);
@@ -98,8 +99,8 @@ TEST(userdata__scripts_lose_their_carriage_returns)
 		instance("\n#!/bin/sh\r\necho a\r\n", NULL);
 	struct userdata u;
 
-	CHECK_INT(userdata_read(i, NULL, &u), ==, 0);
-	CHECK_STR(u.scripts[0], "#!/bin/sh\necho a\n");
+	CHECK_INT(userdata_read(i, NULL, NULL, &u), ==, 0);
+	CHECK_STR(u.scripts[0].text.data, "#!/bin/sh\necho a\n");
 	userdata_done(&u);
 }
 
@@ -110,7 +111,7 @@ TEST(userdata__a_bad_document_leaves_the_other_one)
 	struct diag d = {0};
 	struct userdata u;
 
-	CHECK_INT(userdata_read(i, &d, &u), ==, -EBADMSG);
+	CHECK_INT(userdata_read(i, NULL, &d, &u), ==, -EBADMSG);
 	CHECK_STR(json_string_or(u.config, "hostname", ""), "v");
 	CHECK_INT(d.n_items, ==, 1);
 	userdata_done(&u);

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * source - one file a datasource: from what the platform offers to a struct instance.
+ *
+ * The table sources[] says for each its name, what it needs (media or files, or the network) and its
+ * function. Documents are parsed by pure functions, named below, so that the same code reads a seed
+ * folder, a recorded exchange and a fuzzer's input.
+ *
+ * A source never waits without a deadline and never asks a link-local address that detect/ (or a
+ * pin) did not name: it is only called for names in detection.list.
+ */
+#pragma once
+
+#include "metadata/detect/detect.h"
+#include "metadata/source/http.h"
+
+struct nic {
+	char name[16];
+	char mac[20];    /* lower case, colons; the permanent one */
+	char driver[32]; /* "hv_netvsc"; "" unknown */
+	bool is_up;
+};
+
+struct source_context {
+	const struct machine *machine;
+	const struct tree *media; /* the mounted medium, or the seed's folder; NULL: none */
+	const char *origin;       /* the medium's or seed's name, for people */
+	const cJSON *config;      /* datasource.NAME of the system's configuration; or NULL */
+	const struct http *http;  /* NULL in the local stage */
+	const struct nic *nics;
+	size_t n_nics;
+	usec_t deadline; /* BOOTTIME, absolute */
+	struct diag *d;
+};
+
+enum { SOURCE_MEDIA = 1, SOURCE_NETWORK = 2 };
+struct source_row {
+	const char *name;   /* "NoCloud" */
+	const char *labels; /* labels of media, separated by blanks; NULL: none */
+	const char *seeds;  /* folders below /var/lib/cloud/seed, separated by blanks */
+	unsigned needs;
+	/* 0, -ENOENT: not here, -EBADMSG: here, but unreadable (a finding says why) */
+	int (*from_media)(const struct source_context *c, struct instance **ret);
+	int (*from_network)(const struct source_context *c, struct instance **ret);
+};
+extern const struct source_row sources[];
+extern const size_t n_sources;
+const struct source_row *source_find(const char *name);
+
+int instance_new(const char *datasource, const char *origin, struct instance **ret);
+
+/* ---- readers of files (pure but for the tree) ---- */
+int source_nocloud_media(const struct source_context *c, struct instance **ret);
+int source_configdrive_media(const struct source_context *c, struct instance **ret);
+int source_opennebula_media(const struct source_context *c, struct instance **ret);
+int source_ovf_media(const struct source_context *c, struct instance **ret);
+int source_azure_media(const struct source_context *c, struct instance **ret);
+int source_maas_media(const struct source_context *c, struct instance **ret);
+
+/* ---- readers of documents (pure) ---- */
+
+/* ovf-env.xml: {"metadata": {}, "user-data": text, "config": {}}. -EBADMSG with the reason. */
+int ovf_env_parse(const char *xml, size_t size, struct diag *d, cJSON **ret);
+int azure_ovf_env_parse(const char *xml, size_t size, struct diag *d, cJSON **ret);
+/* context.sh: object of NAME -> value; only assignments, no shell is run. */
+int opennebula_context_parse(const char *text, size_t size, struct diag *d, cJSON **ret);
+/* VMware guestinfo: texts with their encodings -> instance. NULL texts are absent. */
+struct guestinfo {
+	const char *metadata, *metadata_encoding, *userdata, *userdata_encoding, *vendordata,
+		*vendordata_encoding;
+};
+int guestinfo_read(const struct guestinfo *g, struct diag *d, struct instance **ret);
+/* SmartOS: one frame of the V2 protocol; the request's text, and what an answer says. */
+int smartos_request(const char *id, const char *command, const char *key, char **ret);
+int smartos_response_parse(const char *line, const char *id,
+                           struct blob *ret); /* -ENOENT: NOTFOUND */
+/* GCE: lines "user:key" of metadata, filtered by user and google-ssh's expireOn. @now: seconds. */
+int gce_keys_parse(char *const *lines, const char *default_user, int64_t now, char ***ret);
+/* vendor_data.json in any of its forms -> user-data text; -ENOENT: nothing for us. */
+int vendor_data_text(const cJSON *v, struct diag *d, cJSON **ret);
+
+/* ---- the old entry: everything of NoCloud at boot ---- */
+/* Order: SMBIOS serial, kernel command line, seed directory, labelled file system. -ENOENT: this
+ * machine has no such metadata. */
+int source_nocloud(const char *root, struct diag *d, struct instance **ret);
