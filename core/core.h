@@ -6,6 +6,7 @@
  *	self-check.c  --self-check: can this binary read the state of the one that runs?
  *	test-root.c   --test-root: what would a boot of this tree do?
  *	crash.c       a note in the kernel's log when core dies of a fault
+ *	crash-frames.c  the callers, for that note
  *	boot.c        the machine's own set-up before units: directories, loopback, environment
  *	options.c     what the kernel's command line says
  *	generators.c  the boot agent and the generators, as processes with a deadline
@@ -20,6 +21,8 @@
 #include "engine/engine.h"
 #include "engine/host.h"
 #include "state/state.h"
+
+#include <ucontext.h>
 
 #define CORE_RUNTIME_DIR "/run/sysmaster"
 #define CORE_STATE_DIR   "/run/sysmaster/state"
@@ -61,6 +64,10 @@ int test_root(const char *root, const char *unit);
 
 /* crash.c */
 void crash_setup(void);
+
+/* crash-frames.c: where @context was, then the return addresses in core's own code, innermost
+ * first. Their number, at most @max. Safe in a signal handler, whatever the stack looks like. */
+int crash_frames(const ucontext_t *context, uintptr_t *ret_frames, int max);
 
 /* boot.c */
 int boot_directory(char **ret);         /* of /proc/self/exe */

@@ -6,10 +6,8 @@
  */
 #include "core.h"
 
-#include <execinfo.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 #define STACK_SIZE (64 * 1024)
 #define FRAMES_MAX 24
@@ -53,11 +51,10 @@ static char *put_number(char *p, unsigned v)
 static void on_fault(int sig, siginfo_t *si, void *context)
 {
 	static char line[FRAMES_MAX * 20 + 160];
-	static void *frames[FRAMES_MAX];
+	static uintptr_t frames[FRAMES_MAX];
 	char *p = line;
 	int n;
 
-	(void) context;
 	p = put_text(p, "<2>core: signal ");
 	p = put_number(p, (unsigned) sig);
 	p = put_text(p, " at");
@@ -65,9 +62,9 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 	p = put_text(p, ", in core at");
 	p = put_hex(p, (uintptr_t) crash_setup);
 	p = put_text(p, ", called from");
-	n = backtrace(frames, FRAMES_MAX);
+	n = crash_frames(context, frames, FRAMES_MAX);
 	for (int i = 0; i < n; i++)
-		p = put_hex(p, (uintptr_t) frames[i]);
+		p = put_hex(p, frames[i]);
 	*p++ = '\n';
 	if (write(note_fd, line, (size_t) (p - line)) < 0)
 		note_fd = -EBADF;
@@ -81,13 +78,11 @@ void crash_setup(void)
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
 	struct sigaction sa = {.sa_sigaction = on_fault,
 	                       .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER};
-	void *warm[2], *stack;
+	void *stack;
 
 	note_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (note_fd < 0)
 		note_fd = STDERR_FILENO;
-	/* Loads the unwinder now: in the handler it could not be allocated for. */
-	(void) backtrace(warm, ELEMENTSOF(warm));
 	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
 	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
