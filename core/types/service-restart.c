@@ -3,8 +3,6 @@
  * own ("Exit causes and the effect of the Restart= settings"). */
 #include "types/service.h"
 
-#include <math.h>
-
 #define R(result) (1U << RESULT_##result)
 
 static const unsigned restart_on[RESTART_MAX] = {
@@ -44,6 +42,32 @@ bool service_shall_restart(const struct service *s)
 	                      s->main_status.status);
 }
 
+/* pow(3) for a base above 1 and an exponent from 0 to below 1, out of square roots: one rare setting
+ * is no reason to have libm in memory. */
+static double square_root(double x)
+{
+	double r = x;
+
+	for (int i = 0; i < 64; i++)
+		r = (r + x / r) / 2;
+	return r;
+}
+
+static double power(double base, double exponent)
+{
+	double product = 1;
+
+	for (int bit = 0; bit < 50; bit++) {
+		base = square_root(base);
+		exponent *= 2;
+		if (exponent >= 1) {
+			exponent -= 1;
+			product *= base;
+		}
+	}
+	return product;
+}
+
 usec_t restart_delay(const struct service_settings *c, unsigned n_restarts)
 {
 	usec_t first = c->restart_usec, last = c->restart_max_delay_usec;
@@ -54,8 +78,8 @@ usec_t restart_delay(const struct service_settings *c, unsigned n_restarts)
 	if (n_restarts >= c->restart_steps)
 		return last;
 	/* Geometric, as RestartSteps= of systemd v254. */
-	return (usec_t) ((double) first * pow((double) last / (double) first,
-	                                      (double) n_restarts / c->restart_steps));
+	return (usec_t) ((double) first * power((double) last / (double) first,
+	                                        (double) n_restarts / c->restart_steps));
 }
 
 int service_restart_deadline(struct service *s, _unused_ enum result result)
