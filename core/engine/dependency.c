@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * dependency.c - edges between units. Each is kept at both ends (a kind and its inverse), and
- * beside it the pair References/ReferencedBy says who asked for it: that alone keeps a unit in
+ * dependency.c - edges between units. A unit has one map of its neighbours with the set of kinds
+ * that tie it to each; most have half a dozen neighbours and as many kinds. Each edge is kept at
+ * both ends (a kind and its inverse), and beside it the pair References/ReferencedBy says who asked for it: that alone keeps a unit in
  * memory.
  *
  * Edges come from files and types while a unit is loaded ("building"); a reload drops and rebuilds
@@ -38,28 +39,75 @@ const uint32_t dependency_effects[DEP_MAX] = {
 };
 /* clang-format on */
 
+static uint32_t kinds_between(const struct unit *u, const struct unit *other)
+{
+	return (uint32_t) (uintptr_t) map_get(u->neighbours, other);
+}
+
+struct unit *unit_next_neighbour(const struct unit *u, uint32_t kinds, size_t *position)
+{
+	const void *key;
+	void *set;
+
+	while (map_next(u->neighbours, position, &key, &set))
+		if ((uint32_t) (uintptr_t) set & kinds)
+			return (struct unit *) key;
+	return NULL;
+}
+
+size_t unit_n_neighbours(const struct unit *u, uint32_t kinds)
+{
+	const struct unit *other;
+	size_t n = 0;
+
+	UNIT_FOREACH_NEIGHBOUR (other, u, kinds)
+		n++;
+	return n;
+}
+
+uint32_t dependency_kinds(uint32_t effect)
+{
+	uint32_t kinds = 0;
+
+	for (int d = 0; d < DEP_MAX; d++)
+		if (dependency_effects[d] & effect)
+			kinds |= DEPENDENCY_BIT(d);
+	return kinds;
+}
+
+/* 1: added, 0: it was there. */
 static int add_edge(struct unit *u, enum unit_dependency d, struct unit *other)
 {
+	uint32_t kinds = kinds_between(u, other);
 	int r;
 
-	if (!u->dependencies[d]) {
-		u->dependencies[d] = map_new(MAP_POINTER);
-		if (!u->dependencies[d])
+	if (kinds & DEPENDENCY_BIT(d))
+		return 0;
+	if (!u->neighbours) {
+		u->neighbours = map_new(MAP_POINTER);
+		if (!u->neighbours)
 			return -ENOMEM;
 	}
-	r = map_add(u->dependencies[d], other, other);
-	return r == -EEXIST ? 0 : r < 0 ? r : 1;
+	r = map_put(u->neighbours, other, (void *) (uintptr_t) (kinds | DEPENDENCY_BIT(d)));
+	return r < 0 ? r : 1;
+}
+
+static void forget_neighbour(struct unit *u, const struct unit *other)
+{
+	map_remove(u->neighbours, other);
+	if (map_size(u->neighbours) == 0)
+		u->neighbours = map_free(u->neighbours);
 }
 
 static void drop_edge(struct unit *u, enum unit_dependency d, struct unit *other)
 {
-	struct map *m = u->dependencies[d];
+	uint32_t kinds = kinds_between(u, other) & ~DEPENDENCY_BIT(d);
 
-	if (!m)
-		return;
-	map_remove(m, other);
-	if (map_size(m) == 0)
-		u->dependencies[d] = map_free(m);
+	if (kinds)
+		/* Replaces what is there, so it needs no memory. */
+		(void) map_put(u->neighbours, other, (void *) (uintptr_t) kinds);
+	else
+		forget_neighbour(u, other);
 }
 
 static int add_pair(struct unit *u, enum unit_dependency d, struct unit *other)
@@ -136,7 +184,7 @@ int unit_add_two_dependencies_by_name(struct unit *u, enum unit_dependency d,
 
 bool unit_has_dependency(const struct unit *u, enum unit_dependency d, const struct unit *other)
 {
-	return map_has(u->dependencies[d], other);
+	return kinds_between(u, other) & DEPENDENCY_BIT(d);
 }
 
 int unit_add_shutdown_dependencies(struct unit *u)
@@ -144,15 +192,12 @@ int unit_add_shutdown_dependencies(struct unit *u)
 	return unit_add_two_dependencies_by_name(u, DEP_BEFORE, DEP_CONFLICTS, "shutdown.target");
 }
 
-int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit ***ret)
+int unit_collect_neighbours(const struct unit *u, uint32_t kinds, struct unit ***ret)
 {
 	auto_free struct unit **v = NULL;
+	size_t n = 0, max = unit_n_neighbours(u, kinds);
 	struct unit *other;
-	size_t n = 0, max = 0;
 
-	for (int d = 0; d < DEP_MAX; d++)
-		if (dependency_effects[d] & effect)
-			max += map_size(u->dependencies[d]);
 	if (max == 0) {
 		*ret = NULL;
 		return 0;
@@ -160,25 +205,24 @@ int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit ***re
 	v = calloc(max, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	UNIT_FOREACH_EFFECT(other, u, effect)
-	{
+	UNIT_FOREACH_NEIGHBOUR (other, u, kinds)
 		v[n++] = other;
-	}
 	*ret = TAKE_PTR(v);
 	return (int) n;
+}
+
+int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit ***ret)
+{
+	return unit_collect_neighbours(u, dependency_kinds(effect), ret);
 }
 
 void unit_clear_dependencies(struct unit *u)
 {
 	struct unit *other;
 
-	for (int d = 0; d < DEP_MAX; d++) {
-		enum unit_dependency inverse = dependency_inverse(d);
-
-		MAP_FOREACH (other, u->dependencies[d])
-			drop_edge(other, inverse, u);
-		u->dependencies[d] = map_free(u->dependencies[d]);
-	}
+	UNIT_FOREACH_NEIGHBOUR (other, u, UINT32_MAX)
+		forget_neighbour(other, u);
+	u->neighbours = map_free(u->neighbours);
 }
 
 static void purge_dynamic(struct unit *u, const struct unit *gone)
@@ -197,7 +241,7 @@ void unit_forget_dynamic_dependencies(struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH (other, u->dependencies[DEP_REFERENCED_BY])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_REFERENCED_BY)
 		purge_dynamic(other, u);
 	purge_dynamic(u, NULL);
 }
@@ -207,23 +251,23 @@ int unit_move_dependencies(struct unit *from, struct unit *to)
 	struct unit *other;
 	int r = 0, k;
 
-	for (int d = 0; d < DEP_MAX; d++) {
-		enum unit_dependency inverse = dependency_inverse(d);
+	UNIT_FOREACH_NEIGHBOUR (other, from, UINT32_MAX) {
+		uint32_t kinds = kinds_between(from, other);
 
-		MAP_FOREACH (other, from->dependencies[d]) {
-			drop_edge(other, inverse, from);
-			if (other == to)
-				continue;
-			k = add_pair(to, d, other);
+		forget_neighbour(other, from);
+		if (other == to)
+			continue;
+		for (int d = 0; d < DEP_MAX; d++) {
+			k = kinds & DEPENDENCY_BIT(d) ? add_pair(to, d, other) : 0;
 			if (k < 0)
 				r = k;
-			/* What others noted about us must not point to a unit that goes. */
-			for (struct unit_dynamic *e = other->dynamic; e; e = e->next)
-				if (e->other == from)
-					e->other = to;
 		}
-		from->dependencies[d] = map_free(from->dependencies[d]);
+		/* What others noted about us must not point to a unit that goes. */
+		for (struct unit_dynamic *e = other->dynamic; e; e = e->next)
+			if (e->other == from)
+				e->other = to;
 	}
+	from->neighbours = map_free(from->neighbours);
 	for (struct unit_dynamic *e; (e = from->dynamic);) {
 		from->dynamic = e->next;
 		e->next = to->dynamic;
@@ -276,7 +320,7 @@ struct unit *unit_slice(const struct unit *u)
 {
 	struct unit *slice;
 
-	MAP_FOREACH (slice, u->dependencies[DEP_IN_SLICE])
+	UNIT_FOREACH_DEPENDENCY (slice, u, DEP_IN_SLICE)
 		return slice;
 	return NULL;
 }
@@ -355,15 +399,14 @@ void target_order(struct unit *u)
 			return;
 	if (u->ops->type != UNIT_TARGET)
 		return;
-	static const enum unit_dependency pulled[] = {
-		DEP_REQUIRES, DEP_REQUISITE, DEP_WANTS, DEP_BINDS_TO, DEP_UPHOLDS, DEP_PART_OF,
-	};
-	for (size_t i = 0; i < ELEMENTSOF(pulled); i++) {
-		struct unit *other;
+	static const uint32_t pulled = DEPENDENCY_BIT(DEP_REQUIRES) |
+	                               DEPENDENCY_BIT(DEP_REQUISITE) | DEPENDENCY_BIT(DEP_WANTS) |
+	                               DEPENDENCY_BIT(DEP_BINDS_TO) | DEPENDENCY_BIT(DEP_UPHOLDS) |
+	                               DEPENDENCY_BIT(DEP_PART_OF);
+	struct unit *other;
 
-		/* Adds to DEP_AFTER and its like only, not to the map that is walked. */
-		MAP_FOREACH (other, u->dependencies[pulled[i]])
-			if (order_target(u, other) < 0)
-				return;
-	}
+	/* Adds kinds to neighbours that are there, no neighbours. */
+	UNIT_FOREACH_NEIGHBOUR (other, u, pulled)
+		if (order_target(u, other) < 0)
+			return;
 }

@@ -27,7 +27,7 @@ static int add_dependencies(const struct unit *u, cJSON *p)
 
 		if (d == DEP_REFERENCES || d == DEP_REFERENCED_BY || d == DEP_IN_SLICE)
 			continue;
-		MAP_FOREACH (other, u->dependencies[d]) {
+		UNIT_FOREACH_DEPENDENCY (other, u, d) {
 			r = strv_append(&names, other->id);
 			if (r < 0)
 				return r;

@@ -122,7 +122,7 @@ struct unit {
 	char *load_error;
 	struct unit *merged_into; /* LOAD_MERGED only */
 
-	struct map *dependencies[DEP_MAX]; /* unit -> unit; NULL: empty. Kept in both directions by unit_add_dependency */
+	struct map *neighbours;		   /* unit -> DEPENDENCY_BIT()s; NULL: none. Kept in both directions by unit_add_dependency */
 	struct job *job;		   /* installed, or NULL */
 	struct job *nop_job;
 
@@ -272,7 +272,13 @@ int unit_require_mounts_for(struct unit *u, const char *path);
 int unit_set_slice(struct unit *u, struct unit *slice); /* DEP_IN_SLICE, and after and requires it */
 struct unit *unit_slice(const struct unit *u);		 /* NULL for -.slice */
 bool unit_has_dependency(const struct unit *u, enum unit_dependency d, const struct unit *other);
-#define UNIT_FOREACH_DEPENDENCY(other, u, dep) MAP_FOREACH(other, (u)->dependencies[dep])
+/* A set of kinds of dependencies. */
+#define DEPENDENCY_BIT(d) (1U << (d))
+/* The next unit that is tied to @u by one of @kinds, in the order in which they came to be neighbours; NULL at the end. */
+struct unit *unit_next_neighbour(const struct unit *u, uint32_t kinds, size_t *position);
+#define UNIT_FOREACH_NEIGHBOUR(other, u, kinds) for (size_t other##_i = 0; ((other) = unit_next_neighbour(u, kinds, &other##_i));)
+#define UNIT_FOREACH_DEPENDENCY(other, u, dep) UNIT_FOREACH_NEIGHBOUR(other, u, DEPENDENCY_BIT(dep))
+size_t unit_n_neighbours(const struct unit *u, uint32_t kinds);
 /* default dependencies that all types share (sysinit/basic/shutdown) are the types' to add; this adds Before+Conflicts= shutdown.target. */
 int unit_add_shutdown_dependencies(struct unit *u);
 enum unit_active_state unit_active_state(const struct unit *u);

@@ -42,7 +42,7 @@ static bool is_kept_by_neighbour(const struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH (other, u->dependencies[DEP_REFERENCED_BY])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_REFERENCED_BY)
 		if (must_stay(other))
 			return true;
 	return false;
@@ -83,7 +83,7 @@ static int mark_all(struct manager *m, uint32_t mark)
 			r = push(&s, u, mark);
 	while (r >= 0 && s.n > 0) {
 		u = s.v[--s.n];
-		MAP_FOREACH (other, u->dependencies[DEP_REFERENCES])
+		UNIT_FOREACH_DEPENDENCY (other, u, DEP_REFERENCES)
 			if (r >= 0)
 				r = push(&s, other, mark);
 	}
@@ -131,7 +131,7 @@ void manager_gc_queued(struct manager *m)
 		if (u->mark == m->mark)
 			continue;
 		/* What only it referred to is next. */
-		MAP_FOREACH (other, u->dependencies[DEP_REFERENCES])
+		UNIT_FOREACH_DEPENDENCY (other, u, DEP_REFERENCES)
 			if (!list_is_linked(&other->gc_link))
 				unit_gc_soon(other);
 		forget(u);

@@ -24,10 +24,10 @@ static bool is_runnable(const struct job *j)
 
 	if (j->ignore_order || j->type == JOB_NOP)
 		return true;
-	MAP_FOREACH (other, u->dependencies[DEP_AFTER])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_AFTER)
 		if (must_wait_for(j, other, DEP_AFTER))
 			return false;
-	MAP_FOREACH (other, u->dependencies[DEP_BEFORE])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_BEFORE)
 		if (must_wait_for(j, other, DEP_BEFORE))
 			return false;
 	return true;

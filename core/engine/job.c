@@ -185,7 +185,7 @@ static void collect_device_job(struct unit *u)
 	if (!u->job || u->ops->type != UNIT_DEVICE || u->job->by_user ||
 	    !list_is_empty(&u->job->waiters))
 		return;
-	MAP_FOREACH (other, u->dependencies[DEP_BEFORE])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_BEFORE)
 		if (other->job && other->job->type != JOB_STOP)
 			return;
 	job_finish(u->job, JOB_COLLECTED, false);
@@ -195,12 +195,12 @@ static void release_ordered(struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH (other, u->dependencies[DEP_AFTER])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_AFTER)
 		if (other->job) {
 			job_queue_run(other->job);
 			collect_device_job(other);
 		}
-	MAP_FOREACH (other, u->dependencies[DEP_BEFORE])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_BEFORE)
 		if (other->job)
 			job_queue_run(other->job);
 }

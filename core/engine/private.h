@@ -39,16 +39,14 @@ enum dependency_effect {
 /* clang-format on */
 extern const uint32_t dependency_effects[DEP_MAX];
 
-/* Runs the body for each unit that is tied to @u with @effect; a unit may come twice. @break only
- * leaves one kind. */
+uint32_t dependency_kinds(uint32_t effect); /* DEPENDENCY_BIT()s of those with any of @effect */
+
+/* Runs the body for each unit that is tied to @u with @effect. */
 #define UNIT_FOREACH_EFFECT(other, u, effect)                                                      \
-	for (int effect_d = 0; effect_d < DEP_MAX; effect_d++)                                     \
-		if (!(dependency_effects[effect_d] & (effect)))                                    \
-			continue;                                                                  \
-		else                                                                               \
-			MAP_FOREACH (other, (u)->dependencies[effect_d])
+	UNIT_FOREACH_NEIGHBOUR (other, u, dependency_kinds(effect))
 
 /* The same units as a vector (free it), for bodies that may load units. Number, or -ENOMEM. */
+int unit_collect_neighbours(const struct unit *u, uint32_t kinds, struct unit ***ret);
 int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit ***ret);
 void unit_clear_dependencies(struct unit *u); /* both directions */
 int unit_move_dependencies(struct unit *from, struct unit *to);

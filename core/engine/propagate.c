@@ -61,17 +61,9 @@ void unit_start_monitors(struct unit *u, enum unit_dependency d)
 	const struct unit_settings *s = &u->file->unit;
 	enum job_mode mode = d == DEP_ON_FAILURE ? s->on_failure_job_mode : s->on_success_job_mode;
 	auto_free struct unit **v = NULL;
-	struct unit *other;
-	size_t n = 0;
+	int n = unit_collect_neighbours(u, DEPENDENCY_BIT(d), &v);
 
-	if (map_size(u->dependencies[d]) == 0)
-		return;
-	v = calloc(map_size(u->dependencies[d]), sizeof(*v));
-	if (!v)
-		return;
-	MAP_FOREACH (other, u->dependencies[d])
-		v[n++] = other;
-	for (size_t i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		enqueue(v[i], JOB_START, mode, d == DEP_ON_FAILURE ? "OnFailure=" : "OnSuccess=");
 }
 
@@ -104,17 +96,9 @@ static void after_the_end(struct unit *u, enum unit_active_state old, enum unit_
 static void tell_triggers(struct unit *u)
 {
 	auto_free struct unit **v = NULL;
-	struct unit *other;
-	size_t n = 0;
+	int n = unit_collect_neighbours(u, DEPENDENCY_BIT(DEP_TRIGGERED_BY), &v);
 
-	if (map_size(u->dependencies[DEP_TRIGGERED_BY]) == 0)
-		return;
-	v = calloc(map_size(u->dependencies[DEP_TRIGGERED_BY]), sizeof(*v));
-	if (!v)
-		return;
-	MAP_FOREACH (other, u->dependencies[DEP_TRIGGERED_BY])
-		v[n++] = other;
-	for (size_t i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		if (v[i]->ops->on_trigger)
 			v[i]->ops->on_trigger(v[i], u);
 }
@@ -136,8 +120,7 @@ static bool is_unneeded(const struct unit *u)
 
 	if (!u->file->unit.stop_when_unneeded)
 		return false;
-	UNIT_FOREACH_EFFECT(other, u, EFFECT_PINS)
-	{
+	UNIT_FOREACH_EFFECT (other, u, EFFECT_PINS) {
 		if (other->job || !state_is_down(unit_active_state(other)))
 			return false;
 	}
@@ -148,7 +131,7 @@ static bool has_lost_what_it_is_bound_to(const struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH (other, u->dependencies[DEP_BINDS_TO])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_BINDS_TO)
 		if (!other->job && state_is_down(unit_active_state(other)))
 			return true;
 	return false;
@@ -158,7 +141,7 @@ static bool is_upheld(const struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH (other, u->dependencies[DEP_UPHELD_BY])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_UPHELD_BY)
 		if (!other->job && state_is_up(unit_active_state(other)))
 			return true;
 	return false;
@@ -208,14 +191,13 @@ static void recheck_others(struct unit *u, enum unit_active_state new)
 
 	unit_recheck_soon(u);
 	if (state_is_down(new)) {
-		UNIT_FOREACH_EFFECT(other, u, EFFECT_RECHECK)
-		{
+		UNIT_FOREACH_EFFECT (other, u, EFFECT_RECHECK) {
 			unit_recheck_soon(other);
 		}
-		MAP_FOREACH (other, u->dependencies[DEP_BOUND_BY])
+		UNIT_FOREACH_DEPENDENCY (other, u, DEP_BOUND_BY)
 			unit_recheck_soon(other);
 	} else if (state_is_up(new)) {
-		MAP_FOREACH (other, u->dependencies[DEP_UPHOLDS])
+		UNIT_FOREACH_DEPENDENCY (other, u, DEP_UPHOLDS)
 			unit_recheck_soon(other);
 	}
 }

@@ -245,7 +245,7 @@ static int walk_unit(struct walk *w, struct unit *u)
 		return r;
 	u->mark = w->open;
 	for (size_t i = 0; i < ELEMENTSOF(directions); i++)
-		MAP_FOREACH (other, u->dependencies[directions[i]]) {
+		UNIT_FOREACH_DEPENDENCY (other, u, directions[i]) {
 			theirs = order_of(other->transaction_job, other, &any);
 			/* Follow only what must run before us. */
 			if (!any || job_order_compare(mine, theirs, directions[i]) <= 0)

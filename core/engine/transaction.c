@@ -320,7 +320,7 @@ static int add_isolate_jobs(struct transaction *t)
 			continue;
 		if (state_is_down(unit_active_state(u)) && !u->job)
 			continue;
-		MAP_FOREACH (other, u->dependencies[DEP_TRIGGERED_BY])
+		UNIT_FOREACH_DEPENDENCY (other, u, DEP_TRIGGERED_BY)
 			keep |= other->transaction_job != NULL;
 		if (keep || u->perpetual)
 			continue;
@@ -337,7 +337,7 @@ static int add_triggering_jobs(struct transaction *t, struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH (other, u->dependencies[DEP_TRIGGERED_BY]) {
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_TRIGGERED_BY) {
 		int r;
 
 		if (other->transaction_job ||

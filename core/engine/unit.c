@@ -52,7 +52,7 @@ bool unit_can_stop(const struct unit *u)
 
 bool unit_can_reload(const struct unit *u)
 {
-	if (map_size(u->dependencies[DEP_PROPAGATES_RELOAD_TO]) > 0)
+	if (unit_n_neighbours(u, DEPENDENCY_BIT(DEP_PROPAGATES_RELOAD_TO)) > 0)
 		return true;
 	if (u->ops->can_reload)
 		return u->ops->can_reload(u);
@@ -66,7 +66,7 @@ static bool bound_units_are_up(const struct unit *u)
 {
 	struct unit *other;
 
-	MAP_FOREACH (other, u->dependencies[DEP_BINDS_TO])
+	UNIT_FOREACH_DEPENDENCY (other, u, DEP_BINDS_TO)
 		if (unit_has_dependency(u, DEP_AFTER, other) &&
 		    !state_is_up(unit_active_state(other))) {
 			log_debug("%s is bound to %s, which is not active", u->id, other->id);

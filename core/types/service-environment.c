@@ -44,8 +44,7 @@ static const struct service *monitored(const struct service *s)
 	struct unit *other;
 
 	for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-		UNIT_FOREACH_DEPENDENCY(other, &s->unit, kinds[i])
-		{
+		UNIT_FOREACH_DEPENDENCY (other, &s->unit, kinds[i]) {
 			if (other->ops->type != UNIT_SERVICE ||
 			    !stamp_is_set(&other->active_exit) ||
 			    (const struct service *) other == found)

@@ -197,8 +197,7 @@ static int collect_sockets(struct service *s, struct service_fds *f)
 {
 	struct unit *other;
 
-	UNIT_FOREACH_DEPENDENCY(other, &s->unit, DEP_TRIGGERED_BY)
-	{
+	UNIT_FOREACH_DEPENDENCY (other, &s->unit, DEP_TRIGGERED_BY) {
 		auto_free int *fds = NULL;
 		auto_strv char **names = NULL;
 		size_t n = 0;

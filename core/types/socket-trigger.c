@@ -44,9 +44,9 @@ static int start_service(struct socket *s)
 	struct diag d = {0};
 	int r;
 
-	UNIT_FOREACH_DEPENDENCY(other, &s->unit, DEP_TRIGGERS)
-	if (is_coming(other))
-		return 0;
+	UNIT_FOREACH_DEPENDENCY (other, &s->unit, DEP_TRIGGERS)
+		if (is_coming(other))
+			return 0;
 	if (!service)
 		return -ENOENT;
 	r = manager_enqueue(s->unit.manager, JOB_START, service, JOB_MODE_REPLACE, false, &d, NULL);
