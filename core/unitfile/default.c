@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* default.c - what a unit is before its files are read, and what they left open when they are. */
 #include "unitfile/parse.h"
+#include "unitfile/group.h"
 #include "unitfile/name.h"
 
 #include <limits.h>
@@ -152,11 +153,11 @@ static int alloc_parts(struct unit_file *f)
 
 	if (t->size && !(f->service = calloc(1, t->size)))
 		return -ENOMEM;
-	if (t->exec && !(f->exec = calloc(1, sizeof(*f->exec))))
+	if (t->exec && !(f->exec = group_new(SETTINGS_EXEC)))
 		return -ENOMEM;
-	if (t->kill && !(f->kill = calloc(1, sizeof(*f->kill))))
+	if (t->kill && !(f->kill = group_new(SETTINGS_KILL)))
 		return -ENOMEM;
-	if (t->cgroup && !(f->cgroup = calloc(1, sizeof(*f->cgroup))))
+	if (t->cgroup && !(f->cgroup = group_new(SETTINGS_CGROUP)))
 		return -ENOMEM;
 	return 0;
 }
@@ -178,11 +179,11 @@ int unit_file_alloc(const struct unit_context *c, const char *name, struct unit_
 		return -ENOMEM;
 	unit_defaults(&f->unit, c, f->type);
 	if (f->exec)
-		exec_defaults(f->exec);
+		exec_defaults(own_exec(f));
 	if (f->kill)
-		kill_defaults(f->kill);
+		kill_defaults(own_kill(f));
 	if (f->cgroup)
-		cgroup_defaults(f->cgroup, c, f->type);
+		cgroup_defaults(own_cgroup(f), c, f->type);
 	type_defaults(f, c);
 	*ret = TAKE_PTR(f);
 	return 0;
@@ -391,16 +392,39 @@ int unit_file_finish(struct unit_file *f, const struct unit_context *c)
 	if (r < 0)
 		return r;
 	if (f->exec) {
-		finish_stdio(f->exec, c);
-		r = finish_sandbox(f->exec, f->cgroup, f->id);
+		finish_stdio(own_exec(f), c);
+		r = finish_sandbox(own_exec(f), own_cgroup(f), f->id);
 		if (r >= 0)
-			r = finish_limits(f->exec, c);
+			r = finish_limits(own_exec(f), c);
 		if (r < 0)
 			return r;
 	}
 	if (f->cgroup && !f->cgroup->slice)
-		r = default_slice(f, &f->cgroup->slice);
+		r = default_slice(f, &own_cgroup(f)->slice);
 	if (f->type == UNIT_SLICE && r == -EINVAL)
 		r = 0; /* verify.c says what is wrong with the name */
 	return r;
+}
+
+/* ---- what units share ---- */
+
+void unit_file_seal(struct unit_file *f)
+{
+	if (f->exec)
+		f->exec = group_seal(f->exec);
+	if (f->kill)
+		f->kill = group_seal(f->kill);
+	if (f->cgroup)
+		f->cgroup = group_seal(f->cgroup);
+}
+
+int unit_file_open(struct unit_file *f)
+{
+	const void **groups[] = {(const void **) &f->exec, (const void **) &f->kill,
+	                         (const void **) &f->cgroup};
+
+	for (size_t i = 0; i < ELEMENTSOF(groups); i++)
+		if (*groups[i] && group_open(groups[i]) < 0)
+			return -ENOMEM;
+	return 0;
 }

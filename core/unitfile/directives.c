@@ -150,11 +150,11 @@ static void *group_base(struct unit_file *f, enum directive_group g)
 	case GROUP_SERVICE_UNIT:
 		return &f->unit;
 	case GROUP_EXEC:
-		return f->exec;
+		return own_exec(f);
 	case GROUP_KILL:
-		return f->kill;
+		return own_kill(f);
 	case GROUP_CGROUP:
-		return f->cgroup;
+		return own_cgroup(f);
 	default:
 		return f->service; /* the union's pointer, whatever the type */
 	}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* free.c - the end of everything in settings.h. Field by field, so that a new one is easily found missing here. */
+/* free.c - the end of everything in settings.h that is not shared (group.c). Field by field, so that a new one is easily found
+ * missing here. */
 #include "unitfile/parse.h"
+#include "unitfile/group.h"
 
 struct link {
 	struct link *next;
@@ -77,93 +79,6 @@ static void free_unit(struct unit_settings *u)
 	free(u->default_instance);
 }
 
-/* All members of one type in a struct, by their offsets: tables keep this page short and complete. */
-#define S(field) offsetof(struct exec_settings, field)
-static const size_t exec_strings[] = {
-	S(user),
-	S(group),
-	S(pam_name),
-	S(selinux_context),
-	S(apparmor_profile),
-	S(smack_process_label),
-	S(working_directory),
-	S(root_directory),
-	S(root_image),
-	S(tty_path),
-	S(utmp_id),
-	S(stdio_fdname[0]),
-	S(stdio_fdname[1]),
-	S(stdio_fdname[2]),
-	S(stdio_file[0]),
-	S(stdio_file[1]),
-	S(stdio_file[2]),
-	S(stdin_data),
-	S(syslog_identifier),
-	S(network_namespace_path),
-	S(ipc_namespace_path),
-	S(keyring_mode),
-	S(cpu_affinity),
-};
-static const size_t exec_lists[] = {
-	S(environment),
-	S(environment_files),
-	S(pass_environment),
-	S(unset_environment),
-	S(exec_search_path),
-	S(supplementary_groups),
-	S(directories[EXEC_DIRECTORY_RUNTIME].paths),
-	S(directories[EXEC_DIRECTORY_STATE].paths),
-	S(directories[EXEC_DIRECTORY_CACHE].paths),
-	S(directories[EXEC_DIRECTORY_LOGS].paths),
-	S(directories[EXEC_DIRECTORY_CONFIGURATION].paths),
-	S(log_extra_fields),
-	S(read_write_paths),
-	S(read_only_paths),
-	S(inaccessible_paths),
-	S(exec_paths),
-	S(no_exec_paths),
-	S(bind_paths),
-	S(bind_read_only_paths),
-	S(temporary_file_systems),
-	S(system_call_filter),
-	S(system_call_log),
-	S(system_call_architectures),
-	S(restrict_address_families),
-	S(load_credentials),
-	S(set_credentials),
-};
-#undef S
-
-static void free_exec(struct exec_settings *e)
-{
-	char *base = (char *) e;
-
-	if (!e)
-		return;
-	for (size_t i = 0; i < ELEMENTSOF(exec_strings); i++)
-		free(*(char **) (void *) (base + exec_strings[i]));
-	for (size_t i = 0; i < ELEMENTSOF(exec_lists); i++)
-		strv_free(*(char ***) (void *) (base + exec_lists[i]));
-	for (size_t i = 0; i < EXEC_RLIMITS_MAX; i++)
-		free(e->limits[i]);
-	free(e);
-}
-
-static void free_cgroup(struct cgroup_settings *g)
-{
-	if (!g)
-		return;
-	free(g->slice);
-	strv_free(g->delegate_controllers);
-	free(g->allowed_cpus);
-	free(g->allowed_memory_nodes);
-	strv_free(g->io_device);
-	strv_free(g->device_allow);
-	strv_free(g->ip_address_allow);
-	strv_free(g->ip_address_deny);
-	free(g);
-}
-
 static void free_service(struct service_settings *s)
 {
 	for (size_t i = 0; i < SERVICE_EXEC_MAX; i++)
@@ -234,9 +149,9 @@ struct unit_file *unit_file_free(struct unit_file *f)
 	if (!f)
 		return NULL;
 	free_type(f);
-	free_exec(f->exec);
-	free(f->kill);
-	free_cgroup(f->cgroup);
+	group_unref(f->exec);
+	group_unref(f->kill);
+	group_unref(f->cgroup);
 	free_unit(&f->unit);
 	free(f->id);
 	strv_free(f->aliases);

@@ -253,6 +253,7 @@ int unit_file_load(const struct unit_index *x, const struct unit_context *c, con
 	free(l.reader.text);
 	if (r < 0)
 		return r;
+	unit_file_seal(f);
 	*ret = TAKE_PTR(f);
 	return 0;
 }
@@ -286,6 +287,7 @@ int unit_file_parse(const struct unit_context *c, const char *name, const char *
 		return r;
 	if (f->load_state == LOAD_LOADED && (p.bad_setting || unit_file_verify(f, path, d) < 0))
 		f->load_state = LOAD_BAD_SETTING;
+	unit_file_seal(f);
 	*ret = TAKE_PTR(f);
 	return 0;
 }
@@ -300,6 +302,7 @@ int unit_file_new_empty(const struct unit_context *c, const char *name, struct u
 	if (r < 0)
 		return r;
 	f->load_state = LOAD_LOADED;
+	unit_file_seal(f);
 	*ret = TAKE_PTR(f);
 	return 0;
 }
@@ -318,14 +321,18 @@ int unit_file_set(struct unit_file *f, const struct unit_context *c, const char 
 		return diag_add(d, -EINVAL, DIAG_ERROR, NULL, 0,
 		                "Section [%.60s] is not one of %.100s", section ? section : "",
 		                f->id);
-	r = directive_assign(&p, section, key, value);
+	r = unit_file_open(f);
 	if (r < 0)
 		return r;
+	r = directive_assign(&p, section, key, value);
 	/* In a file a bad line is passed over; who sets one property wants to know. */
-	for (size_t i = before; i < p.d->n_items; i++)
+	for (size_t i = before; r >= 0 && i < p.d->n_items; i++)
 		if (p.d->items[i].level >= DIAG_WARNING && p.d->items[i].error < 0)
-			return -EINVAL;
-	return p.bad_setting ? -EINVAL : unit_file_finish(f, c);
+			r = -EINVAL;
+	if (r >= 0)
+		r = p.bad_setting ? -EINVAL : unit_file_finish(f, c);
+	unit_file_seal(f);
+	return r;
 }
 
 int unit_file_is_stale(const struct unit_file *f)

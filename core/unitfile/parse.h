@@ -40,6 +40,21 @@ int parse_file(struct parse *p, char *text, size_t size, const char *path);
 /* ---- default.c ---- */
 int unit_file_alloc(const struct unit_context *c, const char *name, struct unit_file **ret);
 int unit_file_finish(struct unit_file *f, const struct unit_context *c);
+/* Between alloc and seal, and again after open, the groups that units share are this unit's own. */
+void unit_file_seal(struct unit_file *f);
+int unit_file_open(struct unit_file *f); /* or -ENOMEM */
+static inline struct exec_settings *own_exec(const struct unit_file *f)
+{
+	return (struct exec_settings *) f->exec;
+}
+static inline struct kill_settings *own_kill(const struct unit_file *f)
+{
+	return (struct kill_settings *) f->kill;
+}
+static inline struct cgroup_settings *own_cgroup(const struct unit_file *f)
+{
+	return (struct cgroup_settings *) f->cgroup;
+}
 /* ---- verify.c: -ENOEXEC and a finding if the settings do not fit together ---- */
 int unit_file_verify(const struct unit_file *f, const char *path, struct diag *d);
 /* ---- free.c: parts that parsers reset ---- */

@@ -4,7 +4,8 @@
  * (a reload makes a new struct and compares).
  *
  * Names are those of systemd.directives(7) in lower case: TimeoutStartSec= is timeout_start_usec. A time of USEC_INFINITY is
- * "never", a NULL string or strv is "not set". An "int" that can be unset is -1 then. Everything is owned by the struct.
+ * "never", a NULL string or strv is "not set". An "int" that can be unset is -1 then. Everything is owned by the struct, but for
+ * what is const in it, which it may share with others.
  */
 #pragma once
 
@@ -542,10 +543,11 @@ struct unit_file {
 	struct file_identity *identities; /* fragment, then drop-ins */
 	size_t n_identities;
 	struct unit_settings unit;
-	/* NULL where the type has none (a target has only [Unit]) */
-	struct exec_settings *exec;
-	struct kill_settings *kill;
-	struct cgroup_settings *cgroup;
+	/* NULL where the type has none (a target has only [Unit]). Units with equal values share them: most of a machine's services
+	 * differ in nothing here, and each of these is larger than the rest of its settings (group.h). */
+	const struct exec_settings *exec;
+	const struct kill_settings *kill;
+	const struct cgroup_settings *cgroup;
 	union {
 		struct service_settings *service;
 		struct socket_settings *socket;

@@ -450,7 +450,7 @@ VALUE_PARSER(oom_policy)
 	(void) arg;
 	for (int i = OOM_POLICY_CONTINUE; i <= OOM_POLICY_KILL; i++) {
 		if (streq(policies[i], value)) {
-			p->f->cgroup->oom_policy = i;
+			own_cgroup(p->f)->oom_policy = i;
 			return 0;
 		}
 	}

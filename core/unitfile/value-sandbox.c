@@ -241,7 +241,7 @@ VALUE_PARSER(mount_api_vfs)
 	int r = value_boolean(p, value, field, arg);
 
 	if (r >= 0)
-		p->f->exec->mount_api_vfs_set = true;
+		own_exec(p->f)->mount_api_vfs_set = true;
 	return r;
 }
 

@@ -271,7 +271,7 @@ VALUE_PARSER(root_start_only)
 	int r = value_boolean(p, value, field, arg);
 
 	if (r >= 0 && p->f->exec)
-		p->f->exec->root_directory_start_only = *(bool *) field;
+		own_exec(p->f)->root_directory_start_only = *(bool *) field;
 	return r;
 }
 
