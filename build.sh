@@ -17,7 +17,7 @@ verbs=(
   "package|[VERSION]|the .deb packages, into build/package/"
   "image||the Debian VM image with our package, into build/images/"
   "run|[--keep]|the whole story: two VMs under our init, a controller, healing, hot upgrade, roll-back"
-  "bench|[NAME]|measure side by side: boot, spawn"
+  "bench|[NAME]|measure: boot and spawn side by side with systemd, takeover"
   "conformance|[SUITE]|systemd's own test data under our core"
   "chaos|[SECONDS]|fault injection"
   "fuzz|[SECONDS]|every fuzz target for that long (default 10 each)"
@@ -134,7 +134,7 @@ verb_run() { verb_deps; exec test/demo/run.sh "$@"; }
 
 verb_bench() {
   local name=${1:-}
-  [[ -n $name ]] || { echo "benchmarks: $(grep -l '^bench_init [a-z]' test/bench/*.sh | xargs -n 1 basename -s .sh | tr '\n' ' ')"; return 0; }
+  [[ -n $name ]] || { echo "benchmarks: $(grep -lE '^(bench_init [a-z]|measure )' test/bench/*.sh | xargs -n 1 basename -s .sh | tr '\n' ' ')"; return 0; }
   [[ -x test/bench/$name.sh ]] || die "no such benchmark: $name"
   build_for_tests
   shift

@@ -245,26 +245,40 @@ static int look_around(struct manager *m, int (*fn)(struct manager *m))
 	return r;
 }
 
-static void note_step(const struct core *c, const char *what)
+/* The parts of a take-over and what each took, for the one line that tells of it. */
+struct take_over_steps {
+	usec_t last;
+	char text[128];
+	size_t used;
+};
+
+static void note_step(struct take_over_steps *s, const char *what)
 {
-	log_debug("%s: %llu us since the start", what,
-	          (unsigned long long) usec_sub(now(CLOCK_BOOTTIME), c->start_usec));
+	usec_t t = now(CLOCK_BOOTTIME), spent = usec_sub(t, s->last);
+	int n = snprintf(s->text + s->used, sizeof(s->text) - s->used, ", %s %llu.%llu", what,
+	                 (unsigned long long) (spent / USEC_PER_MSEC),
+	                 (unsigned long long) (spent % USEC_PER_MSEC / 100));
+
+	if (n > 0)
+		s->used = MIN(s->used + (size_t) n, sizeof(s->text) - 1);
+	s->last = t;
 }
 
 static int take_over(struct core *c)
 {
 	auto_free struct diag *d = calloc(1, sizeof(*d));
+	struct take_over_steps steps_taken = {.last = c->start_usec};
 	struct manager *m = c->manager;
 	int r, n = 0;
 
-	note_step(c, "rooms");
+	note_step(&steps_taken, "rooms");
 	r = manager_read_index(m);
-	note_step(c, "index");
+	note_step(&steps_taken, "index");
 	if (r >= 0)
 		r = look_around(m, manager_enumerate);
 	if (r < 0)
 		return log_error_errno(r, "Failed to load units: %m");
-	note_step(c, "enumerate");
+	note_step(&steps_taken, "enumerate");
 	if (!c->adopting) {
 		n = state_restore(c->state, d);
 		if (n < 0) {
@@ -280,11 +294,13 @@ static int take_over(struct core *c)
 	}
 	if (d)
 		diag_log(d, "state");
+	note_step(&steps_taken, "units");
 	r = look_around(m, manager_coldplug);
+	note_step(&steps_taken, "coldplug");
 	log_notice(
-		"Took over %d units in %llu ms (%s)", n,
+		"Took over %d units in %llu ms (%s%s)", n,
 		(unsigned long long) (usec_sub(now(CLOCK_BOOTTIME), c->start_usec) / USEC_PER_MSEC),
-		link_welcome(c->link)->reason);
+		link_welcome(c->link)->reason, steps_taken.text);
 	return r;
 }
 
