@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "cgroup/cgroup.h"
+#include "exec/exec.h"
 
 #include <malloc.h>
 
@@ -68,6 +69,7 @@ static void on_boot_finished(void *userdata)
 	api_manager_event(m, "finished");
 	/* Boot left holes behind it: what is free goes back to the machine. */
 	malloc_trim(0);
+	exec_settle(true);
 }
 
 static void on_turn_end(void *userdata)
@@ -75,6 +77,7 @@ static void on_turn_end(void *userdata)
 	struct core *c = userdata;
 
 	state_flush(c->state);
+	exec_settle(false);
 	if (!c->booted_soon)
 		return;
 	/* The boot transaction is in the store: whoever comes now goes on from there. */

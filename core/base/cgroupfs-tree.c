@@ -24,6 +24,11 @@ int cgroupfs_create(const char *cgroup)
 
 	if (!path)
 		return cgroupfs_root() ? -EINVAL : -ENOENT;
+	/* Nearly always it is not there and its parent is. */
+	if (mkdir(path, 0755) == 0)
+		return 1;
+	if (errno != ENOENT && errno != EEXIST)
+		return -errno;
 	if (stat(path, &st) == 0)
 		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 	r = mkdir_p(path, 0755);
@@ -60,6 +65,10 @@ static int remove_tree(const char *path, unsigned depth, void *userdata)
 {
 	int r;
 
+	/* Most have no children; the kernel knows. */
+	r = sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+	if (r != -EBUSY && r != -ENOTEMPTY)
+		return r == -ENOENT ? 0 : r;
 	r = foreach_child(path, remove_tree, depth, userdata);
 	if (r < 0)
 		return r;

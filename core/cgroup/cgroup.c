@@ -218,7 +218,8 @@ int cgroup_realize(struct unit *u)
 	cu->realized = true;
 	if (s)
 		(void) cgroup_attributes_write(u, s, false);
-	return cgroup_watch(u, (wanted | delegated) & CGROUP_MASK(CGROUP_MEMORY));
+	return cgroup_watch(u, (wanted | delegated) & CGROUP_MASK(CGROUP_MEMORY) &
+	                               cgroup_manager_of(u->manager)->supported);
 }
 
 int cgroup_adopt(struct unit *u)
@@ -291,14 +292,17 @@ static int remove_own(const struct unit *u)
 
 	if (streq(u->cgroup, cgroup_root(u->manager)))
 		return 0;
-	if (cgroupfs_is_populated(u->cgroup) > 0)
-		return -EBUSY;
-	if (u->ops->type != UNIT_SLICE)
-		return cgroupfs_remove(u->cgroup);
 	path = cgroupfs_path(u->cgroup, NULL);
 	if (!path)
 		return -ENOMEM;
-	return rmdir(path) < 0 ? -errno : 0;
+	if (rmdir(path) >= 0)
+		return 0;
+	/* Busy: with processes, or with cgroups below it. */
+	if (errno != EBUSY || u->ops->type == UNIT_SLICE)
+		return -errno;
+	if (cgroupfs_is_populated(u->cgroup) > 0)
+		return -EBUSY;
+	return cgroupfs_remove(u->cgroup);
 }
 
 void cgroup_release(struct unit *u)

@@ -50,10 +50,12 @@ int cgroup_signal(struct unit *u, int sig, pid_t except_a, pid_t except_b)
 
 	if (!u->cgroup || u->manager->no_cgroup)
 		return 0;
+	/* Nobody is there: the usual case after a main process ended. */
+	r = cgroupfs_is_populated(u->cgroup);
+	if (r <= 0)
+		return r;
+	r = 0;
 	if (sig == SIGKILL && except_a <= 0 && except_b <= 0) {
-		r = cgroupfs_is_populated(u->cgroup);
-		if (r <= 0)
-			return r;
 		r = cgroupfs_kill(u->cgroup);
 		return r < 0 ? r : 1;
 	}

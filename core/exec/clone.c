@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The child runs in core's memory, on a stack of its own, while core waits for its execve: no page
- * is copied, however large core is. It may therefore only make system calls: no allocation, no
- * lock, no writing to anything but the request's error.
+ * The child runs in core's memory, on a stack of its own, until its execve: no page is copied,
+ * however large core is. It may therefore only make system calls: no allocation, no lock, no writing
+ * to anything but the request's error.
+ *
+ * spawn() waits for the execve, as vfork does. spawn_detached() (detached.c) does not.
  */
 #include "exec/clone.h"
 
@@ -85,9 +87,7 @@ __attribute__((noinline, no_sanitize("address", "undefined"))) static int child_
  * this frame: straight into child_main(), which never returns.
  */
 #if defined(__x86_64__)
-#define HAVE_CLONE3_CALL 1
-__attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn)(void *),
-                                                  void *arg)
+__attribute__((noinline)) long clone3_call(struct clone_args *a, int (*fn)(void *), void *arg)
 {
 	long ret;
 
@@ -106,9 +106,7 @@ __attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn
 	return ret;
 }
 #elif defined(__aarch64__)
-#define HAVE_CLONE3_CALL 1
-__attribute__((noinline)) static long clone3_call(struct clone_args *a, int (*fn)(void *),
-                                                  void *arg)
+__attribute__((noinline)) long clone3_call(struct clone_args *a, int (*fn)(void *), void *arg)
 {
 	register long x8 __asm__("x8") = SYS_clone3;
 	register long x0 __asm__("x0") = (long) a;

@@ -2,6 +2,7 @@
 #include "exec/exec-internal.h"
 
 #include "exec/clone.h"
+#include "exec/direct.h"
 #include "exec/spec.h"
 
 #include "cgroup/cgroup.h"
@@ -84,7 +85,7 @@ struct launch {
 	char **env, **pass_env;
 	int *keep; /* fds that lose close-on-exec in the child */
 	size_t n_keep;
-	int cgroup_fd, memfd;
+	int cgroup_fd;
 	struct rlimit nofile;
 };
 
@@ -95,7 +96,6 @@ static void launch_done(struct launch *l)
 	strv_free(l->pass_env);
 	free(l->keep);
 	fd_close(l->cgroup_fd);
-	fd_close(l->memfd);
 }
 #define auto_launch __attribute__((cleanup(launch_done)))
 
@@ -153,7 +153,10 @@ static void fill_request(struct launch *l, const struct exec_request *q)
 	p->argv = q->command->argv;
 	p->command_flags = q->command->flags;
 	p->flags = q->flags;
-	p->watchdog_usec = q->flags & EXEC_SET_WATCHDOG ? q->watchdog_usec : 0;
+	/* Infinite: there is none, and the program is not to be told of any. */
+	p->watchdog_usec = q->flags & EXEC_SET_WATCHDOG && q->watchdog_usec != USEC_INFINITY
+	                           ? q->watchdog_usec
+	                           : 0;
 	p->exec_fd = q->exec_fd;
 	p->stdio_socket = q->stdio_socket;
 	if (q->flags & EXEC_PASS_FDS) {
@@ -223,28 +226,9 @@ static int launch_prepare(struct launch *l, const struct exec_request *q,
 	return 0;
 }
 
-/* The memfd is written by the size that it has: one write, no seek; core-exec reads from offset 0.
- */
-static int launch_write(struct launch *l)
-{
-	auto_strbuf struct strbuf b = {.max = EXEC_SPEC_SIZE_MAX};
-	int r;
-
-	r = exec_spec_write(&l->spec, &b);
-	if (r < 0)
-		return r;
-	if (l->memfd < 0) {
-		l->memfd = memfd_create("exec", MFD_CLOEXEC);
-		if (l->memfd < 0)
-			return -errno;
-	}
-	if (pwrite(l->memfd, b.data, b.size, 0) != (ssize_t) b.size)
-		return errno == ENOSPC ? -ENOMEM : -EIO;
-	return 0;
-}
-
-static pid_t launch_start(struct launch *l, const struct exec_manager *x, int *ret_pidfd,
-                          bool *ret_attached)
+/* Without clone3: the memfd is made here, and core waits for the execve. */
+static pid_t launch_start_waiting(struct launch *l, const struct strbuf *b,
+                                  const struct exec_manager *x, int *ret_pidfd, bool *ret_attached)
 {
 	char number[16], *argv[] = {(char *) EXEC_PROGRAM, number, NULL}, *environment[] = {NULL};
 	struct spawn_request q = {
@@ -255,10 +239,16 @@ static pid_t launch_start(struct launch *l, const struct exec_manager *x, int *r
 		.keep = l->keep,
 		.flags = SPAWN_SIBLING,
 	};
+	auto_fd int memfd = memfd_create("exec", MFD_CLOEXEC);
 	pid_t pid;
 
-	(void) snprintf(number, sizeof(number), "%d", l->memfd);
-	add_keep(l, l->memfd);
+	if (memfd < 0)
+		return -errno;
+	/* One write, no seek: core-exec reads from offset 0. */
+	if (pwrite(memfd, b->data, b->size, 0) != (ssize_t) b->size)
+		return errno == ENOSPC ? -ENOMEM : -EIO;
+	(void) snprintf(number, sizeof(number), "%d", memfd);
+	add_keep(l, memfd);
 	q.n_keep = l->n_keep;
 	pid = spawn(&q, ret_pidfd, ret_attached);
 	if (pid == -EINVAL) {
@@ -267,6 +257,42 @@ static pid_t launch_start(struct launch *l, const struct exec_manager *x, int *r
 		q.flags = 0;
 		pid = spawn(&q, ret_pidfd, ret_attached);
 	}
+	return pid;
+}
+
+static pid_t launch_start(struct launch *l, const struct exec_manager *x, int *ret_pidfd,
+                          bool *ret_attached)
+{
+	auto_strbuf struct strbuf b = {.max = EXEC_SPEC_SIZE_MAX};
+	struct direct *direct = NULL;
+	pid_t pid;
+	int r;
+
+	r = exec_spec_write(&l->spec, &b);
+	if (r < 0)
+		return r;
+	r = direct_prepare(&l->spec, &direct);
+	if (r < 0)
+		return r;
+	struct detached_request q = {
+		.program_fd = x->program_fd,
+		.direct_take = direct,
+		.name = EXEC_PROGRAM,
+		.cgroup_fd = l->cgroup_fd,
+		.keep_take = l->keep,
+		.n_keep = l->n_keep,
+		.spec_take = b.data,
+		.spec_size = b.size,
+	};
+	pid = spawn_detached(&q, ret_pidfd);
+	if (pid == 0) {
+		direct_free(direct);
+		return launch_start_waiting(l, &b, x, ret_pidfd, ret_attached);
+	}
+	/* Taken, also on failure. */
+	l->keep = NULL;
+	b = (struct strbuf){.max = EXEC_SPEC_SIZE_MAX};
+	*ret_attached = true;
 	return pid;
 }
 
@@ -301,7 +327,7 @@ static void export_log_level(const struct launch *l, const struct unit *u)
 
 int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, struct pidref *ret)
 {
-	auto_launch struct launch l = {.cgroup_fd = -EBADF, .memfd = -EBADF};
+	auto_launch struct launch l = {.cgroup_fd = -EBADF};
 	struct exec_manager *x = exec_data(m);
 	static bool kernel_attaches = true;
 	int r, pidfd = -EBADF;
@@ -315,8 +341,6 @@ int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, 
 	r = launch_prepare(&l, q, x);
 	if (r >= 0 && !kernel_attaches)
 		r = attach_itself(&l, q->unit);
-	if (r >= 0)
-		r = launch_write(&l);
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, q->command->path, 0,
 		                "Cannot prepare the process: %s", strerror(-r));
@@ -336,6 +360,14 @@ int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, 
 	(void) pid_start_time(pid, &start);
 	*ret = (struct pidref){.pid = pid, .pidfd = pidfd, .start_time = start};
 	return 0;
+}
+
+void exec_settle(bool idle)
+{
+	if (idle)
+		spawn_trim();
+	else
+		spawn_settle();
 }
 
 int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environment, int stdout_fd,

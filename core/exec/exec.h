@@ -55,6 +55,8 @@ struct exec_request {
  * Returns 0 or -errno: -E2BIG, -EAGAIN (clone), -ENOENT (no core-exec), -ENOMEM.
  */
 int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, struct pidref *ret);
+/* At the end of a turn of the loop. @idle: nothing is expected to be started soon, memory for that can go. */
+void exec_settle(bool idle);
 /* A program of our own or a generator: no unit, plain environment, stdio null or @stdout_fd, child of core itself. */
 int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environment, int stdout_fd,
                      struct pidref *ret);

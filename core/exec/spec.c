@@ -115,6 +115,74 @@ void exec_spec_init(struct exec_spec *p)
 	*p = spec_default;
 }
 
+/* ---- plain or not ---- */
+
+/* What direct.c takes into account, or what is without effect on the process. All else makes it need core-exec, and so does
+ * every row that is added. */
+static const char *const plain_fields[] = {
+	"unit",
+	"path",
+	"invocation_id",
+	"argv",
+	"env",
+	"pass_env",
+	"command_flags",
+	"flags",
+	"fds_nonblock",
+	"s.environment",
+	"s.unset_environment",
+	"s.umask",
+	"s.std_output",
+	"s.std_error",
+	"s.syslog_identifier",
+	"s.syslog_facility",
+	"s.syslog_level",
+	"s.log_level_max",
+	"s.syslog_level_prefix",
+	"s.ignore_sigpipe",
+};
+
+static bool field_is_default(const struct exec_spec *p, const struct spec_field *f)
+{
+	const char *value = (const char *) p + f->offset,
+		   *standard = (const char *) &spec_default + f->offset;
+
+	switch (f->kind) {
+	case SPEC_STR:
+		return !*(char *const *) (const void *) value;
+	case SPEC_STRV:
+		return strv_length(*(char **const *) (const void *) value) == 0;
+	case SPEC_FLAG:
+		return *(const bool *) value == *(const bool *) standard;
+	case SPEC_INT:
+		return memcmp(value, standard, sizeof(int)) == 0;
+	case SPEC_U64:
+		return memcmp(value, standard, sizeof(uint64_t)) == 0;
+	case SPEC_DATA:
+		return !p->s.stdin_data;
+	case SPEC_RLIMIT:
+		return true;
+	case SPEC_CPUS:
+		return !p->s.cpu_affinity;
+	case SPEC_FDS:
+		return p->n_fds == 0;
+	}
+	return false;
+}
+
+bool exec_spec_is_plain(const struct exec_spec *p)
+{
+	for (size_t i = 0; i < ELEMENTSOF(spec_fields); i++) {
+		bool known = field_is_default(p, &spec_fields[i]);
+
+		for (size_t k = 0; !known && k < ELEMENTSOF(plain_fields); k++)
+			known = streq(plain_fields[k], spec_fields[i].name);
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
 /* ---- writing ---- */
 
 static void record_put(struct strbuf *b, const struct spec_field *f, const void *value, size_t size)

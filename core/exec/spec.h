@@ -38,6 +38,8 @@ struct exec_spec {
 
 /* All defaults: nothing set. */
 void exec_spec_init(struct exec_spec *p);
+/* Nothing is set but what a start without core-exec sees to (direct.h). */
+bool exec_spec_is_plain(const struct exec_spec *p);
 int exec_spec_write(const struct exec_spec *p, struct strbuf *b);
 /**
  * exec_spec_read - the reverse

@@ -28,6 +28,7 @@ struct extra {
 	char **environment;
 	usec_t watchdog_usec;
 	const char *id;
+	const char *directory; /* of core-exec; NULL: of this build */
 };
 #define EXTRA                                                                                      \
 	((struct extra){.flags = EXEC_APPLY_SANDBOX | EXEC_NEW_DIRECTORIES,                        \
@@ -51,7 +52,7 @@ static inline void core_part(const char *text, const struct extra *x, int report
 	test_unit.id = (char *) (x->id ?: "test.service");
 	if (id128_is_null(&test_unit.invocation_id))
 		memset(test_unit.invocation_id.bytes, 0xab, 16);
-	r = exec_setup(&test_manager, CORE_EXEC_DIRECTORY);
+	r = exec_setup(&test_manager, x->directory ?: CORE_EXEC_DIRECTORY);
 	if (r >= 0)
 		r = unit_file_parse(&test_manager.context, test_unit.id, text, strlen(text), "test",
 		                    &d, &f);

@@ -63,6 +63,77 @@ TEST(spawn__expands_variables_of_the_environment)
 	CHECK_LINE(o, "${X}");
 }
 
+/* What a process can see of how it was started. */
+static const char look_script[] =
+	"exec >" OUT " 2>&1\n"
+	"env | grep -v _PID= | grep -v ^_= | sort\n"
+	"grep -E '^(Sig[PBIC]|Shd|Cap|Umask|Seccomp|NoNew|THP)' /proc/self/status\n"
+	"cat /proc/self/limits\n"
+	"readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2; ls /proc/$$/fd\n"
+	"pwd\n"
+	"read pid comm state parent group session rest </proc/$$/stat\n"
+	"[ $pid = $session ] && [ $pid = $group ] && [ $pid = $SYSTEMD_EXEC_PID ] && echo leader\n";
+
+static struct outcome look(const char *settings, struct extra x)
+{
+	char text[2048];
+
+	world_setup();
+	(void) file_write_atomic("/run/look", look_script, sizeof(look_script) - 1, 0644, false);
+	snprintf(text, sizeof(text),
+	         "[Service]\n%s\nEnvironment=A=1 \"B=two words\" "
+	         "C=3\nUnsetEnvironment=C\nUMask=027\nLimitNOFILE=300\n"
+	         "LimitCORE=0\nExecStart=/bin/sh /run/look\n",
+	         settings);
+	return run_with(text, x);
+}
+
+TEST(direct__makes_the_same_process_as_core_exec)
+{
+	static const char *const more[] = {"StandardOutput=null", "IgnoreSIGPIPE=no",
+	                                   "StandardError=journal", "StandardOutput=journal"};
+
+	for (size_t i = 0; i < ELEMENTSOF(more); i++) {
+		auto_free char *detour = str_printf("%s\nNice=0", more[i]);
+		struct outcome a = look(more[i], EXTRA), b;
+
+		CHECK_EXIT(a, 0);
+		CHECK_LINE(a, "B=two words");
+		CHECK_LINE(a, "Umask:\t0027");
+		CHECK_LINE(a, "leader");
+		b = look(detour, EXTRA);
+		CHECK_EXIT(b, 0);
+		CHECK_STR(a.out, b.out);
+	}
+}
+
+TEST(direct__needs_no_core_exec_until_something_fails)
+{
+	struct extra x = EXTRA;
+	struct outcome o;
+
+	world_setup();
+	CHECK_INT(mkdir_p("/run/broken", 0755), >=, 0);
+	CHECK_INT(file_copy("/bin/false", "/run/broken/core-exec", 0755), >=, 0);
+	x.directory = "/run/broken";
+	o = look("", x);
+	CHECK_EXIT(o, 0);
+	o = look("Nice=0", x);
+	CHECK_EXIT(o, 1);
+	o = run_with("[Service]\nExecStart=/nonexistent/program\n", x);
+	CHECK_EXIT(o, 1);
+}
+
+TEST(direct__many_at_once_and_again)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		struct outcome o = look("", EXTRA);
+
+		CHECK_EXIT(o, 0);
+		exec_settle(true);
+	}
+}
+
 TEST(spawn__watchdog_variables)
 {
 	struct extra x = EXTRA;

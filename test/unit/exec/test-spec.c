@@ -50,6 +50,50 @@ static struct exec_spec spec_of(struct unit_file *f, int *fds)
 	return p;
 }
 
+TEST(spec__is_plain_only_without_settings_of_its_own)
+{
+	static const char *const plain[] = {"",
+	                                    "Environment=A=b",
+	                                    "UMask=027",
+	                                    "LimitNOFILE=5",
+	                                    "StandardOutput=journal",
+	                                    "SyslogIdentifier=x",
+	                                    "IgnoreSIGPIPE=no"};
+	static const char *const not_plain[] = {"Nice=0",
+	                                        "User=root",
+	                                        "PrivateTmp=yes",
+	                                        "RuntimeDirectory=x",
+	                                        "OOMScoreAdjust=0",
+	                                        "WorkingDirectory=/",
+	                                        "EnvironmentFile=-/x",
+	                                        "CPUAffinity=0",
+	                                        "NoNewPrivileges=yes",
+	                                        "StandardInput=tty",
+	                                        "SystemCallFilter=~@mount",
+	                                        "KeyringMode=private",
+	                                        "StandardInput=data\nStandardInputText=x",
+	                                        "SetCredential=a:b"};
+
+	for (size_t i = 0; i < ELEMENTSOF(plain) + ELEMENTSOF(not_plain); i++) {
+		bool expected = i < ELEMENTSOF(plain);
+		const char *settings = expected ? plain[i] : not_plain[i - ELEMENTSOF(plain)];
+		auto_free char *text = str_printf("[Service]\nExecStart=/bin/true\n%s\n", settings);
+		struct unit_file *f = parse(text);
+		struct exec_spec p;
+
+		exec_spec_init(&p);
+		p.s = *f->exec;
+		p.unit = f->id;
+		p.path = f->service->commands[SERVICE_EXEC_START]->path;
+		p.argv = f->service->commands[SERVICE_EXEC_START]->argv;
+		if (exec_spec_is_plain(&p) != expected)
+			printf("\n      %s", settings);
+		CHECK_INT(exec_spec_is_plain(&p), ==, expected);
+		p.nss_fd = 5;
+		CHECK(!exec_spec_is_plain(&p));
+	}
+}
+
 TEST(spec__round_trip)
 {
 	auto_strbuf struct strbuf a = {0}, b = {0};
