@@ -44,7 +44,7 @@ static const struct verb verbs[] = {
 	{ "set-environment",	"NAME=VALUE...",  "Add to it",						1, -1, verb_environment },
 	{ "unset-environment",	"NAME...",	  "Take out of it",					1, -1, verb_environment },
 	{ "events",		"",		  "Follow what happens, until interrupted",		0,  0, verb_events },
-	{ "analyze",		"[time|blame|loop]", "Where boot time went; the manager's own figures",	0,  1, verb_analyze },
+	{ "analyze",		"[time|blame|critical-chain [UNIT]|loop]", "Where boot time went; the manager's own figures", 0, 2, verb_analyze },
 	{ "upgrade",		"BUNDLE",	  "Replace init, core and agents while services run",	1,  1, verb_upgrade },
 	{ "rollback",		"",		  "Back to the version before",				0,  0, verb_rollback },
 	{ "versions",		"",		  "Versions on this machine and how the last upgrade went", 0, 0, verb_versions },

@@ -96,6 +96,9 @@ const char *age_format(char *buf, size_t size, usec_t realtime);
 const char *bytes_format(char *buf, size_t size, uint64_t bytes);
 int error_exit(int code, const char *fmt, ...) _printf_(2, 3);
 
+/* critical-chain.c; @unit NULL: the default target */
+int analyze_critical_chain(struct session *s, const char *unit);
+
 /* ---- verbs ---- */
 struct verb {
 	const char *name, *arguments, *help;

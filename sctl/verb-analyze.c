@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* analyze time, blame, loop: where boot time went, and the manager's own figures. */
+/* analyze time, blame, critical-chain, loop: where boot time went, and the manager's own figures. */
 #include "sctl/sctl.h"
 
 #include <stdio.h>
 
-static int analyze_time(struct session *s)
+static int analyze_time(struct session *s, const char *unit _unused_)
 {
 	/* clang-format off */
 	static const struct {
@@ -55,7 +55,7 @@ static int compare_blame(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static int analyze_blame(struct session *s)
+static int analyze_blame(struct session *s, const char *unit _unused_)
 {
 	auto_json cJSON *answer = NULL;
 	auto_free const cJSON **rows = NULL;
@@ -90,7 +90,7 @@ static int analyze_blame(struct session *s)
 	return EXIT_DONE;
 }
 
-static int analyze_loop(struct session *s)
+static int analyze_loop(struct session *s, const char *unit _unused_)
 {
 	auto_json cJSON *answer = NULL;
 	int r = session_call(s, "org.sysmaster.Manager.Statistics", NULL, NULL, &answer);
@@ -104,15 +104,23 @@ int verb_analyze(const struct verb *v, char **args)
 {
 	static const struct {
 		const char *name;
-		int (*run)(struct session *s);
-	} kinds[] = {{"time", analyze_time}, {"blame", analyze_blame}, {"loop", analyze_loop}};
+		int (*run)(struct session *s, const char *unit);
+	} kinds[] = {{"time", analyze_time},
+	             {"blame", analyze_blame},
+	             {"critical-chain", analyze_critical_chain},
+	             {"loop", analyze_loop}};
 	auto_cleanup(session_close) struct session *s = NULL;
 	const char *kind = args[0] ? args[0] : "time";
 
 	for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
 		if (!streq(kinds[i].name, kind))
 			continue;
-		return session_open(SERVICE_CONTROL, &s) < 0 ? EXIT_UNREACHABLE : kinds[i].run(s);
+		/* Only the chain is a unit's. */
+		if (args[0] && args[1] && kinds[i].run != analyze_critical_chain)
+			break;
+		return session_open(SERVICE_CONTROL, &s) < 0
+		               ? EXIT_UNREACHABLE
+		               : kinds[i].run(s, args[0] ? args[1] : NULL);
 	}
 	return error_exit(EXIT_USAGE, "usage: sctl %s %s", v->name, v->arguments);
 }
