@@ -17,7 +17,7 @@ verbs=(
   "package|[VERSION]|the .deb packages, into build/package/"
   "image||the Debian VM image with our package, into build/images/"
   "run|[--keep]|the whole story: two VMs under our init, a controller, healing, hot upgrade, roll-back"
-  "bench|[NAME]|measure: boot and spawn side by side with systemd, takeover"
+  "bench|[NAME]|measure side by side: boot, spawn; natively: restart, idle, takeover"
   "conformance|[SUITE]|systemd's own test data under our core"
   "chaos|[SECONDS]|fault injection"
   "fuzz|[SECONDS]|every fuzz target for that long (default 10 each)"

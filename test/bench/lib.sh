@@ -17,6 +17,7 @@ bench_rounds=5 bench_docs='' bench_name='' bench_command='' bench_image=''
 bench_init() {
   bench_name=$1
   bench_command="test/bench/$1.sh"
+  bench_rounds=${bench_rounds_default:-5}
   shift
   while [ $# -gt 0 ]; do
     case $1 in
@@ -97,9 +98,10 @@ bench_finish() {
   [ -z "$bench_docs" ] || bench_update_docs "$title" "$table"
 }
 
-# Replaces the section between this benchmark's two markers, or appends it.
+# bench_update_docs TITLE TABLE [WHERE]: replaces the section between this benchmark's two markers, or appends it.
 bench_update_docs() {
-  local docs=$vm_top/docs/measured.md new=$vm_work/measured
+  local docs=$vm_top/docs/measured.md new=$vm_work/measured where=${3:-}
+  [ -n "$where" ] || where="on $(nproc) CPUs with QEMU $(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p') ($(vmctl accel "$bench_image"))"
   [ -e "$docs" ] || printf '# Measured results\n' >"$docs"
   awk -v name="$bench_name" '
     $0 == "<!-- bench:" name " -->" {skip = 1}
@@ -108,10 +110,8 @@ bench_update_docs() {
   {
     cat -s "$new"
     # shellcheck disable=SC2016
-    printf '\n<!-- bench:%s -->\n## %s\n\n%s\n\nMade by `%s` on %s CPUs with QEMU %s (%s); %s interleaved rounds; load at the start %s.\n<!-- /bench:%s -->\n' \
-      "$bench_name" "$1" "$2" "$bench_command" "$(nproc)" \
-      "$(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')" "$(vmctl accel "$bench_image")" \
-      "$bench_rounds" "$bench_load" "$bench_name"
+    printf '\n<!-- bench:%s -->\n## %s\n\n%s\n\nMade by `%s` %s; %s interleaved rounds; load at the start %s.\n<!-- /bench:%s -->\n' \
+      "$bench_name" "$1" "$2" "$bench_command" "$where" "$bench_rounds" "$bench_load" "$bench_name"
   } >"$docs.new"
   mv "$docs.new" "$docs"
 }
