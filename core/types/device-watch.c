@@ -6,6 +6,7 @@
  */
 #include "types/device.h"
 
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -252,12 +253,44 @@ static int on_netlink(_unused_ struct source *source, int fd, _unused_ uint32_t 
 	return 0;
 }
 
+/*
+ * A boot has hundreds of messages, and a handful are of devices with the tag "systemd", which are all that make units: the kernel
+ * drops the others before they wake core. libudev's header carries a Bloom filter of the tags (its sticky ones, so a removal is
+ * heard, too); these are the bits of "systemd". A false match costs a look. What is not libudev's goes through to be refused
+ * where everything is checked.
+ */
+#define BLOOM_SYSTEMD_HIGH 0x02000400U
+#define BLOOM_SYSTEMD_LOW  0x10800000U
+#define HEADER_MAGIC       8
+#define HEADER_BLOOM_HIGH  32
+#define HEADER_BLOOM_LOW   36
+
+static int filter_tagged(int fd)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, HEADER_MAGIC),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UDEV_MAGIC, 0, 6),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, HEADER_BLOOM_HIGH),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, BLOOM_SYSTEMD_HIGH),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, BLOOM_SYSTEMD_HIGH, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, HEADER_BLOOM_LOW),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, BLOOM_SYSTEMD_LOW),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, BLOOM_SYSTEMD_LOW, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog f = {.len = ELEMENTSOF(program), .filter = program};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &f, sizeof(f)) < 0 ? -errno : 0;
+}
+
 static int open_netlink(void)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = UDEV_GROUP};
 	auto_fd int fd =
 		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 	const int on = 1, size = RECEIVE_BUFFER;
+	int r;
 
 	if (fd < 0)
 		return -errno;
@@ -265,6 +298,9 @@ static int open_netlink(void)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		(void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	r = filter_tagged(fd);
+	if (r < 0)
+		log_debug_errno(r, "Cannot filter udev's messages, hearing all of them: %m");
 	if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
 		return -errno;
 	return TAKE_FD(fd);

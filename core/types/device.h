@@ -30,6 +30,7 @@ static inline struct device *DEVICE(const struct unit *u)
 /* ---- udev.c: pure ---- */
 #define UDEV_PROPERTIES_MAX 512
 #define UDEV_MESSAGE_MAX    (128 * 1024)
+#define UDEV_MAGIC          0xfeedcafeU
 struct udev_device {
 	char *action;  /* of a message: "add", "change", "remove", ... */
 	char *devpath; /* "/devices/..." */

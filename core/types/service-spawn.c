@@ -138,6 +138,11 @@ static int spawn(struct service *s, enum service_exec list, const struct exec_co
 	return 0;
 }
 
+/*
+ * The intent is stored before the process is there. Its outcome is stored with the next intent of any unit, or at the end of the
+ * turn: a core that dies in between left the intent, from which its successor finds the process in the cgroup, or init's report of
+ * its end, which is not acknowledged before that same store.
+ */
 int service_spawn_main(struct service *s, unsigned index)
 {
 	const struct exec_command *c =
@@ -161,7 +166,7 @@ int service_spawn_main(struct service *s, unsigned index)
 	s->main_pid = pid;
 	s->main_pid_known = true;
 	process_status_begin(&s->main_status, pid.pid);
-	unit_save(&s->unit);
+	unit_save_soon(&s->unit);
 	return 0;
 }
 
@@ -189,6 +194,6 @@ int service_spawn_control(struct service *s, enum service_exec list, unsigned in
 	}
 	s->control_pid = pid;
 	process_status_begin(&s->control_status, pid.pid);
-	unit_save(&s->unit);
+	unit_save_soon(&s->unit);
 	return 0;
 }

@@ -14,7 +14,6 @@ struct udev_header {
 	uint32_t header_size, properties_offset, properties_size;
 	uint32_t subsystem_hash, devtype_hash, tag_bloom_high, tag_bloom_low;
 };
-#define UDEV_MAGIC 0xfeedcafeU
 
 void udev_device_done(struct udev_device *d)
 {
