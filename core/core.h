@@ -81,6 +81,8 @@ int options_read(struct core *c);
 void options_write_units(
 	const struct core *c); /* systemd.mask=, systemd.wants= as generator output */
 
+void options_write_startup(void); /* drop-ins: who may wait while the machine comes up */
+
 /* generators.c: @done is called once, from the loop */
 typedef void (*helper_done_fn)(struct core *c);
 int boot_agent_run(struct core *c, helper_done_fn done);

@@ -62,6 +62,7 @@ static void on_boot_finished(void *userdata)
 	char text[SPAN_TEXT_MAX];
 
 	state_manager_save(c->state);
+	cgroup_startup_finished(m);
 	log_info("Startup finished in %s, system is %s",
 	         span_format(text, sizeof(text), usec_sub(m->finished.boottime, c->start_usec),
 	                     USEC_PER_MSEC),

@@ -121,6 +121,32 @@ int options_read(struct core *c)
 	return 0;
 }
 
+/*
+ * Who may wait while the machine comes up. udevd and its workers take more of a VM's boot than everything else together, most of it
+ * for devices that no unit waits for; beside them, those that are waited for would get a small share of the CPUs. It is a weight
+ * and no limit: a CPU that nobody else wants is udevd's. Below all other folders, so that a file of this name in /etc replaces it.
+ */
+static const struct {
+	const char *unit, *text;
+} startup_dropins[] = {
+	{"systemd-udevd.service", "[Service]\nStartupCPUWeight=20\n"},
+};
+
+void options_write_startup(void)
+{
+	for (size_t i = 0; i < ELEMENTSOF(startup_dropins); i++) {
+		auto_free char *path =
+			str_printf("/run/systemd/generator.late/%s.d/10-startup.conf",
+		                   startup_dropins[i].unit);
+		const char *text = startup_dropins[i].text;
+
+		if (!path || mkdir_parents(path, 0755) < 0 ||
+		    file_write_atomic(path, text, strlen(text), 0644, false) < 0)
+			log_warning("Failed to write the startup weight of %s",
+			            startup_dropins[i].unit);
+	}
+}
+
 /* In the folder that stands above /etc, where systemd's own debug generator writes the same. */
 void options_write_units(const struct core *c)
 {

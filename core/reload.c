@@ -27,6 +27,7 @@ static void on_generated(struct core *c)
 
 	c->reload = NULL;
 	options_write_units(c);
+	options_write_startup();
 	if (r >= 0)
 		r = manager_reload(c->manager, &plan, d);
 	if (r < 0)

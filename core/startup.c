@@ -191,6 +191,7 @@ static void boot_units(struct core *c)
 
 	m->generators_done = stamp_now();
 	options_write_units(c);
+	options_write_startup();
 	if (!m->index) {
 		r = manager_read_index(m);
 		if (r >= 0)

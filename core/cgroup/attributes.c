@@ -73,7 +73,6 @@ static const struct limit limits[] = {
 	{ CGROUP_MEMORY, "memory.high",     offsetof(struct cgroup_settings, memory_high),     2, "max" },
 	{ CGROUP_MEMORY, "memory.max",	    offsetof(struct cgroup_settings, memory_max),      3, "max" },
 	{ CGROUP_MEMORY, "memory.swap.max", offsetof(struct cgroup_settings, memory_swap_max), 4, "max" },
-	{ CGROUP_CPU,	 "cpu.weight",	    offsetof(struct cgroup_settings, cpu_weight),     -1, "100" },
 };
 /* clang-format on */
 
@@ -86,6 +85,12 @@ static uint64_t limit_value(const struct cgroup_manager *cm, const struct cgroup
 	    s->memory_percent_mask & 1U << l->percent_bit)
 		return share_of(cm->ram_bytes, value);
 	return value;
+}
+
+/* systemd.resource-control(5): in its place while the system starts up. */
+static uint64_t weight(const struct cgroup_manager *cm, uint64_t always, uint64_t startup)
+{
+	return cm->startup && startup != UINT64_MAX ? startup : always;
 }
 
 static void add_cpu_max(struct cgroup_attribute_value *values, size_t *n,
@@ -106,6 +111,15 @@ static void add_cpu_max(struct cgroup_attribute_value *values, size_t *n,
 	quota = MAX(quota * period / USEC_PER_SEC, CPU_QUOTA_MIN_USEC);
 	add_value(values, n, CGROUP_CPU, "cpu.max", "%llu %llu", (unsigned long long) quota,
 	          (unsigned long long) period);
+}
+
+static void add_weight(struct cgroup_attribute_value *values, size_t *n, enum cgroup_controller c,
+                       const char *attribute, const char *prefix, uint64_t value, bool reset)
+{
+	if (value != UINT64_MAX)
+		add_value(values, n, c, attribute, "%s%llu", prefix, (unsigned long long) value);
+	else if (reset)
+		add_value(values, n, c, attribute, "%s100", prefix);
 }
 
 static void add_tasks_max(const struct cgroup_manager *cm, struct cgroup_attribute_value *values,
@@ -148,12 +162,11 @@ size_t cgroup_attribute_values(const struct cgroup_manager *cm, const struct cgr
 			add_value(values, &n, limits[i].controller, limits[i].attribute, "%s",
 			          limits[i].unset);
 	}
+	add_weight(values, &n, CGROUP_CPU, "cpu.weight", "",
+	           weight(cm, s->cpu_weight, s->startup_cpu_weight), reset);
 	add_cpu_max(values, &n, s, reset);
-	if (s->io_weight != UINT64_MAX)
-		add_value(values, &n, CGROUP_IO, "io.weight", "default %llu",
-		          (unsigned long long) s->io_weight);
-	else if (reset)
-		add_value(values, &n, CGROUP_IO, "io.weight", "default 100");
+	add_weight(values, &n, CGROUP_IO, "io.weight", "default ",
+	           weight(cm, s->io_weight, s->startup_io_weight), reset);
 	add_tasks_max(cm, values, &n, s, reset);
 	add_string(values, &n, "cpuset.cpus", s->allowed_cpus, reset);
 	add_string(values, &n, "cpuset.mems", s->allowed_memory_nodes, reset);
@@ -208,8 +221,11 @@ int cgroup_attributes_write(struct unit *u, const struct cgroup_settings *s, boo
 {
 	struct cgroup_manager *cm = cgroup_manager_of(u->manager);
 	struct cgroup_attribute_value values[CGROUP_ATTRIBUTES_MAX];
-	size_t n = cgroup_attribute_values(cm, s, reset, values);
 	int r, first = 0;
+	size_t n;
+
+	cm->startup = !stamp_is_set(&u->manager->finished);
+	n = cgroup_attribute_values(cm, s, reset, values);
 
 	for (size_t i = 0; i < n; i++) {
 		if (!(cm->supported & CGROUP_MASK(values[i].controller)))

@@ -222,6 +222,11 @@ int cgroup_realize(struct unit *u)
 	                               cgroup_manager_of(u->manager)->supported);
 }
 
+static bool has_startup_weight(const struct cgroup_settings *s)
+{
+	return s && (s->startup_cpu_weight != UINT64_MAX || s->startup_io_weight != UINT64_MAX);
+}
+
 int cgroup_adopt(struct unit *u)
 {
 	const struct cgroup_settings *s = u->file ? u->file->cgroup : NULL;
@@ -241,6 +246,9 @@ int cgroup_adopt(struct unit *u)
 	 * else is wanted. */
 	cu->delegated = s && s->delegate;
 	cu->realized = true;
+	/* The core before us may have died between the end of the boot and this. */
+	if (has_startup_weight(s) && stamp_is_set(&u->manager->finished))
+		(void) cgroup_apply(u);
 	r = cgroup_watch(u, true);
 	return r < 0 ? r : 1;
 }
@@ -260,6 +268,15 @@ int cgroup_apply(struct unit *u)
 		return r;
 	r = cgroup_attributes_write(u, s, true);
 	return r < 0 ? r : cgroup_watch(u, mask & CGROUP_MASK(CGROUP_MEMORY));
+}
+
+void cgroup_startup_finished(struct manager *m)
+{
+	struct unit *u;
+
+	MAP_FOREACH (u, m->units)
+		if (u->file && has_startup_weight(u->file->cgroup))
+			(void) cgroup_apply(u);
 }
 
 int cgroup_open(struct unit *u, bool control)

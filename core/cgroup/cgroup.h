@@ -23,6 +23,8 @@ int cgroup_adopt(struct unit *u);
 /* Where our own tree begins: "/", or the cgroup that a container gave us. Never ends in "/" but for the root. */
 const char *cgroup_root(const struct manager *m);
 int cgroup_apply(struct unit *u); /* limits again, after set-property or reload */
+/* The boot is finished: StartupCPUWeight= and StartupIOWeight= give way to the ordinary weights. */
+void cgroup_startup_finished(struct manager *m);
 /* O_PATH fd of the cgroup (for CLONE_INTO_CGROUP), realized first; @control: its ".control" child for ExecStop= and friends when delegated. The caller owns it. */
 int cgroup_open(struct unit *u, bool control);
 void cgroup_release(struct unit *u); /* removes it if it is empty, forgets the watch */

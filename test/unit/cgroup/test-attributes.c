@@ -49,6 +49,25 @@ TEST(cgroup__nothing_set_writes_nothing_and_needs_no_controller)
 	CHECK_STR(value_of(&s, true, "cpu.max"), "max 100000");
 }
 
+TEST(cgroup__startup_weights_count_until_the_boot_is_finished)
+{
+	struct cgroup_manager starting = machine;
+	struct cgroup_attribute_value v[CGROUP_ATTRIBUTES_MAX];
+	struct cgroup_settings s = unset();
+
+	starting.startup = true;
+	s.startup_cpu_weight = 20;
+	s.startup_io_weight = 30;
+	CHECK_INT(cgroup_mask_wanted(&s), ==, CGROUP_MASK(CGROUP_CPU) | CGROUP_MASK(CGROUP_IO));
+	CHECK_INT(cgroup_attribute_values(&starting, &s, false, v), ==, 2);
+	CHECK_STR(v[0].value, "20");
+	CHECK_STR(v[1].value, "default 30");
+	CHECK_STR(value_of(&s, true, "cpu.weight"), "100");
+	CHECK_STR(value_of(&s, true, "io.weight"), "default 100");
+	s.cpu_weight = 70;
+	CHECK_STR(value_of(&s, true, "cpu.weight"), "70");
+}
+
 TEST(cgroup__memory_in_bytes_and_percent)
 {
 	struct cgroup_settings s = unset();
