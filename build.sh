@@ -12,14 +12,14 @@ base_version=0.1.0
 verbs=(
   "deps||install every package that building and testing needs (Debian 12, root)"
   "build|[PRESET]|configure and build: release (default), debug, asan, fuzz, coverage, analyze"
-  "test|[LABEL]|build and run all tests, or those of one label: style unit oracle fuzz integration vm"
+  "test|[LABEL]|build and run all tests, or those of one label: style unit oracle fuzz integration chaos vm"
   "check||formatting, spelling, shell scripts, static analysis"
   "package|[VERSION]|the .deb packages, into build/package/"
   "image||the Debian VM image with our package, into build/images/"
   "run|[--keep]|the whole story: two VMs under our init, a controller, healing, hot upgrade, roll-back"
   "bench|[NAME]|measure side by side: boot, spawn; natively: restart, idle, takeover"
   "conformance|[SUITE]|systemd's own test data under our core"
-  "chaos|[SECONDS]|fault injection"
+  "chaos|[SECONDS]|faults of every kind against init and core, checked after each; --faults N, --walk K, --many N, --only KIND, --update-docs"
   "fuzz|[SECONDS]|every fuzz target for that long (default 10 each)"
   "clean||remove build/ but the cache of downloaded images"
 )
@@ -121,6 +121,12 @@ verb_test() {
     say "Tests under sanitizers"
     ctest --test-dir build/asan -L '^(unit|fuzz)$' -j "$jobs" --output-on-failure --no-tests=error
   fi
+  if [[ -z $label || $label == chaos ]]; then
+    say "Faults"
+    build_chaos
+    ctest --test-dir build/chaos -L '^chaos$' --output-on-failure --no-tests=error
+    [[ -z $label ]] || return 0
+  fi
   say "Tests"
   ctest --test-dir build/test ${label:+-L "^$label\$"} -j "$jobs" --output-on-failure --no-tests=error
 }
@@ -142,7 +148,19 @@ verb_bench() {
 }
 
 verb_conformance() { echo "conformance: no suite is wired up; the oracle tests (./build.sh test oracle) compare with Debian's systemd tools"; exit 77; }
-verb_chaos() { echo "chaos: no fault injector is there; the fault tests in the integration tier run with ./build.sh test integration"; exit 77; }
+# A core with crash points; nothing of this build is ever installed.
+build_chaos() {
+  mkdir -p build
+  configure chaos build/chaos -DSYSMASTER_VERSION="$base_version"
+  cmake --build build/chaos -j "$jobs" --target core init core-exec chaos chaos-service
+}
+
+verb_chaos() {
+  verb_deps
+  say "Building with crash points"
+  build_chaos
+  test/chaos/chaos.sh build/chaos/test/chaos/chaos "$@"
+}
 
 verb_fuzz() {
   local seconds=${1:-10} target name

@@ -3,6 +3,8 @@
  * messages go to the manager. */
 #include "core.h"
 
+#include "base/fault.h"
+
 #include "api/api.h"
 #include "cgroup/cgroup.h"
 #include "exec/exec.h"
@@ -85,6 +87,7 @@ static void on_turn_end(void *userdata)
 	c->booted_soon = false;
 	state_manager_save(c->state);
 	state_flush(c->state);
+	FAULT_POINT("boot.booted.before");
 	if (file_write_atomic(CORE_BOOTED, "", 0, 0644, false) < 0)
 		log_warning("Failed to write \"" CORE_BOOTED "\"");
 }

@@ -2,6 +2,8 @@
 /* core: the manager of units, started and watched by init. See core.h for the order of things. */
 #include "core.h"
 
+#include "base/fault.h"
+
 #include <sys/prctl.h>
 #include <stdio.h>
 
@@ -29,6 +31,12 @@ int main(int argc, char **argv)
 	/* A huge page for the first byte of a large, hardly used array would double what core takes. core-exec undoes it. */
 	(void) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	for (int i = 1; i < argc; i++) {
+#ifdef FAULTS
+		if (streq(argv[i], "--fault-points")) {
+			fault_list();
+			return 0;
+		}
+#endif
 		if (streq(argv[i], "--self-check"))
 			return self_check(argv[i + 1] ? argv[i + 1] : CORE_STATE_DIR);
 		if (streq(argv[i], "--test-root"))

@@ -3,6 +3,8 @@
  * output alone. */
 #include "core.h"
 
+#include "base/fault.h"
+
 #include "api/api.h"
 
 struct reload_request {
@@ -26,10 +28,12 @@ static void on_generated(struct core *c)
 	int r = d ? 0 : -ENOMEM;
 
 	c->reload = NULL;
+	FAULT_POINT("reload.generated");
 	options_write_units(c);
 	options_write_startup();
 	if (r >= 0)
 		r = manager_reload(c->manager, &plan, d);
+	FAULT_POINT("reload.done");
 	if (r < 0)
 		log_error_errno(r, "Failed to reload: %m");
 	else

@@ -12,6 +12,8 @@
  */
 #include "core.h"
 
+#include "base/fault.h"
+
 #include "api/api.h"
 #include "cgroup/cgroup.h"
 #include "exec/exec.h"
@@ -45,8 +47,8 @@ static int open_store(struct core *c)
 
 	r = store_open(CORE_STATE_DIR, &c->store);
 	if (r == -EBADMSG) {
-		log_error("The state cannot be read and was set aside; services are adopted from "
-		          "their cgroups");
+		log_error("A part of the state cannot be read and was set aside; services that "
+		          "are missing are adopted from their cgroups");
 		c->adopting = true;
 		return 0;
 	}
@@ -270,7 +272,7 @@ static int take_over(struct core *c)
 	auto_free struct diag *d = calloc(1, sizeof(*d));
 	struct take_over_steps steps_taken = {.last = c->start_usec};
 	struct manager *m = c->manager;
-	int r, n = 0;
+	int r, n = 0, adopted;
 
 	note_step(&steps_taken, "rooms");
 	r = manager_read_index(m);
@@ -280,23 +282,28 @@ static int take_over(struct core *c)
 	if (r < 0)
 		return log_error_errno(r, "Failed to load units: %m");
 	note_step(&steps_taken, "enumerate");
-	if (!c->adopting) {
+	FAULT_POINT("takeover.enumerated");
+	if (!c->safe_mode) {
 		n = state_restore(c->state, d);
-		if (n < 0) {
+		if (n < 0)
 			log_error_errno(n, "Failed to restore the state, adopting services from "
 			                   "their cgroups: %m");
+		/* Not one record is as bad: somebody removed the file. */
+		if (n <= 0)
 			c->adopting = true;
-		}
 	}
 	if (c->adopting) {
 		m->is_reloading = true;
-		n = state_adopt_cgroups(c->state, d);
+		adopted = state_adopt_cgroups(c->state, d);
 		m->is_reloading = false;
+		n = MAX(n, 0) + MAX(adopted, 0);
 	}
 	if (d)
 		diag_log(d, "state");
 	note_step(&steps_taken, "units");
+	FAULT_POINT("takeover.restored");
 	r = look_around(m, manager_coldplug);
+	FAULT_POINT("takeover.coldplugged");
 	note_step(&steps_taken, "coldplug");
 	log_notice(
 		"Took over %d units in %llu ms (%s%s)", n,
@@ -377,6 +384,9 @@ int core_run(bool safe_mode)
 	c->safe_mode = c->adopting = safe_mode;
 	c->show_status = true;
 	log_setup("core", LOG_TARGET_AUTO, LOG_INFO);
+#ifdef FAULTS
+	fault_setup();
+#endif
 	crash_setup();
 	process_setup();
 	r = boot_directory(&c->directory);

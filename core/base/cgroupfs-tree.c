@@ -84,6 +84,9 @@ int cgroupfs_remove(const char *cgroup)
 		return cgroupfs_root() ? -EINVAL : -ENOENT;
 	if (str_is_empty(cgroup) || streq(cgroup, "/"))
 		return -EINVAL;
+	/* Usually there is nothing below it; then this works without a single fd. */
+	if (rmdir(path) == 0)
+		return 0;
 	return remove_tree(path, 0, NULL);
 }
 

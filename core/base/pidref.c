@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/pidref.h"
 
+#include "base/fault.h"
+
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
@@ -127,6 +129,7 @@ int pidref_kill(const struct pidref *p, int sig)
 	r = pidref_verify(p);
 	if (r < 0)
 		return r;
+	FAULT_POINT("process.signal.before");
 	if (p->pidfd >= 0)
 		return sys_pidfd_send_signal(p->pidfd, sig);
 	r = pidref_open_verified(p->pid, p->start_time, &opened);

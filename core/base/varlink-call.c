@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/varlink-internal.h"
 
+#include "base/fault.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -111,7 +113,12 @@ static int answer(struct varlink_call *c, const char *error, cJSON *parameters, 
 
 int varlink_reply(struct varlink_call *c, cJSON *parameters)
 {
-	return answer(c, NULL, parameters, false);
+	int r;
+
+	FAULT_POINT("varlink.reply.before");
+	r = answer(c, NULL, parameters, false);
+	FAULT_POINT("varlink.reply.after");
+	return r;
 }
 
 int varlink_notify(struct varlink_call *c, cJSON *parameters)

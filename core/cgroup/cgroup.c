@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cgroup/internal.h"
 
+#include "base/fault.h"
+
 #include <unistd.h>
 
 /* ---- setting up ---- */
@@ -206,7 +208,9 @@ int cgroup_realize(struct unit *u)
 	/* The controllers first: a cgroup that is born with them need not be changed. A parent that
 	 * is no unit is made on the way. */
 	r = cgroup_controllers_enable(u->manager, u->cgroup, wanted | delegated);
+	FAULT_POINT("cgroup.create.before");
 	created = cgroupfs_create(u->cgroup);
+	FAULT_POINT("cgroup.create.after");
 	if (created < 0)
 		return created;
 	if (r == -ENOENT)
@@ -330,7 +334,9 @@ void cgroup_release(struct unit *u)
 	if (u->cgroup && !u->manager->no_cgroup) {
 		if (cu)
 			cgroup_unwatch(u);
+		FAULT_POINT("cgroup.remove.before");
 		r = remove_own(u);
+		FAULT_POINT("cgroup.remove.after");
 		if (r == -EBUSY) {
 			/* Somebody is left: it stays ours, so that the last one's end is heard. */
 			if (cu && cu->realized)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cgroup/internal.h"
 
+#include "base/fault.h"
+
 #include <signal.h>
 
 /* A fork can run ahead of us for a while; those signalled before are not signalled again. */
@@ -56,7 +58,9 @@ int cgroup_signal(struct unit *u, int sig, pid_t except_a, pid_t except_b)
 		return r;
 	r = 0;
 	if (sig == SIGKILL && except_a <= 0 && except_b <= 0) {
+		FAULT_POINT("cgroup.kill.before");
 		r = cgroupfs_kill(u->cgroup);
+		FAULT_POINT("cgroup.kill.after");
 		return r < 0 ? r : 1;
 	}
 	w.seen = map_new(MAP_POINTER);

@@ -6,6 +6,8 @@
  */
 #include "engine/private.h"
 
+#include "base/fault.h"
+
 #include <inttypes.h>
 
 static bool must_wait_for(const struct job *j, const struct unit *other, enum unit_dependency d)
@@ -156,7 +158,9 @@ void job_run(struct job *j)
 		j->begin_running_usec = now(CLOCK_BOOTTIME);
 	job_arm_timer(j);
 	unit_save_soon(u);
+	FAULT_POINT("job.run.before");
 	r = perform(j);
+	FAULT_POINT("job.run.after");
 	/* The unit may have finished, replaced or requeued the job meanwhile. */
 	j = manager_get_job(m, id);
 	if (!j || r == 0)

@@ -6,6 +6,8 @@
  */
 #include "engine/private.h"
 
+#include "base/fault.h"
+
 #include <inttypes.h>
 
 static const void *id_key(uint32_t id)
@@ -55,6 +57,7 @@ void job_install(struct job *j)
 	job_arm_timer(j);
 	job_queue_run(j);
 	unit_save_soon(u);
+	FAULT_POINT("job.installed");
 	if (m->hooks && m->hooks->job_added)
 		m->hooks->job_added(j, m->userdata);
 }
@@ -252,6 +255,7 @@ void job_finish(struct job *j, enum job_result result, bool recursive)
 		become_start(j);
 		return;
 	}
+	FAULT_POINT("job.finish.before");
 	uninstall(j);
 	unit_save_soon(u);
 	if (j->id == m->boot_job_id && result == JOB_DONE &&
@@ -268,6 +272,7 @@ void job_finish(struct job *j, enum job_result result, bool recursive)
 	if ((result == JOB_TIMEOUT || result == JOB_DEPENDENCY) && type == JOB_START)
 		unit_start_monitors(u, DEP_ON_FAILURE);
 	release_ordered(u);
+	FAULT_POINT("job.finish.after");
 	unit_gc_soon(u);
 	unit_recheck_soon(u);
 	manager_check_finished(m);

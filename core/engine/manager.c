@@ -5,6 +5,8 @@
  */
 #include "engine/private.h"
 
+#include "base/fault.h"
+
 /* Starts are cut into slices of this length, so that messages and pings get their turn in between.
  */
 #define RUN_BUDGET_USEC (40 * USEC_PER_MSEC)
@@ -303,6 +305,7 @@ void manager_save(struct manager *m)
 	}
 	if (m->hooks && m->hooks->turn_end)
 		m->hooks->turn_end(m->userdata);
+	FAULT_POINT("turn.end.after");
 }
 
 void manager_dispatch(struct manager *m)
@@ -317,6 +320,7 @@ void manager_dispatch(struct manager *m)
 		manager_gc_queued(m);
 	}
 	manager_check_finished(m);
+	FAULT_POINT("turn.end.before");
 	manager_save(m);
 	m->in_dispatch = false;
 	if (!list_is_empty(&m->load_queue) || !list_is_empty(&m->run_queue) ||

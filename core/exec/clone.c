@@ -8,6 +8,8 @@
  */
 #include "exec/clone.h"
 
+#include "base/fault.h"
+
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
@@ -62,6 +64,7 @@ __attribute__((noinline, no_sanitize("address", "undefined"))) static int child_
 
 	if (q->stdio)
 		r = child_stdio(q->stdio);
+	FAULT_POINT_IN_CHILD("spawn.child");
 	if (q->clean) {
 		reset_signals();
 		(void) setsid();
@@ -180,7 +183,9 @@ pid_t spawn(const struct spawn_request *q, int *ret_pidfd, bool *ret_attached)
 	sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, &old) < 0)
 		return -errno;
+	FAULT_POINT("spawn.clone.before");
 	pid = clone_call(&s, stack, &pidfd, &attached);
+	FAULT_POINT("spawn.clone.after");
 	(void) sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid > 0 && s.error < 0) {
 		/* It is gone already. A sibling is init's to reap; ours we reap here. */

@@ -9,6 +9,8 @@
  */
 #include "state/state-internal.h"
 
+#include "base/fault.h"
+
 #include "cgroup/cgroup.h"
 
 #include <stdio.h>
@@ -90,6 +92,7 @@ static int adopt_unit(struct state *t, const char *name, const char *cgroup, str
 	if (r < 0)
 		return r;
 	(void) cgroup_adopt(u);
+	FAULT_POINT("adopt.unit.after");
 	return 1;
 }
 

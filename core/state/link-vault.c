@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/link-internal.h"
 
+#include "base/fault.h"
+
 static void item_free(struct link_item *i)
 {
 	if (!i)
@@ -53,6 +55,7 @@ int link_vault_take(struct link *k, const char *name)
 
 	if (!i)
 		return -ENOENT;
+	FAULT_POINT("vault.take");
 	fd = TAKE_FD(i->fd);
 	item_free(i);
 	return fd;
@@ -90,14 +93,24 @@ static int vault_send(struct link *k, enum wire_type type, const char *name, int
 
 int link_vault_put(struct link *k, const char *name, int fd)
 {
-	return fd < 0 ? -EBADF : vault_send(k, WIRE_VAULT_PUT, name, fd);
+	int r;
+
+	FAULT_POINT("vault.put.before");
+	r = fd < 0 ? -EBADF : vault_send(k, WIRE_VAULT_PUT, name, fd);
+	FAULT_POINT("vault.put.after");
+	return r;
 }
 
 int link_vault_drop(struct link *k, const char *name)
 {
+	int r;
+
 	if (name)
 		item_free(map_remove(k->vault, name));
-	return vault_send(k, WIRE_VAULT_DROP, name, -EBADF);
+	FAULT_POINT("vault.drop.before");
+	r = vault_send(k, WIRE_VAULT_DROP, name, -EBADF);
+	FAULT_POINT("vault.drop.after");
+	return r;
 }
 
 /* ---- WELCOME's text ---- */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/link-internal.h"
 
+#include "base/fault.h"
+
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -72,7 +74,9 @@ static int on_exit_report(struct link *k, const struct wire_message *m, const ch
 
 	if (!k->ready || m->number == 0 || m->pid <= 0)
 		return -EPROTO;
+	FAULT_POINT("link.exit.received");
 	k->handlers.on_exit(&e, m->number, k->userdata);
+	FAULT_POINT("link.exit.handled");
 	return 0;
 }
 
@@ -204,12 +208,14 @@ static int greet(struct link *k, const char *version)
 	int r;
 
 	r = send_plain(k, WIRE_HELLO, version);
+	FAULT_POINT("link.hello.after");
 	if (r >= 0)
 		r = wait_until(k, &k->welcomed, deadline);
 	if (r >= 0)
 		r = send_plain(k, WIRE_VAULT_LIST, NULL);
 	if (r >= 0)
 		r = wait_until(k, &k->vault_complete, deadline);
+	FAULT_POINT("link.vault.received");
 	return r;
 }
 
@@ -283,13 +289,17 @@ const struct welcome *link_welcome(const struct link *k)
 int link_ready(struct link *k)
 {
 	uint64_t signals = k->early_signals;
+	int r;
 
+	FAULT_POINT("link.ready.before");
 	k->ready = true;
 	k->early_signals = 0;
 	for (int i = 1; i <= 64; i++)
 		if (signals & UINT64_C(1) << (i - 1) && k->handlers.on_signal)
 			k->handlers.on_signal(i, k->userdata);
-	return send_plain(k, WIRE_READY, NULL);
+	r = send_plain(k, WIRE_READY, NULL);
+	FAULT_POINT("link.ready.after");
+	return r;
 }
 
 void link_ack(struct link *k, uint64_t number)
@@ -316,7 +326,9 @@ int link_request(struct link *k, enum wire_type type, int64_t value, int fd, con
 		k->last_serial = 0;
 	m.serial = ++k->last_serial;
 	m.text_size = (uint32_t) n;
+	FAULT_POINT("link.request.before");
 	r = link_send(k, &m, text, fd);
+	FAULT_POINT("link.request.after");
 	return r < 0 ? r : (int) m.serial;
 }
 

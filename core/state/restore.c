@@ -2,6 +2,8 @@
 /* Records become units again. All records are read first: loading a unit can save others. */
 #include "state/state-internal.h"
 
+#include "base/fault.h"
+
 #include "cgroup/cgroup.h"
 
 struct saved {
@@ -126,7 +128,9 @@ static int restore_one(struct state *t, struct saved *s, struct diag *d)
 		return -EEXIST; /* two names of one unit: the first record counts */
 	/* A part that could not be read is no reason to forget the rest: the type compares with the
 	 * kernel next. */
+	FAULT_POINT("restore.unit.before");
 	r = unit_restore(u, s->record);
+	FAULT_POINT("restore.unit.after");
 	/* The watch on its cgroup died with the core before us. */
 	if (u->cgroup)
 		(void) cgroup_adopt(u);
@@ -158,6 +162,7 @@ int state_restore(struct state *t, struct diag *d)
 		else
 			n++;
 	}
+	FAULT_POINT("restore.all.after");
 	/* Only now, when every unit has its values, may one look at another. */
 	if (r >= 0)
 		r = manager_coldplug(t->manager);

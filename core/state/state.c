@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/state-internal.h"
 
+#include "base/fault.h"
+
 #include <stdio.h>
 
 static int on_retry(struct source *s _unused_, usec_t deadline _unused_, void *userdata)
@@ -85,6 +87,7 @@ void state_unit_save(struct state *t, struct unit *u, bool now)
 			return;
 	}
 	(void) map_remove(t->dirty, u);
+	FAULT_POINT("state.unit-save.before");
 	r = unit_queue(t, u);
 	if (r >= 0)
 		r = store_flush(t->store);
@@ -162,7 +165,9 @@ void state_flush(struct state *t)
 		state_report(t, r);
 	if (r < 0 || t->exits_handled <= t->exits_stored)
 		return;
+	FAULT_POINT("state.exits.stored");
 	t->exits_stored = t->exits_handled;
 	if (t->link)
 		link_ack(t->link, t->exits_stored);
+	FAULT_POINT("state.exits.acknowledged");
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/state.h"
+
+#include "base/fault.h"
 #include "state/store-internal.h"
 
 #include <stdio.h>
@@ -98,8 +100,10 @@ static int rebuild(struct store *s, const char *path, const char *fresh,
 	if (r >= 0)
 		r = store_flush(s);
 	s->savepoints = s->bytes = 0;
+	FAULT_POINT("store.rename.before");
 	if (r >= 0 && rename(fresh, path) < 0)
 		r = -errno;
+	FAULT_POINT("store.rename.after");
 	if (r < 0) {
 		queue_clear(s);
 		if (s->env)
@@ -122,6 +126,8 @@ static int open_in(struct store *s, const char *path, const char *fresh, const c
 		return damaged;
 	}
 	/* One copy is kept for whoever wants to know why; an older one goes. */
+	if (damaged < 0)
+		FAULT_POINT("store.aside.before");
 	if (damaged < 0 && rename(path, aside) < 0) {
 		store_record_free(records);
 		return -errno;
@@ -260,9 +266,11 @@ int store_flush(struct store *s)
 		}
 		bytes += p->size;
 	}
+	FAULT_POINT("store.commit.before");
 	r = mdb_txn_commit(txn); /* frees txn on failure, too */
 	if (r != 0)
 		return store_error(r);
+	FAULT_POINT("store.commit.after");
 	s->savepoints++;
 	s->bytes += bytes;
 	queue_clear(s);

@@ -2,6 +2,8 @@
 /* Absolute deadlines: one timer source each, made at the first use and kept for the next. */
 #include "types/common.h"
 
+#include "base/fault.h"
+
 int deadline_set(struct deadline *d, struct unit *u, usec_t at, source_time_fn fn)
 {
 	int r;
@@ -11,6 +13,7 @@ int deadline_set(struct deadline *d, struct unit *u, usec_t at, source_time_fn f
 		deadline_clear(d);
 		return 0;
 	}
+	FAULT_POINT("deadline.arm.before");
 	if (d->source)
 		return source_set_time(d->source, at);
 	r = loop_add_time(u->manager->loop, CLOCK_BOOTTIME, at, TIMER_EXACT, "unit-deadline", fn, u,

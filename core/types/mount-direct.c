@@ -3,6 +3,8 @@
  * each costs more than all their mounts. */
 #include "types/mount.h"
 
+#include "base/fault.h"
+
 #include <sys/mount.h>
 
 int mount_direct(const struct mount *m)
@@ -15,6 +17,7 @@ int mount_direct(const struct mount *m)
 	r = mount_options_split(c->options, &flags, &data);
 	if (r < 0)
 		return r;
+	FAULT_POINT("mount.before");
 	if (mount(c->what ? c->what : c->fs_type, m->where, c->fs_type, flags,
 	          *data ? data : NULL) < 0)
 		return -errno;

@@ -2,9 +2,12 @@
 /*
  * /run/systemd/notify: datagrams with the sender's credentials, given to the unit that the sender
  * is a process of. The socket is in the vault, so what services say while core is being replaced
- * waits in it.
+ * waits in it. A message stays in the socket until what it said is stored: a core that dies in the
+ * middle leaves it to the next one, and hearing a message twice changes nothing.
  */
 #include "types/notify.h"
+
+#include "base/fault.h"
 
 #include "base/sys.h"
 
@@ -71,7 +74,7 @@ static void take_control(struct packet *p, struct msghdr *msg, bool *ret_has_cre
 	}
 }
 
-/* 1: a message; 0: one that was dropped; -EAGAIN: no more. */
+/* 1: a message, which is still in the socket; 0: one that is to be dropped; -EAGAIN: no more. */
 static int receive(int fd, struct packet *p)
 {
 	union {
@@ -90,7 +93,7 @@ static int receive(int fd, struct packet *p)
 	ssize_t n;
 
 	p->n_fds = 0;
-	n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
+	n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
 	if (n < 0)
 		return -errno;
 	take_control(p, &msg, &has_cred);
@@ -101,6 +104,15 @@ static int receive(int fd, struct packet *p)
 	}
 	p->size = (size_t) n;
 	return 1;
+}
+
+/* Takes the message that was peeked at out of the socket; its fds go with it. */
+static void consume(int fd)
+{
+	char byte;
+
+	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) < 0 && errno == EINTR)
+		;
 }
 
 static bool is_barrier(char *const *tags, const struct packet *p)
@@ -133,6 +145,7 @@ static void dispatch(struct notify *n, struct packet *p)
 	                          .tags = tags,
 	                          .fds = p->fds,
 	                          .n_fds = p->n_fds};
+	FAULT_POINT("notify.message.received");
 	u->ops->on_message(u, &m);
 }
 
@@ -147,12 +160,18 @@ static int on_readable(_unused_ struct source *source, int fd, _unused_ uint32_t
 
 		if (r == -EAGAIN)
 			return 0;
-		if (r == -EINTR || r == 0)
+		if (r == -EINTR)
 			continue;
-		if (r < 0)
-			return log_warning_errno(r, "Cannot receive notifications: %m");
-		dispatch(n, &p);
+		/* For want of memory, say: it is still there, and the loop comes back for it. */
+		if (r < 0) {
+			log_warning_errno(r, "Cannot receive notifications: %m");
+			return 0;
+		}
+		if (r > 0)
+			dispatch(n, &p);
 		close_fds(&p);
+		FAULT_POINT("notify.message.stored");
+		consume(fd);
 	}
 	return 0;
 }

@@ -2,6 +2,8 @@
 /* Control processes, their signals, and finding them again after core was replaced. */
 #include "types/common.h"
 
+#include "base/fault.h"
+
 #include <stdio.h>
 
 /* More processes than this in a cgroup at adoption are not looked at; the ones of interest are the
@@ -80,6 +82,7 @@ static int signal_one(const struct unit *u, const struct pidref *p, int sig, boo
 	if (!p || !pidref_is_set(p))
 		return 0;
 	r = pidref_kill(p, sig);
+	FAULT_POINT("process.signal.after");
 	if (r == -ESRCH)
 		return 0;
 	if (r < 0)
@@ -256,6 +259,7 @@ int invocation_publish(struct unit *u)
 		return -ENOMEM;
 	id128_format(&u->invocation_id, text);
 	/* Usually it is not there. */
+	FAULT_POINT("invocation.publish.before");
 	r = symlink(text, path) < 0 ? -errno : 0;
 	if (r == -ENOENT && mkdir_parents(path, 0755) >= 0)
 		r = symlink(text, path) < 0 ? -errno : 0;
@@ -274,6 +278,7 @@ void invocation_unpublish(struct unit *u)
 	if (u->manager->is_test)
 		return;
 	path = invocation_path(u);
+	FAULT_POINT("invocation.unlink.before");
 	if (path && unlink(path) < 0 && errno != ENOENT)
 		log_debug_errno(errno, "Cannot remove '%s': %m", path);
 }

@@ -6,6 +6,8 @@
  */
 #include "types/service.h"
 
+#include "base/fault.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -111,6 +113,7 @@ int service_store_fd(struct service *s, int fd_take, const char *name, bool poll
 	if (r < 0)
 		log_unit_errno(LOG_WARNING, s->unit.id, r,
 		               "Stored file descriptor '%s' will not outlive core: %m", name);
+	FAULT_POINT("service.fd-stored");
 	return stored_fd_add(s, TAKE_FD(fd), name, poll, s->last_stored_fd, &f);
 }
 

@@ -2,6 +2,8 @@
 /* What a service says by sd_notify(3), one row a key, and the watchdog. */
 #include "types/service.h"
 
+#include "base/fault.h"
+
 #define STATUS_TEXT_MAX 1024
 
 /* ---- watchdog ---- */
@@ -282,6 +284,7 @@ void service_on_message(struct unit *u, struct unit_message *m)
 {
 	struct service *s = SERVICE(u);
 
+	service_settle_spawn(s);
 	if (!sender_may(s, m->pid)) {
 		log_unit(LOG_DEBUG, u->id,
 		         "Ignored a notification of process %d, which may not send any", m->pid);
@@ -295,5 +298,7 @@ void service_on_message(struct unit *u, struct unit_message *m)
 	}
 	on_fds(s, m);
 	on_state_tags(s, m->tags);
+	FAULT_POINT("service.message.before-save");
 	save_after(u, m->tags);
+	FAULT_POINT("service.message.saved");
 }

@@ -293,6 +293,15 @@ static void finish_spawn(struct service *s)
 		(void) on_unknown(NULL, 0, s);
 }
 
+/* Somebody speaks who may be the process that the core before us spawned: who is it? */
+void service_settle_spawn(struct service *s)
+{
+	if (s->spawning == SPAWNING_NONE)
+		return;
+	s->lost_source = source_free(s->lost_source);
+	finish_spawn(s);
+}
+
 static int on_go_on(struct source *source, void *userdata)
 {
 	struct service *s = userdata;

@@ -3,6 +3,8 @@
  * own ("Exit causes and the effect of the Restart= settings"). */
 #include "types/service.h"
 
+#include "base/fault.h"
+
 #define R(result) (1U << RESULT_##result)
 
 static const unsigned restart_on[RESTART_MAX] = {
@@ -95,7 +97,9 @@ int service_restart_deadline(struct service *s, _unused_ enum result result)
 	log_unit(LOG_INFO, s->unit.id, "Scheduled restart job, restart counter is at %u",
 	         s->n_restarts);
 	unit_save_soon(&s->unit);
+	FAULT_POINT("service.restart.before");
 	r = unit_enqueue_restart(&s->unit);
+	FAULT_POINT("service.restart.queued");
 	if (r < 0) {
 		log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot schedule the restart job: %m");
 		service_enter_dead(s, RESULT_RESOURCES, false);

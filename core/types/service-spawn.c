@@ -3,6 +3,8 @@
  * record. */
 #include "types/service.h"
 
+#include "base/fault.h"
+
 /* Which commands run as what: systemd.service(5), systemd.exec(5) RootDirectoryStartOnly=,
  * PermissionsStartOnly=. */
 /* clang-format off */
@@ -155,18 +157,22 @@ int service_spawn_main(struct service *s, unsigned index)
 	s->main_index = index;
 	s->spawning = SPAWNING_MAIN;
 	s->spawning_since = now(CLOCK_BOOTTIME);
+	FAULT_POINT("service.main-intent.before");
 	spawn_intent(&s->unit);
+	FAULT_POINT("service.main-intent.after");
 	r = spawn(s, SERVICE_EXEC_START, c, false, &pid);
 	s->spawning = SPAWNING_NONE;
 	if (r < 0) {
 		unit_save_soon(&s->unit);
 		return r;
 	}
+	FAULT_POINT("service.main-spawned");
 	service_forget_main(s);
 	s->main_pid = pid;
 	s->main_pid_known = true;
 	process_status_begin(&s->main_status, pid.pid);
 	unit_save_soon(&s->unit);
+	FAULT_POINT("service.main-saved");
 	return 0;
 }
 
@@ -183,7 +189,9 @@ int service_spawn_control(struct service *s, enum service_exec list, unsigned in
 	s->control_index = index;
 	s->spawning = SPAWNING_CONTROL;
 	s->spawning_since = now(CLOCK_BOOTTIME);
+	FAULT_POINT("service.control-intent.before");
 	spawn_intent(&s->unit);
+	FAULT_POINT("service.control-intent.after");
 	/* Type=forking: the process that will exit is the main command, but not the main process.
 	 */
 	r = spawn(s, list, c, list != SERVICE_EXEC_START, &pid);
@@ -192,8 +200,10 @@ int service_spawn_control(struct service *s, enum service_exec list, unsigned in
 		unit_save_soon(&s->unit);
 		return r;
 	}
+	FAULT_POINT("service.control-spawned");
 	s->control_pid = pid;
 	process_status_begin(&s->control_status, pid.pid);
 	unit_save_soon(&s->unit);
+	FAULT_POINT("service.control-saved");
 	return 0;
 }

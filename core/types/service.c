@@ -3,6 +3,8 @@
  */
 #include "types/service.h"
 
+#include "base/fault.h"
+
 /* clang-format off */
 static const char *const state_name[SERVICE_STATE_MAX] = {
 #define X(id, name, active, process) [SERVICE_##id] = name,
@@ -175,6 +177,7 @@ void service_set_state(struct service *s, enum service_state state, usec_t deadl
 
 	s->state = state;
 	s->spawning = SPAWNING_NONE;
+	FAULT_POINT("service.state.before");
 	(void) deadline_set(&s->deadline, u, deadline, service_on_deadline);
 	service_unwatch_pid_file(s);
 	if (!(state_waits[state] & WAITS_CONTROL))
@@ -199,6 +202,7 @@ int service_on_deadline(_unused_ struct source *source, _unused_ usec_t deadline
 	struct service *s = userdata;
 
 	s->deadline.at = 0;
+	FAULT_POINT("service.deadline");
 	(void) service_event(s, SERVICE_EVENT_DEADLINE, RESULT_TIMEOUT);
 	return 0;
 }

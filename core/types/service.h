@@ -280,6 +280,8 @@ void service_release_connection(struct service *s);
 void service_save(const struct unit *u, struct strbuf *b);
 int service_restore(struct unit *u, const struct record *r);
 int service_coldplug(struct unit *u);
+/* Between a restart of core and the end of doubt: was the process spawned, and which is it? */
+void service_settle_spawn(struct service *s);
 
 /* ---- service-describe.c ---- */
 int service_describe(const struct unit *u, cJSON *properties);

@@ -3,6 +3,8 @@
  * connection. */
 #include "types/socket.h"
 
+#include "base/fault.h"
+
 #include "base/sys.h"
 
 #include <arpa/inet.h>
@@ -116,6 +118,7 @@ static int start_instance(struct socket *s, int fd_take)
 	if (r < 0)
 		return r;
 	s->n_accepted++;
+	FAULT_POINT("socket.connection.before");
 	r = manager_enqueue(m, JOB_START, service, JOB_MODE_REPLACE, false, &d, NULL);
 	if (r < 0) {
 		diag_log(&d, name);
@@ -175,6 +178,7 @@ static int accept_some(struct socket *s, int fd)
 			socket_enter_stop_pre(s, RESULT_RESOURCES);
 			return 0;
 		}
+		FAULT_POINT("socket.accepted");
 		socket_enter_running(s, connection);
 	}
 	return 0;

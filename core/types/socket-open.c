@@ -3,6 +3,8 @@
  * queues. */
 #include "types/socket.h"
 
+#include "base/fault.h"
+
 #include "base/sys.h"
 
 #include <fcntl.h>
@@ -350,7 +352,9 @@ int socket_open_all(struct socket *s)
 			continue;
 		if (n >= PORTS_MAX)
 			return -E2BIG;
+		FAULT_POINT("socket.open.before");
 		fd = openers[p->kind](s, p);
+		FAULT_POINT("socket.open.after");
 		if (fd < 0) {
 			log_unit_errno(LOG_ERR, s->unit.id, fd, "Cannot listen on '%s': %m",
 			               p->address);
@@ -376,6 +380,7 @@ fail:
 
 static void remove_file(const struct socket *s, const struct socket_port *p)
 {
+	FAULT_POINT("socket.unlink.before");
 	if (p->kind == SOCKET_PORT_MESSAGE_QUEUE)
 		(void) mq_unlink(p->address);
 	else if (*p->address == '/' && p->kind != SOCKET_PORT_SPECIAL && unlink(p->address) < 0 &&

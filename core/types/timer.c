@@ -2,6 +2,8 @@
 /* The timer type: states and operations. */
 #include "types/timer.h"
 
+#include "base/fault.h"
+
 #include <sys/timerfd.h>
 
 /* clang-format off */
@@ -107,6 +109,7 @@ static void enter_running(struct timer *t)
 			log_unit_errno(LOG_WARNING, t->unit.id, r,
 			               "Cannot keep the time of the last trigger: %m");
 	}
+	FAULT_POINT("timer.elapsed");
 	tell_trigger(t, target);
 	r = manager_enqueue(t->unit.manager, JOB_START, target, JOB_MODE_REPLACE, false, &d, NULL);
 	if (r < 0) {
@@ -116,6 +119,7 @@ static void enter_running(struct timer *t)
 		enter_dead(t, RESULT_RESOURCES);
 		return;
 	}
+	FAULT_POINT("timer.queued");
 	set_state(t, TIMER_STATE_RUNNING);
 	/* A target is active at once and may have been before: nothing would bring us back. */
 	if (t->state == TIMER_STATE_RUNNING && !target->job &&

@@ -95,7 +95,8 @@ static void child_run(struct world *w)
 	must(file_write_attr(procs, "0"), procs);
 	must(unshare(CLONE_NEWCGROUP), "unshare");
 	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "make / private");
-	must(mount("tmpfs", "/run", "tmpfs", 0, "mode=0755"), "mount /run");
+	must(mount("tmpfs", "/run", "tmpfs", 0, w->run_options ? w->run_options : "mode=0755"),
+	     "mount /run");
 	must(mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL), "mount cgroup2");
 	must(mount("/dev/null", "/dev/console", NULL, MS_BIND, NULL), "hide the console");
 	must(mount("/dev/null", "/dev/kmsg", NULL, MS_BIND, NULL), "hide the kernel's log");
@@ -106,7 +107,10 @@ static void child_run(struct world *w)
 	setenv("SYSTEMD_UNIT_PATH", units, 1);
 	setenv("SYSTEMD_GENERATOR_PATH", generators, 1);
 	setenv("container", "sysmaster-test", 1);
-	char *argv[] = {init, core, NULL};
+	char *argv[16] = {init, core};
+
+	for (size_t i = 0; w->init_options && w->init_options[i] && i < ELEMENTSOF(argv) - 3; i++)
+		argv[i + 2] = (char *) (uintptr_t) w->init_options[i];
 	execv(init, argv);
 	must(-1, init);
 }

@@ -14,7 +14,9 @@ struct world {
 	char dir[64]; /* units/ version/ and whatever tests put there; the same path inside and
 	                 outside */
 	char cgroup[256];
-	char socket[64]; /* of the control interface, as seen from outside */
+	char socket[64];                 /* of the control interface, as seen from outside */
+	const char *const *init_options; /* "--hang-usec=N", ..., NULL; set after world_prepare() */
+	const char *run_options;         /* of the tmpfs on /run; NULL: "mode=0755" */
 };
 
 /* Makes the directories; units are put next, then world_start(). Ends the program with 77 (a skip)

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What must hold. Always: nothing runs twice, deadlines hold, PID 1 is who it was, core died as
+ * often as we made it. When nothing moves any more: what core says of each unit is what the kernel
+ * shows, whoever was not ordered to change has not, orders that were answered are carried out,
+ * messages arrived, exits are known by their true status, no cgroup and no process is left over.
+ */
+#include "chaos.h"
+
+#define QUIET_USEC  (12 * USEC_PER_SEC)
+#define ARRIVE_USEC (3 * USEC_PER_SEC)
+#define LOST_USEC   (400 * USEC_PER_MSEC)
+
+/* ---- what core says ---- */
+
+struct row {
+	char id[64], active[16], sub[24], cgroup[128];
+	pid_t main_pid;
+	bool job;
+};
+struct listing {
+	struct row *rows;
+	size_t n;
+};
+
+static void list_read(struct chaos *c, struct listing *l)
+{
+	cJSON *p = cJSON_CreateObject();
+	auto_json cJSON *reply = NULL;
+	const cJSON *units, *u;
+	int r;
+
+	*l = (struct listing){0};
+	json_add_bool(p, "all", true);
+	r = call_once(c, "org.sysmaster.Manager.ListUnits", p, 10 * USEC_PER_SEC, &reply);
+	if (r < 0 || json_get_array(reply, "units", &units) < 0) {
+		violation(c, "core does not list its units: %s", strerror(-r));
+		return;
+	}
+	l->rows = calloc((size_t) cJSON_GetArraySize(units) + 1, sizeof(*l->rows));
+	if (!l->rows)
+		abort();
+	cJSON_ArrayForEach(u, units)
+	{
+		struct row *row = &l->rows[l->n++];
+		uint64_t pid = 0;
+
+		snprintf(row->id, sizeof(row->id), "%s", json_string_or(u, "id", ""));
+		snprintf(row->active, sizeof(row->active), "%s", json_string_or(u, "active", ""));
+		snprintf(row->sub, sizeof(row->sub), "%s", json_string_or(u, "sub", ""));
+		snprintf(row->cgroup, sizeof(row->cgroup), "%s", json_string_or(u, "cgroup", ""));
+		if (json_get_u64(u, "main_pid", &pid) >= 0)
+			row->main_pid = (pid_t) pid;
+		row->job = cJSON_HasObjectItem(u, "job");
+	}
+}
+
+static const struct row *list_find(const struct listing *l, const char *id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (streq(l->rows[i].id, id))
+			return &l->rows[i];
+	return NULL;
+}
+
+/* Comes and goes by itself: a row of the table, or an instance of its template. */
+static bool is_restless(const char *id)
+{
+	int i = unit_find(id);
+
+	return i >= 0 ? (unit_rows[i].flags & UNIT_SELF) != 0 : str_after(id, "b@") != NULL;
+}
+
+static bool is_down(const struct row *r)
+{
+	return !r || streq(r->active, "inactive") || streq(r->active, "failed");
+}
+
+static bool is_moving(const struct row *r)
+{
+	/* "tentative" is how a device without udev stays. */
+	if (str_ends_with(r->id, ".device"))
+		return r->job;
+	return r->job || streq(r->active, "activating") || streq(r->active, "deactivating") ||
+	       streq(r->active, "reloading");
+}
+
+static const struct row *first_moving(const struct listing *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!is_restless(l->rows[i].id) && is_moving(&l->rows[i]))
+			return &l->rows[i];
+	return NULL;
+}
+
+/* ---- always ---- */
+
+static void check_init(struct chaos *c)
+{
+	auto_free char *exe = str_printf("/proc/%d/exe", (int) c->w.init);
+	char target[256];
+	uint64_t start;
+	ssize_t n;
+
+	if (pid_start_time(c->w.init, &start) < 0 || start != c->init_start) {
+		violation(c, "PID 1 is gone");
+		return;
+	}
+	n = readlink(exe, target, sizeof(target) - 1);
+	target[MAX(n, (ssize_t) 0)] = 0;
+	if (n <= 0 || !strstr(target, "init"))
+		violation(c, "PID 1 is \"%s\" now", target);
+}
+
+static void check_restarts(struct chaos *c)
+{
+	auto_json cJSON *reply = NULL;
+	uint64_t restarts = 0, n;
+
+	if (call_once(c, "org.sysmaster.Manager.Describe", NULL, 10 * USEC_PER_SEC, &reply) < 0 ||
+	    json_get_u64(reply, "core_restarts", &restarts) < 0) {
+		violation(c, "core does not describe itself");
+		return;
+	}
+	n = restarts - c->restarts;
+	if (n < c->kills_min || n > c->kills_max)
+		violation(c, "core died %llu times where %u to %u were due", (unsigned long long) n,
+		          c->kills_min, c->kills_max);
+	c->restarts = restarts;
+	c->kills_min = c->kills_max = 0;
+}
+
+void check_light(struct chaos *c)
+{
+	check_init(c);
+	books_read(c);
+	check_restarts(c);
+}
+
+/* ---- when it is quiet ---- */
+
+static unsigned count_in(const struct truth *t, const char *cgroup, const struct process **ret)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (path_below(t->processes[i].cgroup, cgroup)) {
+			*ret = &t->processes[i];
+			n++;
+		}
+	return n;
+}
+
+static void check_daemon(struct chaos *c, size_t i, const struct row *r, const struct truth *t)
+{
+	struct unit_model *m = &c->models[i];
+	const char *name = unit_rows[i].name;
+	auto_free char *cgroup = str_printf("/system.slice/%s", name);
+	const struct process *p = NULL;
+	unsigned n = count_in(t, cgroup, &p);
+	bool up = r && streq(r->active, "active");
+
+	if (n != (up ? 1 : 0))
+		violation(c, "%s is %s (%s) with %u processes", name, r ? r->active : "unknown",
+		          r ? r->sub : "", n);
+	else if (up && r->main_pid != p->inside)
+		violation(c, "%s has process %d and core says %d", name, p->inside, r->main_pid);
+	if (!m->touched && m->pid > 0 && (!p || p->pid != m->pid || p->start != m->start))
+		violation(c, "%s was process %d and is %d, and nobody ordered that", name, m->pid,
+		          p ? p->pid : 0);
+	if (!m->touched && m->pid == 0 && p)
+		violation(c, "%s began to run, and nobody ordered that", name);
+	m->pid = p ? p->pid : 0;
+	m->start = p ? p->start : 0;
+}
+
+static void check_wanted(struct chaos *c, size_t i, const struct row *r)
+{
+	const struct unit_model *m = &c->models[i];
+
+	if (m->wanted == WANT_UP && (!r || !streq(r->active, "active")))
+		violation(c, "%s was ordered up and is %s (%s)", unit_rows[i].name,
+		          r ? r->active : "unknown", r ? r->sub : "");
+	if (m->wanted == WANT_DOWN && !is_down(r))
+		violation(c, "%s was ordered down and is %s (%s)", unit_rows[i].name, r->active,
+		          r->sub);
+}
+
+/* Every process is of a unit that is up; every cgroup is of a unit that lives. */
+static void check_left_over(struct chaos *c, const struct listing *l, const struct truth *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const char *name = path_basename(t->processes[i].cgroup);
+
+		if (streq(name, "init.scope") || is_restless(name))
+			continue;
+		if (is_down(list_find(l, name)))
+			violation(c, "process %d is in \"%s\", which is down",
+			          t->processes[i].inside, t->processes[i].cgroup);
+	}
+	for (size_t i = 0; i < t->n_cgroups; i++) {
+		const char *name = path_basename(t->cgroups[i]);
+
+		if (str_ends_with(name, ".slice") || streq(name, "init.scope") || !*name ||
+		    is_restless(name))
+			continue;
+		if (is_down(list_find(l, name)))
+			violation(c, "cgroup \"%s\" is left over", t->cgroups[i]);
+	}
+}
+
+/* The status of the last run, as the books and as core have it. */
+static void check_status(struct chaos *c, const char *name)
+{
+	cJSON *p = cJSON_CreateObject();
+	auto_json cJSON *reply = NULL;
+	const cJSON *properties;
+	uint64_t pid = 0, status = 0, code = 0;
+	int book_status;
+	pid_t book_pid;
+	bool ended;
+
+	if (books_last(c, name, &book_pid, &book_status, &ended) < 0 || !ended) {
+		cJSON_Delete(p);
+		return;
+	}
+	json_add_string(p, "name", name);
+	if (call_once(c, "org.sysmaster.Unit.Describe", p, 10 * USEC_PER_SEC, &reply) < 0) {
+		violation(c, "core does not describe %s", name);
+		return;
+	}
+	properties = cJSON_GetObjectItem(reply, "properties");
+	(void) json_get_u64(properties, "ExecMainPID", &pid);
+	(void) json_get_u64(properties, "ExecMainStatus", &status);
+	(void) json_get_u64(properties, "ExecMainCode", &code);
+	/* Garbage-collected since: then nobody asks. */
+	if (pid == 0 && streq(json_string_or(properties, "ActiveState", ""), "inactive"))
+		return;
+	if ((pid_t) pid != book_pid || (int) status != book_status || code != 1)
+		violation(c,
+		          "%s: process %d exited with %d, core says process %d, code %d, status %d",
+		          name, book_pid, book_status, (int) pid, (int) code, (int) status);
+}
+
+static void check_sockets(struct chaos *c, const struct listing *l)
+{
+	static const struct {
+		const char *unit, *path;
+	} sockets[] = {{"a.socket", "/run/chaos/a.sock"}, {"b.socket", "/run/chaos/b.sock"}};
+
+	for (size_t i = 0; i < ELEMENTSOF(sockets); i++) {
+		int k = unit_find(sockets[i].unit);
+		unsigned long inode = truth_listener(&c->w, sockets[i].path);
+		const struct row *r = list_find(l, sockets[i].unit);
+
+		if ((inode != 0) != !is_down(r))
+			violation(c, "%s is %s and its socket %s", sockets[i].unit,
+			          r ? r->active : "unknown", inode ? "listens" : "does not listen");
+		if (!c->models[k].touched && c->socket_inodes[i] && inode != c->socket_inodes[i])
+			violation(c, "%s has another socket than before", sockets[i].unit);
+		c->socket_inodes[i] = inode;
+	}
+}
+
+static void check_messages(struct chaos *c)
+{
+	static const unsigned window = 512;
+	usec_t t = now(CLOCK_BOOTTIME);
+
+	for (unsigned i = c->n_sent > window ? c->n_sent - window : 0; i < c->n_sent; i++) {
+		struct sent *s = &c->sent[i];
+
+		if (s->got || s->unsure || t - s->at < ARRIVE_USEC)
+			continue;
+		s->unsure = 1;
+		if (s->socket == 0) {
+			violation(c, "message %u into the listening socket never arrived", i);
+			continue;
+		}
+		/* Accepted by a core that died before the instance was there: its connection died
+		 * with it. */
+		c->lost_connections++;
+		for (unsigned k = 0; k < MIN(c->n_downs, (unsigned) DOWNS_MAX); k++)
+			if (c->downs[k].from + LOST_USEC > s->at &&
+			    c->downs[k].from < s->at + LOST_USEC)
+				goto next;
+		violation(c, "connection %u was lost, and no core died about then", i);
+	next:;
+	}
+}
+
+static bool wait_quiet(struct chaos *c, struct listing *l)
+{
+	usec_t end = now(CLOCK_MONOTONIC) + QUIET_USEC, pause = 3 * USEC_PER_MSEC;
+	const struct row *r;
+
+	for (;;) {
+		list_read(c, l);
+		r = first_moving(l);
+		if (l->rows && !r)
+			return true;
+		if (now(CLOCK_MONOTONIC) > end) {
+			violation(c, "%s is %s (%s)%s for too long", r ? r->id : "core",
+			          r ? r->active : "mute", r ? r->sub : "",
+			          r && r->job ? " with a job" : "");
+			return false;
+		}
+		free(l->rows);
+		chaos_sleep(c, pause);
+		pause = MIN(2 * pause, 40 * USEC_PER_MSEC);
+	}
+}
+
+static void check_many(struct chaos *c, const struct truth *t)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		n += str_after(path_basename(t->processes[i].cgroup), "many@") != NULL;
+	if (n != c->many)
+		violation(c, "%u services have %u processes", c->many, n);
+}
+
+void check_quiet(struct chaos *c)
+{
+	struct truth t = {0};
+	struct listing l = {0};
+
+	check_light(c);
+	if (wait_quiet(c, &l)) {
+		truth_read(&c->w, &t);
+		books_read(c);
+		for (size_t i = 0; !c->many && i < n_unit_rows; i++) {
+			const struct row *r = list_find(&l, unit_rows[i].name);
+
+			if (unit_rows[i].flags & UNIT_DAEMON)
+				check_daemon(c, i, r, &t);
+			if (unit_rows[i].flags & UNIT_FAILS)
+				check_status(c, unit_rows[i].name);
+			check_wanted(c, i, r);
+		}
+		check_left_over(c, &l, &t);
+		books_check_ends(c, &t);
+		if (c->many)
+			check_many(c, &t);
+		else
+			check_sockets(c, &l);
+		if (!c->many && truth_is_mounted(&c->w, "/run/chaos/mnt") ==
+		                        is_down(list_find(&l, "run-chaos-mnt.mount")))
+			violation(c, "run-chaos-mnt.mount is not what the kernel shows");
+		check_messages(c);
+		for (size_t i = 0; i < n_unit_rows; i++)
+			c->models[i].touched = false;
+		c->checks++;
+	}
+	truth_done(&t);
+	free(l.rows);
+}

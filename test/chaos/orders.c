@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The workload: orders over the control socket, messages into listening sockets, files. */
+#include "chaos.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* One call on a connection of its own; the errno, or -EREMOTEIO if core answered with an error. */
+int call_once(struct chaos *c, const char *method, cJSON *parameters_take, usec_t timeout,
+              cJSON **ret)
+{
+	auto_cleanup(varlink_client_free) struct varlink_client *client = NULL;
+	const char *error = NULL;
+	cJSON *reply = NULL;
+	int r;
+
+	r = varlink_connect_path(NULL, c->w.socket, &client);
+	if (r < 0) {
+		cJSON_Delete(parameters_take);
+		return r;
+	}
+	r = varlink_call_sync(client, method, parameters_take, timeout, &error, &reply);
+	if (r >= 0 && error) {
+		r = streq(error, "org.sysmaster.Error.Disconnected") ? -ECONNRESET : -EREMOTEIO;
+		if (c->verbose && r == -EREMOTEIO)
+			printf("# %s: %s\n", method, error);
+	}
+	if (r < 0)
+		json_free(reply);
+	else if (ret)
+		*ret = reply;
+	else
+		json_free(reply);
+	return r;
+}
+
+static void touch_group(struct chaos *c)
+{
+	for (size_t i = 0; i < n_unit_rows; i++)
+		if (unit_rows[i].flags & UNIT_GROUPED) {
+			c->models[i].touched = true;
+			c->models[i].wanted = WANT_UNKNOWN;
+		}
+}
+
+/* s2 requires s0: what happens to the one happens to the other. */
+static void touch(struct chaos *c, int unit)
+{
+	if (unit_rows[unit].flags & UNIT_GROUPED)
+		touch_group(c);
+	if (streq(unit_rows[unit].name, "s0.service") ||
+	    streq(unit_rows[unit].name, "s2.service")) {
+		for (int i = 0; i < (int) n_unit_rows; i++)
+			if (streq(unit_rows[i].name, "s0.service") ||
+			    streq(unit_rows[i].name, "s2.service")) {
+				c->models[i].touched = true;
+				c->models[i].wanted = WANT_UNKNOWN;
+			}
+	}
+	c->models[unit].touched = true;
+	/* In doubt: the answer may have been lost, not the order. */
+	c->models[unit].wanted = WANT_UNKNOWN;
+}
+
+bool order_queue(struct chaos *c, const char *verb, int unit)
+{
+	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
+	const struct unit_model *m = &c->models[unit];
+	bool reload = streq(verb, "reload");
+	int r;
+
+	cJSON_AddItemToArray(names, cJSON_CreateString(unit_rows[unit].name));
+	json_add_string(p, "verb", verb);
+	json_add_bool(p, "wait", false);
+	json_add_take(p, "names", names);
+	/* To start what runs changes nothing. */
+	if (!reload && (!streq(verb, "start") || m->touched || m->pid == 0 ||
+	                !(unit_rows[unit].flags & UNIT_DAEMON)))
+		touch(c, unit);
+	r = call_once(c, "org.sysmaster.Unit.Queue", p, 2 * USEC_PER_SEC, NULL);
+	if (r < 0)
+		return false;
+	c->orders++;
+	if (!reload && !(unit_rows[unit].flags & (UNIT_FAILS | UNIT_START_ONLY)))
+		c->models[unit].wanted = streq(verb, "stop") ? WANT_DOWN : WANT_UP;
+	return true;
+}
+
+/* A connection with one line in it; false: the backlog is full. */
+bool order_message(struct chaos *c, unsigned socket_number)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	auto_fd int fd = -EBADF;
+	char text[16];
+	int n;
+
+	if (c->n_sent >= MESSAGES_MAX)
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(un.sun_path, sizeof(un.sun_path), "/proc/%d/root/run/chaos/%c.sock",
+	         (int) c->w.init, socket_number ? 'b' : 'a');
+	if (fd < 0 || connect(fd, (struct sockaddr *) &un, sizeof(un)) < 0)
+		return false;
+	n = snprintf(text, sizeof(text), "m%u\n", c->n_sent);
+	c->sent[c->n_sent] =
+		(struct sent){.at = now(CLOCK_BOOTTIME), .socket = (uint8_t) socket_number};
+	if (write(fd, text, (size_t) n) != n)
+		return false;
+	c->n_sent++;
+	return true;
+}
+
+static void order_flag(struct chaos *c)
+{
+	auto_free char *path = str_printf("/proc/%d/root/run/chaos/flag", (int) c->w.init);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+void order_reload(struct chaos *c)
+{
+	if (call_once(c, "org.sysmaster.Manager.Reload", NULL, 2 * USEC_PER_SEC, NULL) >= 0)
+		c->orders++;
+}
+
+static int pick(struct chaos *c)
+{
+	for (;;) {
+		int i = (int) chaos_random(c, (uint32_t) n_unit_rows);
+
+		if (unit_rows[i].flags & UNIT_ORDERED)
+			return i;
+	}
+}
+
+void order_random(struct chaos *c)
+{
+	static const char *const verbs[] = {"start", "stop", "restart", "start"};
+	uint32_t what = chaos_random(c, 16);
+	int unit;
+
+	if (c->many)
+		return;
+	if (what < 2) {
+		(void) order_message(c, what);
+	} else if (what == 2) {
+		order_flag(c);
+	} else if (what == 3) {
+		order_reload(c);
+	} else if (what == 4) {
+		(void) call_once(c, "org.sysmaster.Unit.ResetFailed", NULL, 2 * USEC_PER_SEC, NULL);
+	} else {
+		unit = pick(c);
+		if (unit_rows[unit].flags & UNIT_START_ONLY)
+			(void) order_queue(c, "start", unit);
+		else if (unit_rows[unit].flags & UNIT_RELOADS && chaos_random(c, 2))
+			(void) order_queue(c, "reload", unit);
+		else
+			(void) order_queue(c, verbs[chaos_random(c, ELEMENTSOF(verbs))], unit);
+	}
+}
+
+void order_base(struct chaos *c)
+{
+	for (size_t i = 0; i < n_unit_rows; i++)
+		if (unit_rows[i].flags & UNIT_BASE)
+			(void) order_queue(c, "start", (int) i);
+}
+
+static void order_named(struct chaos *c, const char *verb, const char *const *names)
+{
+	for (; *names; names++)
+		(void) order_queue(c, verb, unit_find(*names));
+}
+
+/* The steps of the scenario; what one starts another one stops. */
+void order_scenario(struct chaos *c, unsigned part)
+{
+	static const char *const plain[] = {"s0.service", "e0.service", "f0.service", "n0.service",
+	                                    NULL};
+	static const char *const others[] = {"o0.service", "run-chaos-mnt.mount", "k0.service",
+	                                     "g.target", NULL};
+	static const char *const failing[] = {"x0.service", "x1.service", "x2.service",
+	                                      "late.service", NULL};
+	static const char *const reloading[] = {"s3.service", NULL};
+	static const char *const sockets[] = {"a.socket", "b.socket", "t0.timer", NULL};
+
+	switch (part) {
+	case 0:
+		order_named(c, "restart", plain);
+		break;
+	case 1:
+		order_named(c, "stop", plain);
+		order_named(c, "stop", others);
+		break;
+	case 2:
+		order_named(c, "start", plain);
+		order_named(c, "start", others);
+		break;
+	case 3:
+		order_named(c, "start", failing);
+		order_named(c, "reload", reloading);
+		break;
+	case 4:
+		(void) order_message(c, 0);
+		(void) order_message(c, 1);
+		order_flag(c);
+		break;
+	case 5:
+		order_reload(c);
+		(void) call_once(c, "org.sysmaster.Unit.ResetFailed", NULL, 2 * USEC_PER_SEC, NULL);
+		break;
+	case 6:
+		/* Nobody has a message in these at this point. */
+		order_named(c, "stop", sockets);
+		break;
+	case 7:
+		order_named(c, "start", sockets);
+		break;
+	default:
+		break;
+	}
+}
