@@ -2,21 +2,22 @@
 #include "init/init.h"
 
 #include <fcntl.h>
+#include <linux/watchdog.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-const char *const core_reasons[REASON_MAX] = {
+#define PAGE_BYTES 4096
+
+static const char *const reasons[REASON_MAX] = {
 	[REASON_BOOT] = "boot",         [REASON_CRASH] = "crash",
 	[REASON_HANG] = "hang",         [REASON_UPGRADE] = "upgrade",
 	[REASON_ROLLBACK] = "rollback", [REASON_SAFE_MODE] = "safe-mode",
 };
-
-#define PAGE_BYTES 4096
 
 static struct wire_page *page;
 
@@ -48,87 +49,95 @@ static void core_end(const char *verdict, int sig)
 
 /* ---- the ladder ---- */
 
-/* Takes @path for the binary. Returns 1, 0 if it is the one that we have, or -errno. */
+/* The path of a rung. Returns false behind the last one; the rung after that is safe mode. */
+static bool rung_path(long long rung, char path[NAME_TEXT_MAX])
+{
+	const char *p = st.cores;
+
+	for (; rung > 0 && *p; rung--)
+		p += strcspn(p, ":") + (p[strcspn(p, ":")] == ':');
+	text_copy_clean(path, NAME_TEXT_MAX, p, strcspn(p, ":"));
+	return *path != '\0';
+}
+
+static bool rung_is_safe_mode(void)
+{
+	char path[NAME_TEXT_MAX];
+
+	return st.rung > 0 && !rung_path(st.rung, path);
+}
+
+/* Takes @path for the binary. Returns 0, -EEXIST if it is the one that we have, or -errno. */
 static int core_open(const char *path)
 {
 	struct stat is, was;
-	int fd;
+	int fd = open(path, O_PATH | O_CLOEXEC), r = fd < 0 ? -errno : 0;
 
-	if (faccessat(AT_FDCWD, path, X_OK, 0) < 0)
-		return -errno;
-	fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &is) < 0 || !S_ISREG(is.st_mode)) {
-		close(fd);
-		return -EACCES;
+	if (r == 0 && (fstat(fd, &is) < 0 || faccessat(AT_FDCWD, path, X_OK, 0) < 0))
+		r = -errno;
+	else if (r == 0 && !S_ISREG(is.st_mode))
+		r = -EACCES;
+	else if (r == 0 && st.core_fd >= 0 && fstat((int) st.core_fd, &was) == 0 &&
+	         is.st_dev == was.st_dev && is.st_ino == was.st_ino)
+		r = -EEXIST;
+	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
+		return r;
 	}
-	if (st.core_fd >= 0 && fstat((int) st.core_fd, &was) == 0 && is.st_dev == was.st_dev &&
-	    is.st_ino == was.st_ino) {
-		close(fd);
-		return 0;
-	}
-	if (st.core_fd >= 0)
-		close((int) st.core_fd);
+	fd_close(&st.core_fd);
 	st.core_fd = fd;
-	return 1;
+	log_line(LOG_INFO, "core is %s", path);
+	return 0;
+}
+
+/* Makes core_fd the binary of this rung. Returns 0 or -errno: then there is none. */
+static int rung_open(void)
+{
+	char path[NAME_TEXT_MAX];
+	int r = 0;
+
+	if (st.rung_opened == st.rung + 1)
+		return 0;
+	if (rung_path(st.rung, path)) {
+		r = core_open(path);
+		if (r < 0 && r != -EEXIST)
+			log_line(LOG_NOTICE, "core %s: %s", path, error_text(r));
+	} else if (st.core_fd < 0 || (st.rung > 0 && !rung_path(st.rung - 1, path))) {
+		r = -ENOENT;
+	} else {
+		log_line(LOG_ERR, "starting core in safe mode");
+	}
+	if (r == 0)
+		st.rung_opened = st.rung + 1;
+	return r;
 }
 
 static void core_exhausted(void)
 {
-	st.rung = settings.n_cores + 1;
-	core_enter(CORE_EXHAUSTED, settings.policy == POLICY_RESCUE ? 0 : USEC_NEVER);
+	core_enter(CORE_EXHAUSTED, st.policy == POLICY_RESCUE ? 0 : USEC_NEVER);
 	log_line(LOG_CRIT,
 	         "no core can be kept running (the last one: %s); SIGUSR1 to PID 1 tries again",
 	         st.died);
 	signals_without_core();
-	if (settings.policy != POLICY_RESCUE)
-		shutdown_now(settings.policy == POLICY_HALT ? WIRE_HALT : WIRE_REBOOT, 1);
-}
-
-/* It comes back by itself: no reason to give up on a binary. */
-static bool is_shortage(int error)
-{
-	return error == -EAGAIN || error == -ENOMEM || error == -EMFILE || error == -ENFILE ||
-	       error == -ENOBUFS;
+	if (st.policy != POLICY_RESCUE)
+		shutdown_now(st.policy == POLICY_HALT ? WIRE_HALT : WIRE_REBOOT, 1);
 }
 
 /* The next rung: another binary, then safe mode of the last one that could be opened, then the
  * policy. */
-static void core_climb(enum core_reason reason)
+static void core_climb(void)
 {
-	st.failures = 0;
-	while (++st.rung < settings.n_cores) {
-		const char *path = settings.cores[st.rung];
-		int r = core_open(path);
+	char path[NAME_TEXT_MAX];
 
-		if (r < 0)
-			log_line(LOG_NOTICE, "core %s: %s", path, error_text(r));
-		if (is_shortage(r)) {
-			st.rung--;
-			st.reason = reason;
-			core_enter(CORE_CLIMBING, RETRY_USEC);
-			return;
-		}
-		if (r <= 0)
-			continue;
-		log_line(LOG_NOTICE, "core is %s", path);
-		st.reason = reason;
-		core_enter(CORE_NONE, 0);
-		return;
-	}
-	if (st.rung > settings.n_cores || st.core_fd < 0) {
+	st.failures = 0;
+	if ((st.rung > 0 && rung_is_safe_mode()) ||
+	    (!rung_path(st.rung + 1, path) && st.core_fd < 0)) {
 		core_exhausted();
 		return;
 	}
-	log_line(LOG_ERR, "starting core in safe mode");
-	st.reason = REASON_SAFE_MODE;
+	st.rung++;
 	core_enter(CORE_NONE, 0);
-}
-
-static void core_climb_again(void)
-{
-	core_climb((enum core_reason) st.reason);
 }
 
 static void core_failed(enum core_reason reason)
@@ -138,20 +147,13 @@ static void core_failed(enum core_reason reason)
 
 	if (st.core_ready && now_usec() - st.core_ready >= HEALTHY_USEC)
 		st.failures = 0;
-	if (st.failures >= (st.rung > 0 ? BUDGET_NEXT : BUDGET_FIRST)) {
-		log_line(LOG_ERR, "core failed %lld times in a row", st.failures + 1);
-		core_climb(reason);
+	st.reason = reason;
+	if (st.failures < (st.rung > 0 ? BUDGET_NEXT : BUDGET_FIRST)) {
+		core_enter(CORE_NONE, back_off[st.failures++]);
 		return;
 	}
-	/* Safe mode stays safe mode, whatever it died of. */
-	st.reason = st.rung == settings.n_cores ? REASON_SAFE_MODE : reason;
-	core_enter(CORE_NONE, back_off[st.failures++]);
-}
-
-void core_start(void)
-{
-	st.rung = -1;
-	core_climb(REASON_BOOT);
+	log_line(LOG_ERR, "core failed %lld times in a row", st.failures + 1);
+	core_climb();
 }
 
 int core_retry(void)
@@ -163,43 +165,35 @@ int core_retry(void)
 		return 1;
 	}
 	log_line(LOG_NOTICE, "trying again from the first core");
-	if (st.core_fd >= 0)
-		close((int) st.core_fd);
-	st.core_fd = -1;
-	st.rung = -1;
-	core_climb(REASON_CRASH);
-	if (st.core_pid > 0)
-		core_replace((enum core_reason) st.reason);
+	fd_close(&st.core_fd);
+	st.rung = st.rung_opened = st.failures = 0;
+	core_replace(REASON_CRASH);
 	return 0;
 }
 
 /* ---- start and end ---- */
 
-static int page_new(void)
-{
-	int fd = memfd_create("core-page", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
-
-	/* Core must not be able to shrink it under our eyes. */
-	if (fd >= 0 && ftruncate(fd, PAGE_BYTES) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		return fd;
-	r = -errno;
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
-int page_map(void)
+static int page_map(void)
 {
 	void *p;
-	int fd;
+	int fd = (int) st.page_fd;
 
 	if (page)
 		return 0;
-	fd = st.page_fd >= 0 ? (int) st.page_fd : page_new();
-	if (fd < 0)
-		return fd;
-	st.page_fd = fd;
+	if (fd < 0) {
+		fd = memfd_create("core-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (fd < 0)
+			return -errno;
+		/* Core must not be able to shrink it under our eyes. */
+		st.page_fd = fd;
+		if (ftruncate(fd, PAGE_BYTES) < 0 ||
+		    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+			int r = -errno;
+
+			fd_close(&st.page_fd);
+			return r;
+		}
+	}
 	p = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
@@ -209,57 +203,64 @@ int page_map(void)
 
 static int core_exec(int wire)
 {
-	static char *const normal[] = {(char *) "core", NULL};
-	static char *const safe[] = {(char *) "core", (char *) "--safe-mode", NULL};
-	struct spawn s = {.exec_fd = (int) st.core_fd, .fds = SPAWN_SAME_FDS};
+	bool safe = rung_is_safe_mode();
+	const char *const argv[] = {"core", safe ? "--safe-mode" : NULL, NULL};
+	int fds[5] = {-1, -1, -1, [WIRE_FD] = wire, [WIRE_PAGE_FD] = (int) st.page_fd};
 
+	/* Safe mode stays safe mode, whatever it died of. */
+	if (safe)
+		st.reason = REASON_SAFE_MODE;
 	atomic_store(&page->busy_since_usec, 0);
-	s.argv = st.reason == REASON_SAFE_MODE ? safe : normal;
-	s.fds[WIRE_FD] = wire;
-	s.fds[WIRE_PAGE_FD] = (int) st.page_fd;
-	return spawn(&s, &st.core_pid);
+	return spawn((int) st.core_fd, argv, fds, &st.core_pid);
 }
 
-static void core_spawned(int wire)
+/* It comes back by itself: no reason to give up on a binary. */
+static bool is_shortage(int error)
 {
-	static char stat[1024];
-	int n = proc_read(st.core_pid, "stat", stat, sizeof(stat));
+	return error == -EAGAIN || error == -ENOMEM || error == -EMFILE || error == -ENFILE ||
+	       error == -ENOBUFS;
+}
 
-	if (n < 0 || proc_start_time(stat, (size_t) n, &st.core_start) < 0)
-		st.core_start = 0;
-	wire_open(wire);
-	core_enter(CORE_STARTING, settings.ready_usec);
-	log_line(LOG_INFO, "core is %lld (%s)", st.core_pid, core_reasons[st.reason]);
+static void core_not_spawned(int r, bool is_binarys)
+{
+	if (!is_binarys || is_shortage(r)) {
+		log_line(LOG_ERR, "core cannot be started now: %s", error_text(r));
+		core_enter(CORE_NONE, RETRY_USEC);
+		return;
+	}
+	if (st.rung_opened == st.rung + 1)
+		text_set(st.died, "cannot be started: %s", error_text(r));
+	if (st.trial)
+		upgrade_roll_back(st.died);
+	else
+		core_climb(); /* the same file would fail in the same way */
 }
 
 static void core_spawn(void)
 {
 	int pair[2] = {-1, -1}, r = page_map();
-	bool ours = true; /* the failure; else the binary's */
+	bool is_binarys = false;
 
 	st.core_ready = 0;
 	st.verdict[0] = '\0';
 	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		r = -errno;
 	if (r == 0) {
-		r = core_exec(pair[1]);
-		ours = is_shortage(r);
+		is_binarys = true;
+		r = rung_open();
+		r = r < 0 ? r : core_exec(pair[1]);
 		close(pair[1]);
 	}
-	if (r == 0) {
-		core_spawned(pair[0]);
+	if (r < 0) {
+		if (pair[0] >= 0)
+			close(pair[0]);
+		core_not_spawned(r, is_binarys);
 		return;
 	}
-	if (pair[0] >= 0)
-		close(pair[0]);
-	text_set(st.died, "cannot be started: %s", error_text(r));
-	log_line(LOG_ERR, "core %s", st.died);
-	if (ours)
-		core_enter(CORE_NONE, RETRY_USEC);
-	else if (st.trial)
-		upgrade_roll_back(st.died);
-	else
-		core_climb(REASON_CRASH); /* the same file would fail in the same way */
+	st.core_start = start_time_of(st.core_pid);
+	wire_open(pair[0]);
+	core_enter(CORE_STARTING, st.ready_usec);
+	log_line(LOG_INFO, "core is %lld (%s)", st.core_pid, reasons[st.reason]);
 }
 
 static void core_ended(const siginfo_t *si)
@@ -279,8 +280,6 @@ static void core_ended(const siginfo_t *si)
 		         si->si_status);
 	log_line(reason ? LOG_INFO : LOG_ERR, "core %lld: %s", was, st.died);
 	st.intent = 0;
-	if (st.core_state == CORE_EXHAUSTED)
-		return;
 	if (reason) {
 		st.reason = reason;
 		core_enter(CORE_NONE, 0);
@@ -311,8 +310,8 @@ void core_on_wait(const siginfo_t *si)
 
 void core_replace(enum core_reason reason)
 {
-	st.reason = reason;
 	if (st.core_pid <= 0) {
+		st.reason = reason;
 		core_enter(CORE_NONE, 0);
 		return;
 	}
@@ -323,43 +322,47 @@ void core_replace(enum core_reason reason)
 
 void core_take_over(void)
 {
-	static char stat[1024];
-	long long start = 0;
-	int n = st.core_pid > 0 ? proc_read(st.core_pid, "stat", stat, sizeof(stat)) : -ESRCH;
-	bool same =
-		n > 0 && proc_start_time(stat, (size_t) n, &start) == 0 && start == st.core_start;
+	bool lives = st.core_pid > 0 && start_time_of(st.core_pid) == st.core_start;
 
 	if (st.page_fd >= 0 && page_map() < 0)
-		st.page_fd = -1;
-	if (st.core_pid > 0 && !same) {
-		log_line(LOG_ERR, "core %lld is not the process that the state tells of",
-		         st.core_pid);
+		fd_close(&st.page_fd);
+	if (st.core_pid > 0 && !lives) {
+		log_line(LOG_ERR, "core %lld is not the process of our state", st.core_pid);
 		st.core_pid = 0;
 	}
-	if (st.core_pid > 0 && (st.wire_fd < 0 || st.page_fd < 0)) {
+	if (lives && (st.wire_fd < 0 || st.page_fd < 0)) {
 		core_end("its wire or page was lost", SIGKILL);
-	} else if (st.core_pid == 0 && st.core_state >= CORE_STARTING &&
-	           st.core_state <= CORE_ENDING) {
+	} else if (!lives && st.core_state >= CORE_STARTING && st.core_state <= CORE_ENDING) {
 		wire_close();
-		st.reason = REASON_CRASH;
-		core_enter(CORE_NONE, 0);
+		st.intent = 0;
+		core_replace(REASON_CRASH);
 	}
 }
 
 /* ---- health ---- */
 
-static usec_t tick_usec(void)
+/* Its driver may be loaded long after us: not there is no error. */
+static void watchdog_feed(void)
 {
-	usec_t half = settings.hang_usec / 2;
+	int secs = (int) st.watchdog_secs;
 
-	return half < TICK_USEC ? half : TICK_USEC;
+	if (st.watchdog_fd < 0 && secs && !st.container) {
+		st.watchdog_fd = open("/dev/watchdog0", O_WRONLY | O_CLOEXEC);
+		if (st.watchdog_fd >= 0 && ioctl((int) st.watchdog_fd, WDIOC_SETTIMEOUT, &secs) < 0)
+			log_line(LOG_ERR, "timeout of /dev/watchdog0: %s", error_text(errno));
+		if (st.watchdog_fd >= 0)
+			log_line(LOG_INFO, "hardware watchdog: %d s, fed while core is healthy",
+			         secs);
+	}
+	if (st.watchdog_fd >= 0 && write((int) st.watchdog_fd, "", 1) < 0)
+		log_line(LOG_ERR, "feeding /dev/watchdog0: %s", error_text(errno));
 }
 
+/* Core is well; the next look is due in a tick, or when a trial ends. */
 static void core_watch(void)
 {
-	usec_t after = tick_usec();
+	usec_t half = st.hang_usec / 2, after = half < TICK_USEC ? half : TICK_USEC;
 
-	/* A trial ends on time, not with the tick behind it. */
 	if (st.trial > 1 && st.trial - now_usec() < after)
 		after = st.trial > now_usec() ? st.trial - now_usec() : 0;
 	core_enter(CORE_READY, after);
@@ -370,16 +373,16 @@ static void core_look(void)
 	usec_t now = boottime_usec();
 	uint64_t since = atomic_load(&page->busy_since_usec);
 	/* A time in the future is as suspicious as one too long ago. */
-	bool busy = since && (since > (uint64_t) now || now - (usec_t) since > settings.hang_usec);
+	bool busy = since && (since > (uint64_t) now || now - (usec_t) since > st.hang_usec);
 
-	watchdog_feed(false);
 	if (!busy && !wire_is_stuck() && !(st.trial > 1 && now_usec() >= st.trial)) {
+		watchdog_feed();
 		core_watch();
 		return;
 	}
 	st.ping_value++;
 	st.ping_due = 1;
-	core_enter(CORE_ASKED, PING_USEC < settings.hang_usec ? PING_USEC : settings.hang_usec);
+	core_enter(CORE_ASKED, PING_USEC < st.hang_usec ? PING_USEC : st.hang_usec);
 }
 
 int core_on_ready(void)
@@ -388,7 +391,7 @@ int core_on_ready(void)
 		return -EALREADY;
 	st.core_ready = now_usec();
 	if (st.trial)
-		st.trial = st.core_ready + settings.ready_usec;
+		st.trial = st.core_ready + st.ready_usec;
 	log_line(LOG_INFO, "core %lld is ready (version %s)", st.core_pid, st.core_version);
 	core_watch();
 	return 0;
@@ -400,6 +403,7 @@ void core_on_pong(long long value)
 		return;
 	if (st.trial > 1 && now_usec() >= st.trial)
 		upgrade_trial_over();
+	watchdog_feed();
 	core_watch();
 }
 
@@ -417,7 +421,7 @@ static void core_not_ready(void)
 {
 	char why[64];
 
-	text_set(why, "not ready in %d s", (int) ((settings.ready_usec + SECOND / 2) / SECOND));
+	text_set(why, "not ready in %d s", (int) ((st.ready_usec + SECOND / 2) / SECOND));
 	core_end(why, SIGABRT);
 }
 
@@ -438,18 +442,15 @@ static void core_kill_now(void)
 
 static void core_rescue(void)
 {
-	int r = rescue_open();
-
-	core_enter(CORE_EXHAUSTED, r < 0 ? RESCUE_USEC : USEC_NEVER);
+	core_enter(CORE_EXHAUSTED, rescue_open() < 0 ? RESCUE_USEC : USEC_NEVER);
 }
 
 void core_on_deadline(usec_t now)
 {
 	static void (*const handlers[CORE_STATE_MAX])(void) = {
-		[CORE_NONE] = core_spawn,           [CORE_STARTING] = core_not_ready,
-		[CORE_READY] = core_look,           [CORE_ASKED] = core_hangs,
-		[CORE_ENDING] = core_kill_now,      [CORE_EXHAUSTED] = core_rescue,
-		[CORE_CLIMBING] = core_climb_again,
+		[CORE_NONE] = core_spawn,      [CORE_STARTING] = core_not_ready,
+		[CORE_READY] = core_look,      [CORE_ASKED] = core_hangs,
+		[CORE_ENDING] = core_kill_now, [CORE_EXHAUSTED] = core_rescue,
 	};
 
 	if (now < st.core_deadline)
@@ -466,19 +467,17 @@ void core_on_deadline(usec_t now)
 void status_text(struct text *t)
 {
 	const char *mode = st.core_state == CORE_EXHAUSTED ? "exhausted"
-	                   : st.rung == settings.n_cores   ? "safe"
+	                   : rung_is_safe_mode()           ? "safe"
 	                                                   : "normal";
 	int items = 0;
 
 	for (int i = 0; (i = vault_next(i)) >= 0; i++)
 		items++;
 	text_add(t, "version=%s\nstarted=%lld\nreason=%s\ndied=%s\n", init_version, st.started,
-	         core_reasons[st.reason], st.died);
-	text_add(t,
-	         "restarts=%lld\ninit-upgrades=%lld\ncore-upgrades=%lld\ncontainer=%lld\nmode=%s\n",
-	         st.restarts, st.init_upgrades, st.core_upgrades, st.container, mode);
-	text_add(t,
-	         "last-upgrade=%s\nexits-waiting=%lld\nvault-items=%d\ninit-crashes=%lld\ngarbage=%"
-	         "lld\n",
-	         st.last_upgrade, st.exit_last - st.exit_acked, items, st.crashes, st.garbage);
+	         reasons[st.reason], st.died);
+	text_add(t, "restarts=%lld\ninit-upgrades=%lld\ncore-upgrades=%lld\ncontainer=%lld\n",
+	         st.restarts, st.init_upgrades, st.core_upgrades, st.container);
+	text_add(t, "mode=%s\nlast-upgrade=%s\nexits-waiting=%lld\nvault-items=%d\n", mode,
+	         st.last_upgrade, st.exit_last - st.exit_acked, items);
+	text_add(t, "init-crashes=%lld\ngarbage=%lld\n", st.crashes, st.garbage);
 }

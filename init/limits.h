@@ -10,63 +10,44 @@
 
 #include "init/wire.h"
 
-#define EXITS_MAX     256  /* unacknowledged exits; further zombies wait in the kernel */
-#define CORES_MAX     8    /* rungs of the ladder */
-#define ARGS_MAX      16   /* words of our own command line that a re-exec keeps */
-#define REPLIES_MAX   4    /* replies that core has not read yet; then its requests wait */
-#define LOG_LINE_MAX  512  /* below PIPE_BUF, so that a line is written whole or not at all */
-#define LOG_BURST     200  /* lines in one LOG_WINDOW_USEC; the rest is counted */
-#define PROC_FILE_MAX 8192 /* /proc/PID/cgroup lists a dozen hierarchies on a hybrid host */
-#define NAME_TEXT_MAX 256  /* paths and reasons that we only repeat to people */
-#define CMDLINE_MAX   4096
-#define MOUNTINFO_MAX (1 << 20)
-#define STATE_MAX     (4 << 20)
-#define FAULT_STACK   (64 << 10) /* the kernel's frame alone is 11 KiB with AMX */
-#define NOFILE_HARD   524288
-#define NOFILE_SERVICE                                                                             \
-	1024 /* soft limit that core and so services inherit: select(2) breaks above it */
+/* clang-format off */
+#define EXITS_MAX	256	/* unacknowledged exits; further zombies wait in the kernel */
+#define CORES_MAX	8	/* rungs of the ladder */
+#define LOG_LINE_MAX	512	/* below PIPE_BUF, so that a line is written whole or not at all */
+#define LOG_BURST	200	/* lines in one LOG_WINDOW_USEC; the rest is counted */
+#define PROC_FILE_MAX	8192	/* /proc/PID/cgroup lists a dozen hierarchies on a hybrid host */
+#define NAME_TEXT_MAX	256	/* paths and reasons that we only repeat to people */
+#define STATE_MAX	(4 << 20)
+#define FAULT_STACK	(64 << 10) /* the kernel's frame alone is 11 KiB with AMX */
+#define NOFILE_HARD	524288
+#define NOFILE_SERVICE	1024	/* soft limit that services inherit: select(2) breaks above it */
 
-#define READ_BATCH      64  /* wire packets in one turn of the loop */
-#define WIRE_RETRY_MSEC 10  /* to the next try when the kernel lacked memory for a packet */
-#define REAP_BATCH      256 /* zombies in one turn */
-#define DRAIN_BATCH                                                                                \
-	8192 /* and after core's death: more than its socket holds, unless somebody else still     \
-	        writes */
-#define EOF_READS                                                                                  \
-	512 /* a closed peer and an empty packet both read as 0; no queue holds this many */
+#define READ_BATCH	64	/* wire packets in one turn of the loop */
+#define REAP_BATCH	256	/* zombies in one turn */
+#define DRAIN_BATCH	8192	/* after core's death: more than its socket holds */
+#define EOF_READS	512	/* a closed peer and an empty packet both read as 0; no queue holds so many */
+#define WIRE_RETRY_MSEC	10	/* to the next try when the kernel lacked memory for a packet */
 
-#define SECOND          1000000LL
-#define LOG_WINDOW_USEC (10 * SECOND)
-#define TICK_USEC                                                                                  \
-	(5 * SECOND) /* heartbeat page and hardware watchdog: the only timer of an idle system */
-#define HANG_USEC (10 * SECOND) /* one turn of core's loop; --hang-usec= */
-#define PING_USEC (2 * SECOND)  /* to answer a ping */
-#define READY_USEC                                                                                 \
-	(10 *                                                                                      \
-	 SECOND) /* from spawn to READY, and from READY to the end of a trial; --ready-usec=  \
-	               */
-#define ABORT_USEC (2 * SECOND) /* from SIGABRT to SIGKILL: time for a core dump */
-#define GRACE_USEC                                                                                 \
-	(SECOND / 50) /* for a core that is to be replaced to read the reply that says so */
-#define CHECK_USEC     (5 * SECOND)  /* self-check of a new binary */
-#define TAKE_OVER_SECS 5             /* a new init has reached its loop, or the old one returns */
-#define LATE_USEC      (1 * SECOND)  /* a deadline seen this late is put off once more */
-#define CONTINUED_USEC (60 * SECOND) /* a core stopped twice within this is killed */
-#define HEALTHY_USEC                                                                               \
-	(60 * SECOND)             /* a core that ran this long has paid back its restart budget    \
-	                           */
-#define RESCUE_USEC (1 * SECOND)  /* between two rescue shells */
-#define RETRY_USEC  (1 * SECOND)  /* before a lack of memory, fds or processes is tried again */
-#define CRASH_USEC  (60 * SECOND) /* window for CRASHES_MAX faults of init itself */
-#define CRASHES_MAX 3
-#define TERM_USEC   (10 * SECOND) /* shutdown: from SIGTERM to SIGKILL for whatever is left */
-#define KILL_USEC   (5 * SECOND)
-#define UNMOUNT_USEC                                                                               \
-	(90 * SECOND) /* sync, swapoff and unmount together; a dead disk must not stop a reboot */
-#define UNMOUNT_PASSES 32
+#define SECOND		1000000LL
+#define LOG_WINDOW_USEC	(10 * SECOND)
+#define TICK_USEC	(5 * SECOND)  /* heartbeat page and watchdog: the only timer of an idle system */
+#define HANG_USEC	(10 * SECOND) /* one turn of core's loop; --hang-usec= */
+#define PING_USEC	(2 * SECOND)  /* to answer a ping */
+#define READY_USEC	(10 * SECOND) /* from spawn to READY, from READY to the end of a trial; --ready-usec= */
+#define ABORT_USEC	(2 * SECOND)  /* from SIGABRT to SIGKILL: time for a core dump */
+#define GRACE_USEC	(SECOND / 50) /* for a core that is to be replaced to read the reply that says so */
+#define TAKE_OVER_SECS	5	      /* a new init has reached its loop, or the old one returns */
+#define LATE_USEC	(1 * SECOND)  /* a deadline seen this late is put off once more */
+#define CONTINUED_USEC	(60 * SECOND) /* a core stopped twice within this is killed */
+#define HEALTHY_USEC	(60 * SECOND) /* a core that ran this long has paid back its restart budget */
+#define RESCUE_USEC	(1 * SECOND)  /* between two rescue shells */
+#define RETRY_USEC	(1 * SECOND)  /* before a lack of memory, fds or processes is tried again */
+#define CRASH_USEC	(60 * SECOND) /* window for CRASHES_MAX faults of init itself */
+#define CRASHES_MAX	3
 
-#define BUDGET_FIRST 5 /* restarts of the first rung before the ladder is climbed */
-#define BUDGET_NEXT  2 /* and of each rung after it */
+#define BUDGET_FIRST	5	/* restarts of the first rung before the ladder is climbed */
+#define BUDGET_NEXT	2	/* and of each rung after it */
+/* clang-format on */
 
 static_assert(LOG_LINE_MAX <= 4096, "a log line is one atomic write");
 static_assert(WIRE_VAULT_ITEMS_MAX * (WIRE_VAULT_NAME_MAX + 32) +
@@ -74,4 +55,3 @@ static_assert(WIRE_VAULT_ITEMS_MAX * (WIRE_VAULT_NAME_MAX + 32) +
                       STATE_MAX,
               "the whole state fits the size a reader accepts");
 static_assert(WIRE_VAULT_ITEMS_MAX + 64 < NOFILE_HARD, "the vault can be filled");
-static_assert(BUDGET_NEXT <= BUDGET_FIRST, "back-off table");

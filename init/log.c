@@ -4,10 +4,29 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <time.h>
 #include <unistd.h>
 
 static int log_fd = STDERR_FILENO;
 static bool log_is_kmsg;
+
+static usec_t clock_usec(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(clock, &ts);
+	return (usec_t) ts.tv_sec * SECOND + ts.tv_nsec / 1000;
+}
+
+usec_t now_usec(void)
+{
+	return clock_usec(CLOCK_MONOTONIC);
+}
+
+usec_t boottime_usec(void)
+{
+	return clock_usec(CLOCK_BOOTTIME);
+}
 
 void log_open(void)
 {
@@ -19,32 +38,24 @@ void log_open(void)
 	log_fd = fd >= 0 ? fd : STDERR_FILENO;
 }
 
-/* Returns whether one more line fits; a storm of events must not become a storm of lines. */
-static bool log_allowed(long long *ret_lost)
-{
-	static usec_t window;
-	static long long lines, lost;
-	usec_t now = now_usec();
-
-	*ret_lost = 0;
-	if (!window || now - window > LOG_WINDOW_USEC) {
-		*ret_lost = lost;
-		window = now;
-		lines = lost = 0;
-	}
-	lost += ++lines > LOG_BURST;
-	return lines <= LOG_BURST;
-}
-
 void log_line(int level, const char *format, ...)
 {
+	static usec_t window;
+	static long long lines;
 	char buf[LOG_LINE_MAX];
 	struct text t = TEXT_IN(buf);
 	struct pollfd p = {.fd = log_fd, .events = POLLOUT};
-	long long lost;
+	usec_t now = now_usec();
+	long long lost = 0;
 	va_list ap;
 
-	if (!log_allowed(&lost))
+	/* A storm of events must not become a storm of lines. */
+	if (!window || now - window > LOG_WINDOW_USEC) {
+		lost = lines > LOG_BURST ? lines - LOG_BURST : 0;
+		window = now;
+		lines = 0;
+	}
+	if (++lines > LOG_BURST)
 		return;
 	if (log_is_kmsg)
 		text_add(&t, "<%d>", level);
@@ -57,8 +68,7 @@ void log_line(int level, const char *format, ...)
 	if (t.used > sizeof(buf) - 2)
 		t.used = sizeof(buf) - 2;
 	text_add(&t, "\n");
-	/* A pipe that nobody reads must not stop PID 1; a line that cannot be written now is
-	 * dropped. */
+	/* A pipe that nobody reads must not stop PID 1; a line that cannot be written is dropped. */
 	if (log_is_kmsg || (poll(&p, 1, 0) == 1 && p.revents & POLLOUT))
 		if (write(log_fd, buf, t.used) < 0)
 			return;

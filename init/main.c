@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "init/init.h"
+#include "init/stage/stage.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,36 +19,44 @@ static int arg_fd(const char *value)
 	               : -1;
 }
 
-/* The kernel hands us words of its command line that it does not know; we ignore those that we do
- * not know either. */
-static void args_parse(int argc, char **argv)
+/* The other words are the boot stage's. */
+static void args_parse(char **argv)
 {
-	reexec.argv0 = argc > 0 ? argv[0] : (char *) "init";
-	for (int i = 1; i < argc; i++) {
-		const char *value, *option = str_prefix(argv[i], "--");
-
-		if (option && (value = str_prefix(option, "state-fd=")))
+	for (const char *value; *argv; argv++) {
+		if ((value = str_prefix(*argv, "--state-fd=")))
 			reexec.state_fd = arg_fd(value);
-		else if (option && (value = str_prefix(option, "fallback-fd=")))
+		else if ((value = str_prefix(*argv, "--fallback-fd=")))
 			reexec.fallback_fd = arg_fd(value);
-		else if (option && (value = str_prefix(option, "went-back=")))
+		else if ((value = str_prefix(*argv, "--went-back=")))
 			reexec.went_back = value;
-		else if (reexec.n_args < ARGS_MAX)
-			reexec.args[reexec.n_args++] = argv[i];
 	}
 }
 
-static void args_apply(void)
+/* ---- from boot or take-over to the loop ---- */
+
+/* The place is made fit to live in by a child, which may die of it, and writes our first state. If
+ * it cannot, we do the same ourselves. */
+static void boot(char **argv)
 {
-	for (int i = 0; i < reexec.n_args; i++) {
-		const char *option = str_prefix(reexec.args[i], "--");
+	int fd = memfd_create("init-state", MFD_CLOEXEC), r = -errno;
+	pid_t pid = fd < 0 ? -1 : fork();
+	siginfo_t si = {0};
 
-		if (option && option_set(option) == -EINVAL)
-			log_line(LOG_WARNING, "option %s is not valid", reexec.args[i]);
+	if (pid == 0)
+		_exit(stage_boot(argv, fd) < 0 ? 1 : 0);
+	while (pid > 0 && (r = waitid(P_PID, (id_t) pid, &si, WEXITED)) < 0 && errno == EINTR)
+		;
+	if (pid > 0)
+		r = state_load(fd);
+	if (fd >= 0)
+		close(fd);
+	if (pid < 0 || r < 0) {
+		state_reset();
+		stage_boot(argv, -1);
 	}
+	place_enter();
+	log_open();
 }
-
-/* ---- take-over and loop ---- */
 
 /* We are a new version, or ourselves after a fault: the state and all fds are in our hands, core
  * lives on. */
@@ -55,24 +66,23 @@ static void take_over(void)
 
 	if (r < 0 && reexec.fallback_fd >= 0)
 		fall_back("it cannot decode the state");
-	lost = state_verify_fds();
+	lost = state_fds(0);
 	log_open();
 	if (r < 0 || lost)
 		log_line(LOG_ERR, "state: %s, %d fds lost; going on with the rest",
 		         r ? error_text(r) : "decoded", lost);
+	core_take_over();
 }
 
 static void loop_once(int signal_fd)
 {
 	struct pollfd p[] = {{.fd = signal_fd, .events = POLLIN},
 	                     {.fd = (int) st.wire_fd, .events = wire_events()}};
-	usec_t next = st.helper_kind != HELPER_NONE && st.helper_deadline < st.core_deadline
-	                      ? st.helper_deadline
-	                      : st.core_deadline;
-	usec_t wait = next == USEC_NEVER ? INT32_MAX : (next - now_usec() + 999) / 1000;
+	usec_t wait = st.core_deadline == USEC_NEVER ? INT32_MAX
+	                                             : (st.core_deadline - now_usec() + 999) / 1000;
 
-	if (wire_retry && wait > WIRE_RETRY_MSEC)
-		wait = WIRE_RETRY_MSEC;
+	if (wire_delay() >= 0 && wait > wire_delay())
+		wait = wire_delay();
 	if (wait < 0 || reap_due)
 		wait = 0;
 	if (poll(p, COUNT(p), wait > INT32_MAX ? INT32_MAX : (int) wait) < 0)
@@ -83,8 +93,8 @@ static void loop_once(int signal_fd)
 		wire_read(p[1].revents & POLLHUP);
 	if (reap_due)
 		reap();
+	upgrade_commit();
 	core_on_deadline(now_usec());
-	helper_on_deadline(now_usec());
 	wire_flush();
 }
 
@@ -112,12 +122,15 @@ static int print(const char *text)
 
 int main(int argc, char **argv)
 {
+	const char *word = argc > 1 ? argv[1] : "";
 	int signal_fd;
 
-	if (argc == 2 && !strcmp(argv[1], "--version"))
+	if (argc == 2 && !strcmp(word, "--version"))
 		return print(init_version);
-	args_parse(argc, argv);
-	if (reexec.n_args && !strcmp(reexec.args[0], "--self-check"))
+	if (str_prefix(word, "--stage="))
+		return stage_main(argv + 1);
+	args_parse(argv);
+	if (!strcmp(word, "--self-check"))
 		return self_check(reexec.state_fd);
 	if (getpid() != 1) {
 		print("init: this is PID 1 of sysmaster and cannot be anything else");
@@ -129,18 +142,11 @@ int main(int argc, char **argv)
 	if (reexec.taking_over)
 		take_over();
 	else
-		boot();
-	boot_options();
-	args_apply();
-	options_default();
+		boot(argv + 1);
 	if (st.self_fd < 0)
 		st.self_fd = self_open();
 	signal_fd = signals_open_surely();
-	if (reexec.taking_over)
-		core_take_over();
-	else
-		core_start();
-	state_keep_fds(false);
+	state_fds(FD_CLOEXEC);
 	reexec.taking_over = false;
 	faults_open(false);
 	if (reexec.state_fd >= 0)

@@ -76,24 +76,20 @@ int proc_start_time(const char *data, size_t n, long long *ret)
 int proc_cgroup(const char *data, size_t n, char *ret, size_t size)
 {
 	static const char deleted[] = " (deleted)";
-	const char *p = data, *data_end = data + n;
+	const char *p = data, *data_end = data + n, *end;
 
-	while (p < data_end) {
-		const char *end = memchr(p, '\n', (size_t) (data_end - p));
-		size_t length;
-
+	for (; p < data_end; p = end + 1) {
+		end = memchr(p, '\n', (size_t) (data_end - p));
 		end = end ? end : data_end;
-		length = (size_t) (end - p);
-		if (length > 3 && !memcmp(p, "0::/", 4)) {
-			p += 3;
-			length -= 3;
-			if (length > sizeof(deleted) - 1 &&
-			    !memcmp(end - (sizeof(deleted) - 1), deleted, sizeof(deleted) - 1))
-				length -= sizeof(deleted) - 1;
-			text_copy_clean(ret, size, p, length);
-			return 0;
-		}
-		p = end + 1;
+		n = (size_t) (end - p);
+		if (n <= 3 || memcmp(p, "0::/", 4) != 0)
+			continue;
+		n -= 3;
+		if (n > sizeof(deleted) - 1 &&
+		    !memcmp(end - (sizeof(deleted) - 1), deleted, sizeof(deleted) - 1))
+			n -= sizeof(deleted) - 1;
+		text_copy_clean(ret, size, p + 3, n);
+		return 0;
 	}
 	return -EBADMSG;
 }
@@ -110,34 +106,44 @@ static bool exit_is_reported(const char *cgroup)
 	return !rest || (*rest && strcmp(rest, "/") != 0 && strcmp(rest, "/init.scope") != 0);
 }
 
+long long start_time_of(long long pid)
+{
+	static char buf[1024];
+	long long start = 0;
+	int n = proc_read(pid, "stat", buf, sizeof(buf));
+
+	return n > 0 && proc_start_time(buf, (size_t) n, &start) == 0 ? start : 0;
+}
+
 /* Records the zombie. Returns 0, or -ENOBUFS if there is no room: then it must stay. */
 static int exit_record(const siginfo_t *si)
 {
-	static char buf[PROC_FILE_MAX];
-	static char cgroup[WIRE_TEXT_MAX + 1];
-	struct exit_record *e;
-	long long start = 0;
+	static char buf[PROC_FILE_MAX], cgroup[WIRE_TEXT_MAX + 1];
+	struct exit_record *e = exit_at(st.exit_last);
+	long long start;
 	int n = proc_read(si->si_pid, "cgroup", buf, sizeof(buf));
 
 	if (n < 0 || proc_cgroup(buf, (size_t) n, cgroup, sizeof(cgroup)) < 0)
 		text_set(cgroup, "/");
 	else if (!exit_is_reported(cgroup))
 		return 0;
-	n = proc_read(si->si_pid, "stat", buf, sizeof(buf));
-	if (n < 0 || proc_start_time(buf, (size_t) n, &start) < 0)
+	start = start_time_of(si->si_pid);
+	if (!start)
 		log_line(LOG_WARNING, "exit of %d: its start time cannot be read", si->si_pid);
-	if (st.exit_last > st.exit_acked) {
-		e = exit_at(st.exit_last);
-		if (start && e->pid == si->si_pid && e->start_time == start)
-			return 0;
-	}
+	else if (st.exit_last > st.exit_acked && e->m.pid == si->si_pid &&
+	         e->m.start_time == (uint64_t) start)
+		return 0;
 	if (st.exit_last - st.exit_acked >= EXITS_MAX)
 		return -ENOBUFS;
 	e = exit_at(st.exit_last + 1);
-	e->start_time = start;
-	e->pid = si->si_pid;
-	e->code = si->si_code;
-	e->status = si->si_status;
+	e->m = (struct wire_message){
+		.type = WIRE_EXIT,
+		.number = (uint64_t) st.exit_last + 1,
+		.start_time = (uint64_t) start,
+		.pid = si->si_pid,
+		.code = si->si_code,
+		.status = si->si_status,
+	};
 	memcpy(e->cgroup, cgroup, strlen(cgroup) + 1);
 	FENCE();
 	st.exit_last++;

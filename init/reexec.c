@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The ways in which PID 1 becomes another program: a new version, itself again after a fault, the
- * version before, a rescue. Everything here may run in a signal handler.
+ * version before, a stage. Everything here may run in a signal handler.
  */
 #include "init/init.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
+#include <sys/reboot.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -21,91 +19,63 @@ int self_open(void)
 	return open("/proc/self/exe", O_PATH | O_CLOEXEC);
 }
 
-int init_exec(int exe_fd, int state_fd, int fallback_fd, const char *went_back)
+int init_exec(int exe_fd, int state_fd, int fallback_fd, const char *option, const char *value)
 {
-	static char state[32], fallback[32], back[NAME_TEXT_MAX];
-	static char *argv[ARGS_MAX + 5];
-	int n = 0;
+	char words[3][NAME_TEXT_MAX], *argv[5] = {(char *) "init"};
+	int n = 1;
 
-	argv[n++] = reexec.argv0;
-	text_set(state, "--state-fd=%d", state_fd);
-	text_set(fallback, "--fallback-fd=%d", fallback_fd);
-	text_set(back, "--went-back=%s", went_back);
-	if (state_fd >= 0)
-		argv[n++] = state;
-	if (fallback_fd >= 0)
-		argv[n++] = fallback;
-	if (went_back)
-		argv[n++] = back;
-	for (int i = 0; i < reexec.n_args; i++)
-		argv[n++] = reexec.args[i];
+	if (value) {
+		text_set(words[0], "%s%s", option, value);
+		argv[n++] = words[0];
+	}
+	if (state_fd >= 0) {
+		text_set(words[1], "--state-fd=%d", state_fd);
+		argv[n++] = words[1];
+	}
+	if (fallback_fd >= 0) {
+		text_set(words[2], "--fallback-fd=%d", fallback_fd);
+		argv[n++] = words[2];
+	}
 	argv[n] = NULL;
 	execveat(exe_fd, "", argv, environ, AT_EMPTY_PATH);
 	return -errno;
 }
 
-/* ---- rescue ---- */
-
-static const char *const rescue_programs[] = {NULL /* settings.rescue */,
-                                              "/usr/lib/sysmaster/rescue", "/bin/sh"};
-
-static const char *rescue_path(size_t i)
+void stage_exec(const char *stage, const char *a, const char *b)
 {
-	return rescue_programs[i] ? rescue_programs[i] : settings.rescue;
-}
+	char word[NAME_TEXT_MAX];
+	char *const argv[] = {(char *) "init", word, (char *) (uintptr_t) a, (char *) (uintptr_t) b,
+	                      NULL};
+	sigset_t all;
 
-void rescue_exec(const char *why)
-{
-	int console = open("/dev/console", O_RDWR | O_NOCTTY);
-
-	log_line(LOG_EMERG, "cannot go on (%s); executing a rescue program as PID 1", why);
-	for (int i = 0; console >= 0 && i < 3; i++)
-		dup2(console, i);
-	child_reset();
-	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
-	for (size_t i = 0; i < COUNT(rescue_programs); i++) {
-		const char *path = rescue_path(i);
-		char *argv[] = {(char *) (uintptr_t) path, NULL};
-
-		if (path)
-			execve(path, argv, environ);
-	}
-	log_line(LOG_EMERG, "no rescue program could be executed: %s", error_text(errno));
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	text_set(word, "--stage=%s", stage);
+	if (st.self_fd >= 0)
+		execveat((int) st.self_fd, "", argv, environ, AT_EMPTY_PATH);
+	execve("/proc/self/exe", argv, environ);
+	log_line(LOG_EMERG, "our own binary cannot be executed: %s; going down", error_text(errno));
+	kill(-1, SIGTERM);
+	sync();
+	if (st.container)
+		_exit(1);
+	reboot(RB_AUTOBOOT);
 	/* Alive and reaping (the kernel does it for us) is better than a panic. */
 	signal(SIGCHLD, SIG_IGN);
 	for (;;)
 		pause();
 }
 
-/* A rescue shell as a child, while PID 1 goes on. */
-int rescue_open(void)
+void shutdown_now(enum wire_shutdown how, int status)
 {
-	int console, r = -ENOENT;
+	char what[16], args[64];
 
-	if (st.helper_kind != HELPER_NONE)
-		return -EBUSY;
-	console = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	for (size_t i = 0; r < 0 && i < COUNT(rescue_programs); i++) {
-		const char *path = rescue_path(i);
-		char *argv[] = {(char *) (uintptr_t) path, NULL};
-		int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-		struct spawn s = {.exec_fd = fd,
-		                  .argv = argv,
-		                  .fds = {console, console, console, -1, -1},
-		                  .console = console >= 0};
-
-		if (fd < 0)
-			continue;
-		r = spawn(&s, &st.helper_pid);
-		close(fd);
-	}
-	if (console >= 0)
-		close(console);
-	if (r < 0)
-		return r;
-	st.helper_kind = HELPER_RESCUE;
-	st.helper_deadline = USEC_NEVER;
-	return 0;
+	text_set(what, "%d", how);
+	text_set(args, "%d %d %d %d", (int) st.core_pid, (int) st.watchdog_fd, (int) st.container,
+	         status);
+	if (st.watchdog_fd >= 0)
+		fcntl((int) st.watchdog_fd, F_SETFD, 0);
+	stage_exec("halt", what, args);
 }
 
 /* ---- faults ---- */
@@ -113,24 +83,19 @@ int rescue_open(void)
 void fall_back(const char *why)
 {
 	if (reexec.fallback_fd >= 0)
-		init_exec(reexec.fallback_fd, reexec.state_fd, -1, why);
-	rescue_exec(why);
+		init_exec(reexec.fallback_fd, reexec.state_fd, -1, "--went-back=", why);
+	stage_exec("rescue", why, st.rescue);
 }
 
-/* Too many faults in a minute: the version before is worth a try, once. */
-static void crash_last_resort(void)
+static void __attribute__((noreturn)) become(int exe_fd, const char *why)
 {
-	int old = (int) st.init_old_fd, fd;
+	int fd = state_save();
 
-	st.init_old_fd = -1;
-	st.crashes = 0;
-	if (old < 0)
-		return;
-	fd = state_save();
 	if (fd >= 0) {
-		state_keep_fds(true);
-		init_exec(old, fd, -1, NULL);
+		state_fds(0);
+		init_exec(exe_fd, fd, -1, NULL, NULL);
 	}
+	stage_exec("rescue", why, st.rescue);
 }
 
 static void on_fault(int sig, siginfo_t *si, void *context)
@@ -138,37 +103,35 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 	static volatile sig_atomic_t depth;
 	char why[64];
 	usec_t now = now_usec();
-	int fd;
+	int old = (int) st.init_old_fd;
 
 	(void) context;
 	text_set(why, "signal %d", sig);
-	/* Somebody's kill(1) in the moment of a take-over is no fault of it. */
-	if (reexec.taking_over && si->si_code <= 0 && si->si_pid != getpid())
-		return;
 	if (reexec.taking_over) {
-		text_set(why,
-		         sig == SIGALRM ? "it did not reach its main loop in time"
-		                        : "signal %d in its take-over",
-		         sig);
+		/* Somebody's kill(1) in the moment of a take-over is no fault of it. */
+		if (si->si_code <= 0 && si->si_pid != getpid())
+			return;
+		if (sig == SIGALRM)
+			fall_back("it did not reach its main loop in time");
+		text_set(why, "signal %d in its take-over", sig);
 		fall_back(why);
 	}
 	if (depth++)
-		rescue_exec("a fault in the handling of a fault");
+		stage_exec("rescue", "a fault in the handling of a fault", st.rescue);
 	if (now - st.crash_window > CRASH_USEC) {
 		st.crash_window = now;
 		st.crashes = 0;
 	}
-	if (++st.crashes > CRASHES_MAX) {
-		crash_last_resort();
-		rescue_exec(why);
-	}
 	log_line(LOG_CRIT, "signal %d in PID 1; re-executing", sig);
-	fd = state_save();
-	if (fd >= 0) {
-		state_keep_fds(true);
-		init_exec(st.self_fd >= 0 ? (int) st.self_fd : self_open(), fd, -1, NULL);
-	}
-	rescue_exec(why);
+	if (++st.crashes <= CRASHES_MAX)
+		become(st.self_fd >= 0 ? (int) st.self_fd : self_open(), why);
+	/* Too many in a minute: the version before is worth a try, once. */
+	if (old < 0)
+		stage_exec("rescue", why, st.rescue);
+	st.init_old_fd = -1;
+	st.crashes = 0;
+	fcntl(old, F_SETFD, 0);
+	become(old, why);
 }
 
 void faults_open(bool watchdog)

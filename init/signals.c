@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Signals to PID 1 are an interface (systemd(1), SIGNALS): core gets to know them and decides.
- * Without a core the ones that end the machine are carried out here. SIGRTMIN is the C library's,
- * 34, as it is for everybody who sends one.
+ * Without a core the ones that mean something are carried out here.
  */
 #include "init/init.h"
 
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static const int told[] = {SIGINT, SIGPWR, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH};
+/* SIGRTMIN is the C library's, 34, as it is for everybody who sends one. */
+#define RT(n) (34 + (n))
 
-/* Offsets from SIGRTMIN; +10 is "at once", without core. */
-static const struct power_signal {
-	int offset;
-	enum wire_shutdown how;
-} power_signals[] = {{3, WIRE_HALT}, {4, WIRE_POWEROFF}, {5, WIRE_REBOOT}, {6, WIRE_KEXEC}};
-#define AT_ONCE      10
-#define SIGRTMIN_TRY 10
+enum { NOTHING = -1, RETRY = -2 };
+
+/* All real-time signals are told; only those that mean something here are listed. */
+static const struct signal_row {
+	int sig, without_core; /* enum wire_shutdown, or of the above */
+	bool at_once;          /* even with a core */
+} rows[] = {
+	{SIGINT, WIRE_REBOOT},   {SIGPWR, WIRE_POWEROFF},    {SIGTERM, NOTHING},
+	{SIGHUP, NOTHING},       {SIGUSR1, RETRY},           {SIGUSR2, NOTHING},
+	{SIGWINCH, NOTHING},     {RT(3), WIRE_HALT},         {RT(4), WIRE_POWEROFF},
+	{RT(5), WIRE_REBOOT},    {RT(6), WIRE_KEXEC},        {RT(10), RETRY},
+	{RT(13), WIRE_HALT, 1},  {RT(14), WIRE_POWEROFF, 1}, {RT(15), WIRE_REBOOT, 1},
+	{RT(16), WIRE_KEXEC, 1},
+};
 
 int signals_open(void)
 {
@@ -26,8 +33,8 @@ int signals_open(void)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < COUNT(told); i++)
-		sigaddset(&set, told[i]);
+	for (size_t i = 0; i < COUNT(rows); i++)
+		sigaddset(&set, rows[i].sig);
 	for (int i = SIGRTMIN; i <= SIGRTMAX; i++)
 		sigaddset(&set, i);
 	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
@@ -36,47 +43,41 @@ int signals_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-void signals_without_core(void)
+static void signals_act(bool at_once_only)
 {
-	long long pending = st.signals;
-
-	st.signals = 0;
-	for (size_t i = 0; i < COUNT(power_signals); i++)
-		if (pending & (1LL << (SIGRTMIN + power_signals[i].offset - 1)))
-			shutdown_now(power_signals[i].how, 0);
-	if (pending & (1LL << (SIGINT - 1)))
-		shutdown_now(WIRE_REBOOT, 0);
-	if (pending & (1LL << (SIGPWR - 1)))
-		shutdown_now(WIRE_POWEROFF, 0);
-	if (pending & (1LL << (SIGUSR1 - 1) | 1LL << (SIGRTMIN + SIGRTMIN_TRY - 1)))
-		core_retry();
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (!(st.signals & (1LL << (rows[i].sig - 1))) ||
+		    (at_once_only && !rows[i].at_once))
+			continue;
+		if (rows[i].without_core >= 0)
+			shutdown_now((enum wire_shutdown) rows[i].without_core, 0);
+		if (rows[i].without_core == RETRY)
+			core_retry();
+	}
 }
 
-static void signal_take(int sig)
+void signals_without_core(void)
 {
-	if (sig == SIGCHLD) {
-		reap_due = true;
-		return;
-	}
-	for (size_t i = 0; i < COUNT(power_signals); i++)
-		if (sig == SIGRTMIN + power_signals[i].offset + AT_ONCE)
-			shutdown_now(power_signals[i].how, 0);
-	st.signals |= 1LL << (sig - 1);
+	signals_act(false);
+	st.signals = 0;
 }
 
 void signals_read(int fd)
 {
 	struct signalfd_siginfo si[16];
-	ssize_t n;
+	ssize_t n = sizeof(si);
 
 	/* Bounded: a storm of signals must not keep us from the wire. */
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < 16 && n == (ssize_t) sizeof(si); i++) {
 		n = read(fd, si, sizeof(si));
-		for (ssize_t k = 0; k < n / (ssize_t) sizeof(si[0]); k++)
-			signal_take((int) si[k].ssi_signo);
-		if (n < (ssize_t) sizeof(si))
-			break;
+		for (ssize_t k = 0; k < n / (ssize_t) sizeof(si[0]); k++) {
+			if (si[k].ssi_signo == SIGCHLD)
+				reap_due = true;
+			else
+				st.signals |= 1LL << (si[k].ssi_signo - 1);
+		}
 	}
+	signals_act(true);
 	if (st.core_state == CORE_EXHAUSTED && st.signals)
 		signals_without_core();
 }

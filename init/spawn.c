@@ -3,10 +3,11 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define CHILD_FDS 5
 
 extern char **environ;
 
@@ -28,18 +29,18 @@ void child_reset(void)
 	}
 }
 
-/* Moves @s->fds to their places. Sources may lie where another one has to go, hence first out of
- * the way. */
-static int child_fds(const struct spawn *s)
+/* Moves @fds to their places. Sources may lie where another one has to go, hence first out of the
+ * way. */
+static int child_fds(const int fds[CHILD_FDS])
 {
-	int moved[COUNT(s->fds)], top = 2;
+	int moved[CHILD_FDS], top = STDERR_FILENO;
 
-	for (int i = 0; i < (int) COUNT(s->fds); i++) {
-		moved[i] = s->fds[i] < 0 ? -1 : fcntl(s->fds[i], F_DUPFD_CLOEXEC, 16);
-		if (s->fds[i] >= 0 && moved[i] < 0)
+	for (int i = 0; i < CHILD_FDS; i++) {
+		moved[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, 16);
+		if (fds[i] >= 0 && moved[i] < 0)
 			return -errno;
 	}
-	for (int i = 0; i < (int) COUNT(s->fds); i++) {
+	for (int i = 0; i < CHILD_FDS; i++) {
 		if (moved[i] >= 0 && dup2(moved[i], i) < 0)
 			return -errno;
 		if (moved[i] >= 0 && i > top)
@@ -48,25 +49,24 @@ static int child_fds(const struct spawn *s)
 	return close_range((unsigned) top + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
-static void __attribute__((noreturn)) child_run(const struct spawn *s)
+static void __attribute__((noreturn))
+child_run(int exec_fd, const char *const *argv, const int fds[CHILD_FDS])
 {
-	int fd = fcntl(s->exec_fd, F_DUPFD_CLOEXEC, 32), r;
+	int fd = fcntl(exec_fd, F_DUPFD_CLOEXEC, 32), r;
 
 	/* Before the limits: with a full vault all low numbers are taken. */
-	r = fd < 0 ? -errno : child_fds(s);
+	r = fd < 0 ? -errno : child_fds(fds);
 	child_reset();
 	setsid();
 	if (r == 0) {
-		if (s->console)
-			ioctl(STDIN_FILENO, TIOCSCTTY, 1);
-		execveat(fd, "", s->argv, environ, AT_EMPTY_PATH);
+		execveat(fd, "", (char *const *) (uintptr_t) argv, environ, AT_EMPTY_PATH);
 		r = -errno;
 	}
 	spawn_errno = -r;
 	_exit(127);
 }
 
-int spawn(const struct spawn *s, long long *ret_pid)
+int spawn(int exec_fd, const char *const *argv, const int fds[CHILD_FDS], long long *ret_pid)
 {
 	siginfo_t si;
 	pid_t pid;
@@ -74,7 +74,7 @@ int spawn(const struct spawn *s, long long *ret_pid)
 	spawn_errno = 0;
 	pid = vfork();
 	if (pid == 0)
-		child_run(s);
+		child_run(exec_fd, argv, fds);
 	if (pid < 0)
 		return -errno;
 	if (!spawn_errno) {

@@ -38,6 +38,9 @@ void state_reset(void)
 	for (size_t i = 0; i < COUNT(rows); i++)
 		if (rows[i].size < 0)
 			*row_number(&rows[i]) = -1;
+	st.hang_usec = HANG_USEC;
+	st.ready_usec = READY_USEC;
+	text_set(st.cores, "/usr/lib/sysmaster/core");
 	vault_reset();
 	exits_reset();
 }
@@ -74,7 +77,7 @@ static void state_line_done(struct state_writer *w)
 		state_flush(w);
 }
 
-static void state_write(struct state_writer *w)
+static void state_lines(struct state_writer *w)
 {
 	text_add(&w->t, STATE_HEADER);
 	state_line_done(w);
@@ -88,8 +91,8 @@ static void state_write(struct state_writer *w)
 	for (long long n = st.exit_acked + 1; n <= st.exit_last; n++) {
 		const struct exit_record *e = exit_at(n);
 
-		text_add(&w->t, "exit=%lld %lld %d %d %d %s", n, e->start_time, e->pid, e->code,
-		         e->status, e->cgroup);
+		text_add(&w->t, "exit=%lld %lld %d %d %d %s", n, (long long) e->m.start_time,
+		         e->m.pid, e->m.code, e->m.status, e->cgroup);
 		state_line_done(w);
 	}
 	for (int i = 0; (i = vault_next(i)) >= 0; i++) {
@@ -101,34 +104,34 @@ static void state_write(struct state_writer *w)
 	state_flush(w);
 }
 
-int state_save(void)
+int state_write(int fd)
 {
 	static struct state_writer w;
 
 	w.t = TEXT_IN(w.buf);
+	w.fd = fd;
 	w.error = 0;
 	w.lines = 0;
-	w.fd = memfd_create("init-state", 0);
-	if (w.fd < 0)
-		return -errno;
-	state_write(&w);
-	if (!w.error && lseek(w.fd, 0, SEEK_SET) < 0)
+	state_lines(&w);
+	if (!w.error && lseek(fd, 0, SEEK_SET) < 0)
 		w.error = -errno;
-	if (!w.error)
-		return w.fd;
-	close(w.fd);
 	return w.error;
+}
+
+int state_save(void)
+{
+	int fd = memfd_create("init-state", 0), r = fd < 0 ? -errno : state_write(fd);
+
+	if (r < 0 && fd >= 0)
+		close(fd);
+	return r < 0 ? r : fd;
 }
 
 /* Several numbers with a blank behind each. */
 static int numbers_parse(const char **s, const char *end, long long *ret, int n)
 {
 	for (int i = 0; i < n; i++) {
-		int r = number_parse(s, end, &ret[i]);
-
-		if (r < 0)
-			return r;
-		if (*s == end || **s != ' ')
+		if (number_parse(s, end, &ret[i]) < 0 || *s == end || **s != ' ')
 			return -EINVAL;
 		(*s)++;
 	}
@@ -141,24 +144,37 @@ static bool exits_are_sane(void)
 	       st.exit_last <= INT64_MAX / 2 && st.exit_last - st.exit_acked <= EXITS_MAX;
 }
 
+/* Fields come before exits, so the ring's bounds are known. */
 static int state_parse_exit(const char *s, const char *end)
 {
 	struct exit_record *e;
 	long long v[5];
-	int r = numbers_parse(&s, end, v, 5);
 
-	if (r < 0)
-		return r;
-	/* Fields come before exits, so the ring's bounds are known. */
-	if (!exits_are_sane() || v[0] <= st.exit_acked || v[0] > st.exit_last)
-		return -ERANGE;
+	if (numbers_parse(&s, end, v, 5) < 0 || !exits_are_sane() || v[0] <= st.exit_acked ||
+	    v[0] > st.exit_last)
+		return -EINVAL;
 	e = exit_at(v[0]);
-	e->start_time = v[1];
-	e->pid = (int) v[2];
-	e->code = (int) v[3];
-	e->status = (int) v[4];
+	e->m = (struct wire_message){
+		.type = WIRE_EXIT,
+		.number = (uint64_t) v[0],
+		.start_time = (uint64_t) v[1],
+		.pid = (int) v[2],
+		.code = (int) v[3],
+		.status = (int) v[4],
+	};
 	text_copy_clean(e->cgroup, sizeof(e->cgroup), s, (size_t) (end - s));
 	return 0;
+}
+
+/* Twice the same name: to put it would close an fd that we know nothing of. */
+static int state_parse_vault(const char *s, const char *end)
+{
+	long long fd;
+
+	if (numbers_parse(&s, end, &fd, 1) < 0 || fd > NOFILE_HARD ||
+	    vault_find(s, (size_t) (end - s)) >= 0)
+		return -EINVAL;
+	return vault_put(s, (size_t) (end - s), (int) fd);
 }
 
 static int state_parse_row(const struct state_row *row, const char *s, const char *end)
@@ -179,27 +195,45 @@ static int state_parse_row(const struct state_row *row, const char *s, const cha
 	return 0;
 }
 
+static bool key_is(const char *key, const char *s, size_t n)
+{
+	return strlen(key) == n && !memcmp(key, s, n);
+}
+
 static int state_parse_line(const char *key, size_t key_size, const char *s, const char *end)
 {
-	long long fd;
-
-	if (key_size == 4 && !memcmp(key, "exit", 4))
+	if (key_is("exit", key, key_size))
 		return state_parse_exit(s, end);
-	if (key_size == 5 && !memcmp(key, "vault", 5)) {
-		if (numbers_parse(&s, end, &fd, 1) < 0 || fd > NOFILE_HARD)
-			return -EINVAL;
-		/* Twice the same name: to put it would close an fd that we know nothing of. */
-		return vault_find(s, (size_t) (end - s)) >= 0
-		               ? -EEXIST
-		               : vault_put(s, (size_t) (end - s), (int) fd);
-	}
+	if (key_is("vault", key, key_size))
+		return state_parse_vault(s, end);
 	for (size_t i = 0; i < COUNT(rows); i++)
-		if (strlen(rows[i].key) == key_size && !memcmp(rows[i].key, key, key_size))
+		if (key_is(rows[i].key, key, key_size))
 			return state_parse_row(&rows[i], s, end);
 	return 0; /* of another version */
 }
 
-/* Numbers that index or bound something must be sane whoever wrote them. */
+/* What indexes or bounds something must be sane whoever wrote it. @is_fatal: else the process it
+ * tells of is not believed either. */
+static const struct bound {
+	long long *field, min, max, otherwise;
+	bool is_fatal;
+} bounds[] = {
+	{&st.core_state, 0, CORE_STATE_MAX - 1, CORE_NONE, true},
+	{&st.reason, 0, REASON_MAX - 1, REASON_CRASH, true},
+	{&st.intent, 0, REASON_MAX - 1, 0, true},
+	{&st.core_pid, 0, INT32_MAX, 0, true},
+	{&st.helper_pid, 0, INT32_MAX, 0, true},
+	{&st.helper_kind, 0, HELPER_MAX - 1, HELPER_NONE},
+	{&st.core_deadline, 0, INT64_MAX, 0},
+	{&st.failures, 0, BUDGET_FIRST, 0},
+	{&st.rung, 0, CORES_MAX + 1, 0},
+	{&st.list_next, 0, WIRE_VAULT_ITEMS_MAX + 1, 0},
+	{&st.policy, 0, POLICY_HALT, POLICY_RESCUE},
+	{&st.hang_usec, SECOND / 100, 3600 * SECOND, HANG_USEC},
+	{&st.ready_usec, SECOND / 100, 3600 * SECOND, READY_USEC},
+	{&st.watchdog_secs, 0, 3600, 0},
+};
+
 static int state_check(void)
 {
 	int r = 0;
@@ -210,24 +244,20 @@ static int state_check(void)
 	}
 	if (st.exit_sent < st.exit_acked || st.exit_sent > st.exit_last)
 		st.exit_sent = st.exit_acked;
-	if (st.core_state < 0 || st.core_state >= CORE_STATE_MAX || st.reason < 0 ||
-	    st.reason >= REASON_MAX || st.intent < 0 || st.intent >= REASON_MAX ||
-	    st.core_pid < 0 || st.helper_pid < 0 || st.core_pid == 1 || st.helper_pid == 1 ||
-	    st.core_pid > INT32_MAX || st.helper_pid > INT32_MAX) {
-		st.core_state = CORE_NONE;
-		st.core_pid = st.helper_pid = st.intent = st.reason = 0;
-		r = -EBADMSG;
+	for (size_t i = 0; i < COUNT(bounds); i++) {
+		const struct bound *b = &bounds[i];
+		bool is_init = b->is_fatal && *b->field == 1 &&
+		               (b->field == &st.core_pid || b->field == &st.helper_pid);
+
+		if (*b->field >= b->min && *b->field <= b->max && !is_init)
+			continue;
+		*b->field = b->otherwise;
+		if (b->is_fatal) {
+			st.core_state = CORE_NONE;
+			st.core_pid = st.helper_pid = st.intent = 0;
+			r = -EBADMSG;
+		}
 	}
-	if (st.core_deadline < 0)
-		st.core_deadline = 0;
-	if (st.helper_deadline < 0)
-		st.helper_deadline = 0;
-	if (st.failures < 0 || st.failures > BUDGET_FIRST)
-		st.failures = 0;
-	if (st.rung < 0 || st.rung > CORES_MAX + 1)
-		st.rung = 0;
-	if (st.list_next < 0 || st.list_next > WIRE_VAULT_ITEMS_MAX + 1)
-		st.list_next = 0;
 	return r;
 }
 
@@ -280,39 +310,29 @@ int state_load(int fd)
 	return r;
 }
 
-int state_verify_fds(void)
+/* Returns whether @fd was open. */
+static bool fd_flag(long long fd, int flags)
+{
+	return fcntl((int) fd, F_SETFD, flags) == 0;
+}
+
+int state_fds(int flags)
 {
 	int lost = 0;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		if (rows[i].size >= 0 || *row_number(&rows[i]) < 0)
-			continue;
-		if (fcntl((int) *row_number(&rows[i]), F_GETFD) < 0) {
-			*row_number(&rows[i]) = -1;
+		long long *fd = row_number(&rows[i]);
+
+		if (rows[i].size < 0 && *fd >= 0 && !fd_flag(*fd, flags)) {
+			*fd = -1;
 			lost++;
 		}
 	}
 	for (int i = 0; (i = vault_next(i)) >= 0; i++) {
-		if (fcntl(vault_at(i)->fd, F_GETFD) < 0) {
+		if (!fd_flag(vault_at(i)->fd, flags)) {
 			vault_at(i)->name[0] = '\0';
 			lost++;
 		}
 	}
 	return lost;
-}
-
-/* An fd that cannot be marked is not open any more; state_verify_fds() finds it. */
-static void fd_keep(int fd, bool keep)
-{
-	if (fd > STDERR_FILENO && fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0)
-		return;
-}
-
-void state_keep_fds(bool keep)
-{
-	for (size_t i = 0; i < COUNT(rows); i++)
-		if (rows[i].size < 0)
-			fd_keep((int) *row_number(&rows[i]), keep);
-	for (int i = 0; (i = vault_next(i)) >= 0; i++)
-		fd_keep(vault_at(i)->fd, keep);
 }

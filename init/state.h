@@ -5,7 +5,8 @@
  * One list makes the struct, its writer and its reader, so no field can be forgotten. The written
  * form is text, one "key=value" a line, in a memfd: unknown keys are ignored and missing ones keep
  * their reset value, so N reads N-1 and N+1. The numbers of enums are part of that form: append,
- * never renumber. Beside the list: vault (vault.c) and exits (reap.c).
+ * never renumber. Beside the list: vault (vault.c) and exits (reap.c). The first state is written
+ * by the boot stage, each later one by the init before.
  *
  * A fault handler may save the state between any two instructions. Hence the order everywhere: fill
  * a slot first, count it in afterwards; clear the mark of a slot first, let go of what it held
@@ -25,6 +26,7 @@
 	NUM(core_stopped)   /* when it was last continued after a stop */			\
 	NUM(failures)	    /* against the budget of this rung */				\
 	NUM(rung)	    /* of the ladder: index of candidate, then safe mode, then exhausted */ \
+	NUM(rung_opened)    /* 1 + the rung that core_fd was opened for; 0: none */		\
 	NUM(restarts)									\
 	NUM(reason)	    /* enum core_reason: of the next or running core */			\
 	NUM(intent)	    /* enum core_reason for which we killed core ourselves; 0: none */	\
@@ -41,32 +43,43 @@
 	NUM(ping_value)									\
 	NUM(list_next)	    /* vault slot to send next, plus 1; 0: no listing */		\
 	NUM(list_serial)									\
+	NUM(reply_serial)   /* to the last request, unsent; 0: none */				\
+	NUM(reply_value)									\
+	NUM(reply_status)   /* its text is the status, of the moment when it is sent */		\
+	TEXT(reply_text, NAME_TEXT_MAX)								\
+	NUM(answer_serial)  /* to the last upgrade, whose text is last_upgrade; 0: none */	\
+	NUM(answer_value)									\
 	NUM(signals)	    /* bit N-1: signal N is to be told to core */			\
-	NUM(exit_acked)    /* numbers: acknowledged, sent to this core, given out */		\
+	NUM(exit_acked)	    /* numbers: acknowledged, sent to this core, given out */		\
 	NUM(exit_sent)										\
 	NUM(exit_last)										\
 	NUM(helper_pid)									\
-	NUM(helper_kind)   /* enum helper_kind */						\
-	NUM(helper_deadline)									\
-	NUM(helper_late)									\
+	NUM(helper_kind)    /* enum helper_kind */						\
 	NUM(helper_serial)									\
 	NUM(helper_nonce)									\
 	FD(helper_fd)	    /* the binary that it checks */					\
-	FD(helper_out)	    /* where it answers */						\
+	FD(helper_out)	    /* where it says what is wrong */					\
 	TEXT(helper_path, NAME_TEXT_MAX)							\
 	TEXT(last_upgrade, NAME_TEXT_MAX + 128)						\
 	NUM(init_upgrades)									\
 	NUM(core_upgrades)									\
 	NUM(container)	    /* must not mount, must not reboot */				\
 	NUM(started)	    /* boottime */							\
-	NUM(cgroup_ok)	    /* we live in init.scope, so exits from there are not services' */ \
+	NUM(cgroup_ok)	    /* we live in init.scope, so exits from there are not services' */	\
 	TEXT(cgroup_base, WIRE_TEXT_MAX)  /* the cgroup we were started in, "" for the root */	\
 	FD(watchdog_fd)									\
 	FD(self_fd)	    /* our own binary, kept for a re-exec */				\
 	FD(init_old_fd)	    /* the init before the last upgrade */				\
 	NUM(crashes)										\
 	NUM(crash_window)									\
-	NUM(garbage)	    /* packets from core that made no sense */
+	NUM(garbage)	    /* packets from core that made no sense */				\
+	/* What was chosen on the command lines: see stage/settings.c. */			\
+	TEXT(cores, WIRE_TEXT_MAX)    /* the ladder: paths with ':' between them */		\
+	TEXT(rescue, NAME_TEXT_MAX)								\
+	NUM(policy)	    /* enum policy */							\
+	NUM(hang_usec)										\
+	NUM(ready_usec)									\
+	NUM(watchdog_secs)  /* 0: leave the hardware watchdog alone */
 /* clang-format on */
 
 struct init_state {
@@ -77,7 +90,7 @@ struct init_state {
 
 extern struct init_state st;
 
-/** state_reset - makes an empty state: no core, no fds. */
+/** state_reset - makes an empty state: no core, no fds, settings as if nothing was chosen. */
 void state_reset(void);
 
 /**
@@ -86,23 +99,22 @@ void state_reset(void);
  * Returns the fd, its offset at the start and to be inherited over exec, or -errno.
  */
 int state_save(void);
+/** state_write - the same to a file that is there. Returns 0 or -errno. */
+int state_write(int fd);
 
 /**
  * state_parse - reads what state_save() wrote
  * @data: may be anything; a line that makes no sense is skipped
  *
- * Pure but for st, vault and exits; fds are believed, see state_verify_fds(). Returns 0,
- * -EPROTONOSUPPORT if this is not the state of an init, -EBADMSG if lines are damaged or missing
- * (what could be read is in place).
+ * Pure but for st, vault and exits; fds are believed, see state_fds(). Returns 0, -EPROTONOSUPPORT
+ * if this is not the state of an init, -EBADMSG if lines are damaged or missing (what could be read
+ * is in place).
  */
 int state_parse(const char *data, size_t size);
 
-/** state_load - state_parse() of a memfd; -errno also if it cannot be mapped or is larger than
- * STATE_MAX. */
+/** state_load - state_parse() of a memfd; -errno also if it cannot be mapped or is too large. */
 int state_load(int fd);
 
-/** state_verify_fds - forgets every fd that is not open. Returns how many. */
-int state_verify_fds(void);
-
-/** state_keep_fds - lets all fds of the state survive an exec, or not. */
-void state_keep_fds(bool keep);
+/** state_fds - gives every fd of the state @flags, 0 or FD_CLOEXEC, and forgets those that are not
+ * open. Returns how many. */
+int state_fds(int flags);

@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two phases. Prepare: the new binary runs as a child with --self-check, and core and init go on
- * meanwhile. Commit: for core a kill and a start with the old binary held open until the trial is
- * over; for init the exec alone.
+ * A new core, a new init, a new root: one machine of two phases. Prepare: the check stage tries it
+ * as a child, and core and init go on meanwhile. Commit: for core a kill and a start, with the old
+ * binary held open until the trial is over; for init and for the root one exec, which comes back to
+ * us if it does not get through.
  */
 #include "init/init.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK_ANSWER "state-ok "
+static const struct {
+	const char *name, *stage;
+	enum helper_kind next;
+} kinds[HELPER_MAX] = {
+	[HELPER_CHECK_CORE] = {"core", "--stage=check-core"},
+	[HELPER_CHECK_INIT] = {"init", "--stage=check-init", HELPER_COMMIT_INIT},
+	[HELPER_COMMIT_INIT] = {"init"},
+	[HELPER_RESCUE] = {"rescue", "--stage=rescue"},
+	[HELPER_CHECK_ROOT] = {"switch-root", "--stage=check-root", HELPER_COMMIT_ROOT},
+	[HELPER_COMMIT_ROOT] = {"switch-root"},
+};
 
-static void fd_close(long long *fd)
+void fd_close(long long *fd)
 {
 	int was = (int) *fd;
 
@@ -23,53 +34,59 @@ static void fd_close(long long *fd)
 		close(was);
 }
 
-static const char *kind_name(long long kind)
-{
-	return kind == HELPER_CHECK_CORE ? "core" : "init";
-}
-
 /* The end of an upgrade, good or bad: who asked is told, and the operator can read it later. */
 static void upgrade_result(int r, const char *what, const char *detail)
 {
-	text_set(st.last_upgrade, "%s %s: %s%s", kind_name(st.helper_kind), st.helper_path, what,
+	text_set(st.last_upgrade, "%s %s: %s%s", kinds[st.helper_kind].name, st.helper_path, what,
 	         detail);
 	log_line(r < 0 ? LOG_ERR : LOG_NOTICE, "upgrade: %s", st.last_upgrade);
-	wire_reply(st.helper_serial, r, st.last_upgrade);
+	st.answer_value = r;
+	FENCE();
+	st.answer_serial = st.helper_serial;
 	st.helper_serial = 0;
 }
 
 static void helper_done(void)
 {
 	st.helper_kind = HELPER_NONE;
-	st.helper_pid = st.helper_late = 0;
-	st.helper_deadline = USEC_NEVER;
+	st.helper_pid = 0;
 	fd_close(&st.helper_fd);
 	fd_close(&st.helper_out);
 }
 
-static int helper_spawn(void)
+/* The stage gets the binary as fd 3, our state as fd 4, and answers on its stdout. */
+static int helper_spawn(enum helper_kind kind)
 {
-	static char *const core_argv[] = {(char *) "core", (char *) "--self-check", NULL};
-	static char *const init_argv[] = {(char *) "init", (char *) "--self-check",
-	                                  (char *) "--state-fd=3", NULL};
-	struct spawn s = {.exec_fd = (int) st.helper_fd, .fds = SPAWN_SAME_FDS};
-	int r;
+	char nonce[24];
+	bool is_check = kind != HELPER_RESCUE;
+	const char *const argv[] = {"init", kinds[kind].stage, is_check ? st.helper_path : st.died,
+	                            is_check ? nonce : st.rescue, NULL};
+	int fds[5] = {-1, -1, -1, (int) st.helper_fd, -1}, r;
 
-	s.argv = st.helper_kind == HELPER_CHECK_CORE ? core_argv : init_argv;
-	if (st.helper_kind == HELPER_CHECK_INIT) {
-		/* It must read our real state, and answer with what only a reader of it knows. */
-		st.helper_nonce = boottime_usec();
-		st.helper_out = memfd_create("self-check", MFD_CLOEXEC);
+	st.helper_kind = kind;
+	st.helper_nonce = boottime_usec();
+	text_set(nonce, "%lld", st.helper_nonce);
+	if (is_check) {
+		st.helper_out = memfd_create("check", MFD_CLOEXEC);
 		if (st.helper_out < 0)
 			return -errno;
-		s.fds[1] = (int) st.helper_out;
-		s.fds[3] = state_save();
-		if (s.fds[3] < 0)
-			return s.fds[3];
+		fds[1] = (int) st.helper_out;
+		fds[4] = state_save();
+		if (fds[4] < 0)
+			return fds[4];
 	}
-	r = spawn(&s, &st.helper_pid);
-	if (s.fds[3] >= 0)
-		close(s.fds[3]);
+	r = spawn((int) st.self_fd, argv, fds, &st.helper_pid);
+	if (fds[4] >= 0)
+		close(fds[4]);
+	return r;
+}
+
+int rescue_open(void)
+{
+	int r = st.helper_kind == HELPER_NONE ? helper_spawn(HELPER_RESCUE) : -EBUSY;
+
+	if (r < 0 && r != -EBUSY)
+		helper_done();
 	return r;
 }
 
@@ -77,7 +94,7 @@ int upgrade_request(enum helper_kind kind, struct packet *p, struct text *why)
 {
 	int r;
 
-	if (p->fd < 0) {
+	if (p->fd < 0 && kind != HELPER_CHECK_ROOT) {
 		text_add(why, "upgrade: no file descriptor came along");
 		return -EBADF;
 	}
@@ -86,47 +103,16 @@ int upgrade_request(enum helper_kind kind, struct packet *p, struct text *why)
 		         core_is_ready() ? "another one is under way" : "core is not ready");
 		return -EBUSY;
 	}
-	st.helper_kind = kind;
 	st.helper_fd = p->fd;
 	p->fd = -1;
 	st.helper_serial = p->m.serial;
 	text_copy_clean(st.helper_path, sizeof(st.helper_path), p->text, p->m.text_size);
-	r = helper_spawn();
+	r = helper_spawn(kind);
 	if (r < 0) {
-		upgrade_result(r, "cannot be executed: ", error_text(r));
+		upgrade_result(r, "cannot be checked: ", error_text(r));
 		helper_done();
-		return 1;
 	}
-	st.helper_deadline = now_usec() + CHECK_USEC;
 	return 1;
-}
-
-static bool check_answered(void)
-{
-	char buf[64];
-	const char *p = buf, *end;
-	long long nonce;
-	ssize_t n = pread((int) st.helper_out, buf, sizeof(buf) - 1, 0);
-
-	if (n <= 0)
-		return false;
-	buf[n] = '\0';
-	end = buf + n;
-	p = str_prefix(buf, CHECK_ANSWER);
-	return p && number_parse(&p, end, &nonce) == 0 && nonce == st.helper_nonce;
-}
-
-int self_check(int state_fd)
-{
-	char buf[64];
-	struct text t = TEXT_IN(buf);
-	int r = state_load(state_fd);
-
-	if (r == 0)
-		text_add(&t, CHECK_ANSWER "%lld\n", st.helper_nonce);
-	else
-		text_add(&t, "state: %s\n", error_text(r));
-	return write(STDOUT_FILENO, buf, t.used) == (ssize_t) t.used && r == 0 ? 0 : 1;
 }
 
 static void upgrade_core(void)
@@ -135,7 +121,7 @@ static void upgrade_core(void)
 	st.core_old_fd = st.core_fd;
 	st.core_fd = st.helper_fd;
 	st.helper_fd = -1;
-	st.trial = 1;
+	st.trial = st.rung_opened = 1;
 	st.failures = st.rung = 0;
 	helper_done();
 	wire_flush();
@@ -144,8 +130,9 @@ static void upgrade_core(void)
 
 void helper_on_wait(const siginfo_t *si)
 {
-	bool passed = si->si_code == CLD_EXITED && si->si_status == 0;
-	char why[64];
+	bool has_exited = si->si_code == CLD_EXITED;
+	char why[NAME_TEXT_MAX] = "";
+	int r = has_exited ? -si->si_status : -EBADMSG;
 
 	st.helper_pid = 0;
 	if (st.helper_kind == HELPER_RESCUE) {
@@ -154,53 +141,34 @@ void helper_on_wait(const siginfo_t *si)
 			st.core_deadline = now_usec() + RESCUE_USEC;
 		return;
 	}
-	if (passed && !st.helper_late && st.helper_kind == HELPER_CHECK_CORE) {
+	if (r == 0 && st.helper_kind == HELPER_CHECK_CORE) {
 		upgrade_core();
 		return;
 	}
-	if (passed && !st.helper_late && check_answered()) {
-		st.helper_kind = HELPER_COMMIT_INIT;
-		st.helper_deadline = now_usec();
+	if (r == 0) {
+		st.helper_kind = kinds[st.helper_kind].next;
 		return;
 	}
-	if (st.helper_late)
-		text_set(why, "took more than %d s", (int) (CHECK_USEC / SECOND));
-	else if (passed)
-		text_set(why, "did not read our state");
-	else
-		text_set(why, "%s %d", si->si_code == CLD_EXITED ? "exited" : "killed",
+	if (pread((int) st.helper_out, why, sizeof(why) - 1, 0) <= 0)
+		text_set(why, "its check %s %d", has_exited ? "exited" : "was killed",
 		         si->si_status);
-	upgrade_result(st.helper_late ? -ETIMEDOUT : -EBADMSG,
-	               "its self-check failed, the running version goes on: ", why);
+	upgrade_result(r, why, "");
 	helper_done();
-}
-
-void helper_on_deadline(usec_t now)
-{
-	if (st.helper_kind == HELPER_NONE || now < st.helper_deadline)
-		return;
-	if (st.helper_kind == HELPER_COMMIT_INIT) {
-		/* Replies would be lost with us; a core that does not read them is caught by the
-		 * heartbeat. */
-		st.helper_deadline = now + SECOND / 100;
-		if (wire_is_idle())
-			upgrade_commit();
-		return;
-	}
-	st.helper_late = 1;
-	st.helper_deadline = now + ABORT_USEC;
-	if (st.helper_pid > 0 && kill((pid_t) st.helper_pid, SIGKILL) < 0)
-		log_line(LOG_ERR, "SIGKILL to the self-check: %s", error_text(errno));
 }
 
 void upgrade_commit(void)
 {
-	int fd = state_save(), r = fd;
+	bool is_root = st.helper_kind == HELPER_COMMIT_ROOT;
+	int fd, r;
 
+	if (st.helper_kind != HELPER_COMMIT_INIT && !is_root)
+		return;
+	r = fd = state_save();
 	if (fd >= 0) {
-		state_keep_fds(true);
-		r = init_exec((int) st.helper_fd, fd, (int) st.self_fd, NULL);
-		state_keep_fds(false);
+		state_fds(0);
+		r = is_root ? init_exec((int) st.self_fd, fd, -1, "--stage=", "switch-root")
+		            : init_exec((int) st.helper_fd, fd, (int) st.self_fd, NULL, NULL);
+		state_fds(FD_CLOEXEC);
 		close(fd);
 	}
 	upgrade_result(r, "cannot be executed, the running version goes on: ", error_text(r));
@@ -209,18 +177,25 @@ void upgrade_commit(void)
 
 void upgrade_finish(const char *went_back)
 {
-	if (st.helper_kind != HELPER_COMMIT_INIT)
+	if (st.helper_kind != HELPER_COMMIT_INIT && st.helper_kind != HELPER_COMMIT_ROOT)
 		return;
 	if (went_back) {
 		upgrade_result(-EIO, "rolled back to the version before: ", went_back);
-	} else {
-		fd_close(&st.init_old_fd);
-		st.init_old_fd = st.self_fd;
+		helper_done();
+		return;
+	}
+	fd_close(&st.init_old_fd);
+	st.init_old_fd = st.self_fd;
+	if (st.helper_kind == HELPER_COMMIT_INIT) {
 		st.self_fd = st.helper_fd;
 		st.helper_fd = -1;
 		st.init_upgrades++;
-		upgrade_result(0, "now running version ", init_version);
+	} else {
+		/* The core of the root before sees nothing of this one. */
+		st.self_fd = self_open();
+		core_replace(REASON_UPGRADE);
 	}
+	upgrade_result(0, "now running version ", init_version);
 	helper_done();
 }
 

@@ -20,6 +20,7 @@
  *	init -> core  PING       core answers PONG with the same value
  *	init -> core  SIGNAL     a power signal that PID 1 got (value: signal number)
  *	core -> init  UPGRADE_CORE, UPGRADE_INIT  (one fd: the new binary, O_PATH or readable; text: path for messages)
+ *	core -> init  SWITCH_ROOT (text: "DIR" or "DIR INIT": leave an initramfs for what is mounted at DIR)
  *	core -> init  SHUTDOWN   (value: enum wire_shutdown; status: exit status in a container)
  *	init -> core  REPLY      to any request with a non-zero serial: value is 0 or a negative errno, text says why
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Any bytes as /proc/PID/stat, /proc/PID/cgroup, a line of mountinfo, a kernel option, a wire
  * packet. */
-#include "init/init.h"
+#include "init/stage/stage.h"
 
 #include <string.h>
 
@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(line, data, size);
 	line[size] = '\0';
 	(void) option_set(line);
-	settings.n_cores = 0;
+	state_reset();
 	if (size <= sizeof(p.m) + WIRE_TEXT_MAX) {
 		memcpy(&p, data, size);
 		if (packet_check(&p, size) == 0 && p.m.text_size > WIRE_TEXT_MAX)

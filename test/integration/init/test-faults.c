@@ -12,21 +12,42 @@
 
 #define NTH_MAX 2 /* or $FAULTS_NTH */
 
+/* @in_boot: what the boot stage does, which PID 1 does itself when it cannot have a child: the first
+ * fork fails, too. */
 static const struct {
 	const char *call, *error;
+	bool in_boot;
 } rows[] = {
-	{"memfd_create", "EMFILE"},   {"ftruncate", "ENOMEM"},  {"mmap", "ENOMEM"},
-	{"socketpair", "ENFILE"},     {"vfork", "EAGAIN"},      {"signalfd4", "EMFILE"},
-	{"rt_sigprocmask", "EINVAL"}, {"poll", "EINTR"},        {"sendmsg", "ENOBUFS"},
-	{"sendmsg", "EAGAIN"},        {"recvmsg", "EINTR"},     {"read", "EINTR"},
-	{"open,openat", "EMFILE"},    {"mount", "EPERM"},       {"fcntl", "EINVAL"},
-	{"mkdir", "ENOSPC"},          {"write", "EIO"},         {"setrlimit,prlimit64", "EPERM"},
-	{"statx", "ENOSYS"},          {"sigaltstack", "EPERM"},
+	{"clone", "EAGAIN"},
+	{"wait4,waitid", "EINTR"},
+	{"execveat", "ENOMEM"},
+	{"memfd_create", "EMFILE"},
+	{"ftruncate", "ENOMEM"},
+	{"mmap", "ENOMEM"},
+	{"socketpair", "ENFILE"},
+	{"vfork", "EAGAIN"},
+	{"signalfd4", "EMFILE"},
+	{"rt_sigprocmask", "EINVAL"},
+	{"poll", "EINTR"},
+	{"sendmsg", "ENOBUFS"},
+	{"sendmsg", "EAGAIN"},
+	{"recvmsg", "EINTR"},
+	{"read", "EINTR"},
+	{"open,openat", "EMFILE", true},
+	{"mount", "EPERM", true},
+	{"fcntl", "EINVAL"},
+	{"mkdir", "ENOSPC", true},
+	{"write", "EIO", true},
+	{"setrlimit,prlimit64", "EPERM", true},
+	{"statx", "ENOSYS", true},
+	{"sigaltstack", "EPERM"},
 };
 
 /* Attaches strace to init, which waits for it. Returns strace's pid. */
-static pid_t inject(const struct world *w, const char *call, const char *error, int nth)
+static pid_t inject(const struct world *w, const char *call, const char *error, int nth,
+                    bool in_boot)
 {
+	const char *fork_too = in_boot ? "inject=clone:error=EAGAIN:when=1" : "inject=none";
 	char pid[16], what[128];
 	pid_t child;
 
@@ -35,7 +56,8 @@ static pid_t inject(const struct world *w, const char *call, const char *error, 
 	fflush(NULL);
 	child = fork();
 	if (child == 0) {
-		execlp("strace", "strace", "-q", "-o", "/dev/null", "-e", what, "-p", pid, NULL);
+		execlp("strace", "strace", "-q", "-o", "/dev/null", "-e", what, "-e", fork_too,
+		       "-p", pid, NULL);
 		_exit(127);
 	}
 	for (int i = 0; i < 2000 && status_number(w, "TracerPid") == 0; i++) {
@@ -79,7 +101,7 @@ TEST(faults__no_failing_call_ends_init)
 			                     (const char *const[]){"--core=" FAKE_CORE, NULL}),
 			          ==, 0);
 			world_paused = false;
-			tracer = inject(&w, rows[i].call, rows[i].error, nth);
+			tracer = inject(&w, rows[i].call, rows[i].error, nth, rows[i].in_boot);
 			CHECK_INT(tracer, >, 0);
 			kill(w.init, SIGUSR1);
 			if (!lives(&w)) {

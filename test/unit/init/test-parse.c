@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the kernel tells us in text. */
 #include "check.h"
-#include "init/init.h"
+#include "init/stage/stage.h"
 
 #include <unistd.h>
 

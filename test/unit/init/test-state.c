@@ -24,10 +24,12 @@ static void exit_add(int pid, int status, const char *cgroup)
 {
 	struct exit_record *e = exit_at(++st.exit_last);
 
-	e->pid = pid;
-	e->start_time = 1000 + pid;
-	e->code = 1;
-	e->status = status;
+	e->m = (struct wire_message){.type = WIRE_EXIT,
+	                             .number = (uint64_t) st.exit_last,
+	                             .start_time = (uint64_t) (1000 + pid),
+	                             .pid = pid,
+	                             .code = 1,
+	                             .status = status};
 	text_copy_clean(e->cgroup, sizeof(e->cgroup), cgroup, strlen(cgroup));
 }
 
@@ -58,9 +60,11 @@ TEST(state__survives_a_round_trip)
 	CHECK_STR(st.died, "killed 9");
 	CHECK_STR(st.last_upgrade, "core /a=b c: why = not");
 	CHECK_INT(st.exit_last, ==, 302);
-	CHECK_INT(exit_at(301)->pid, ==, 50);
-	CHECK_INT(exit_at(301)->status, ==, 3);
-	CHECK_INT(exit_at(302)->start_time, ==, 1051);
+	CHECK_INT(exit_at(302)->m.type, ==, WIRE_EXIT);
+	CHECK_INT(exit_at(302)->m.number, ==, 302);
+	CHECK_INT(exit_at(301)->m.pid, ==, 50);
+	CHECK_INT(exit_at(301)->m.status, ==, 3);
+	CHECK_INT(exit_at(302)->m.start_time, ==, 1051);
 	CHECK_STR(exit_at(301)->cgroup, "/a.slice/b c=d.service");
 	CHECK_STR(vault_at(vault_next(0))->name, "x y=z");
 	CHECK_INT(vault_at(vault_next(0))->fd, ==, 7);
@@ -85,6 +89,10 @@ TEST(state__every_field_is_saved)
 	st.exit_acked = st.exit_sent = st.exit_last = 99;
 	st.failures = 2;
 	st.rung = 1;
+	st.helper_kind = HELPER_CHECK_ROOT;
+	st.policy = POLICY_HALT;
+	st.hang_usec = 3 * SECOND;
+	st.ready_usec = 4 * SECOND;
 	before = st;
 	n = save();
 	state_reset();
@@ -190,7 +198,7 @@ TEST(state__closed_fds_are_forgotten)
 	st.page_fd = open_fd;
 	CHECK_INT(vault_put("gone", 4, closed), ==, 0);
 	CHECK_INT(vault_put("there", 5, open_fd), ==, 0);
-	CHECK_INT(state_verify_fds(), ==, 2);
+	CHECK_INT(state_fds(0), ==, 2);
 	CHECK_INT(st.wire_fd, ==, -1);
 	CHECK_INT(st.page_fd, ==, open_fd);
 	CHECK_STR(vault_at(vault_next(0))->name, "there");
@@ -205,10 +213,10 @@ TEST(state__fds_are_inherited_only_when_kept)
 	state_reset();
 	st.page_fd = fd;
 	CHECK_INT(vault_put("a", 1, item), ==, 0);
-	state_keep_fds(true);
+	state_fds(0);
 	CHECK_INT(fcntl(fd, F_GETFD), ==, 0);
 	CHECK_INT(fcntl(item, F_GETFD), ==, 0);
-	state_keep_fds(false);
+	state_fds(FD_CLOEXEC);
 	CHECK_INT(fcntl(fd, F_GETFD), ==, FD_CLOEXEC);
 	CHECK_INT(fcntl(item, F_GETFD), ==, FD_CLOEXEC);
 	close(item);

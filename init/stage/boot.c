@@ -5,14 +5,12 @@
  * to change. A PID namespace with a foreign /proc (unshare --pid --fork --mount): a container whose
  * /proc shows other people's pids, so it gets its own.
  */
-#include "init/init.h"
+#include "init/stage/stage.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/watchdog.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
@@ -20,9 +18,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-#define FIRST_PID_NAMESPACE                                                                        \
-	0xEFFFFFFCU /* PROC_PID_INIT_INO of the kernel: fixed since Linux 3.8                      \
-	             */
+/* PROC_PID_INIT_INO of the kernel: fixed since Linux 3.8. */
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCU
 
 /* clang-format off */
 enum { ALWAYS = 1, OPTIONAL = 2 };
@@ -162,11 +159,48 @@ static void cgroup_enter(void)
 		log_line(LOG_WARNING, "no init.scope: %s; going on without", error_text(r));
 }
 
-/* Fds 0 to 2 must be something, or the next open() becomes somebody's stdout. */
-static void stdio_open(void)
+static void limits_set(void)
+{
+	struct rlimit nofile = {NOFILE_HARD, NOFILE_HARD}, was;
+
+	/* Of PID 1, whoever we are. */
+	if (prlimit(1, RLIMIT_NOFILE, &nofile, &was) == 0)
+		return;
+	if (getrlimit(RLIMIT_NOFILE, &nofile) == 0) {
+		nofile.rlim_cur = nofile.rlim_max;
+		if (prlimit(1, RLIMIT_NOFILE, &nofile, &was) == 0)
+			return;
+	}
+	log_line(LOG_WARNING, "RLIMIT_NOFILE: %s", error_text(errno));
+}
+
+int stage_boot(char **args, int fd)
+{
+	st.started = boottime_usec();
+	mount_all();
+	log_open();
+	limits_set();
+	cgroup_enter();
+	if (!st.container) {
+		/* Ctrl-alt-del becomes SIGINT to PID 1. Lines of init and core must not fall under
+		 * the rate limit of kmsg. */
+		if (reboot(RB_DISABLE_CAD) < 0)
+			log_line(LOG_WARNING, "ctrl-alt-del: %s", error_text(errno));
+		file_write("/proc/sys/kernel/printk_devkmsg", "on\n");
+	}
+	settings_load(args);
+	return fd < 0 ? 0 : state_write(fd);
+}
+
+void place_enter(void)
 {
 	int fd;
 
+	umask(0022);
+	setsid();
+	if (chdir("/") < 0)
+		log_line(LOG_WARNING, "chdir /: %s", error_text(errno));
+	/* Fds 0 to 2 must be something, or the next open() becomes somebody's stdout. */
 	do {
 		fd = st.container ? -1 : open("/dev/console", O_RDWR | O_NOCTTY);
 		if (fd < 0)
@@ -174,86 +208,4 @@ static void stdio_open(void)
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
-}
-
-static void limits_set(void)
-{
-	struct rlimit nofile = {NOFILE_HARD, NOFILE_HARD};
-
-	if (setrlimit(RLIMIT_NOFILE, &nofile) == 0 || getrlimit(RLIMIT_NOFILE, &nofile) < 0)
-		return;
-	nofile.rlim_cur = nofile.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &nofile) < 0)
-		log_line(LOG_WARNING, "RLIMIT_NOFILE: %s", error_text(errno));
-}
-
-void boot(void)
-{
-	umask(0022);
-	setsid();
-	if (chdir("/") < 0)
-		log_line(LOG_WARNING, "chdir /: %s", error_text(errno));
-	st.started = boottime_usec();
-	mount_all();
-	stdio_open();
-	log_open();
-	limits_set();
-	cgroup_enter();
-	if (st.container)
-		return;
-	/* Ctrl-alt-del becomes SIGINT to us. Lines of init and core must not fall under the rate
-	 * limit of kmsg. */
-	if (reboot(RB_DISABLE_CAD) < 0)
-		log_line(LOG_WARNING, "ctrl-alt-del: %s", error_text(errno));
-	file_write("/proc/sys/kernel/printk_devkmsg", "on\n");
-}
-
-void boot_options(void)
-{
-	static char cmdline[CMDLINE_MAX];
-	char *p = cmdline;
-	ssize_t n;
-	int fd;
-
-	/* A container sees the host's command line. */
-	if (st.container || (fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC)) < 0)
-		return;
-	n = read(fd, cmdline, sizeof(cmdline) - 1);
-	close(fd);
-	cmdline[n < 0 ? 0 : n] = '\0';
-	while (*p) {
-		char *word = p;
-		const char *option;
-
-		p += strcspn(p, " \n");
-		if (*p)
-			*p++ = '\0';
-		option = str_prefix(word, "sysmaster.");
-		if (option && option_set(option) == -EINVAL)
-			log_line(LOG_WARNING, "kernel command line: %s is not valid", word);
-	}
-}
-
-static void watchdog_open(void)
-{
-	int fd, secs = (int) settings.watchdog_secs;
-
-	if (!secs || st.container)
-		return;
-	/* Its driver may be loaded long after us: not there is no error. */
-	fd = open("/dev/watchdog0", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (ioctl(fd, WDIOC_SETTIMEOUT, &secs) < 0)
-		log_line(LOG_ERR, "timeout of /dev/watchdog0: %s", error_text(errno));
-	log_line(LOG_INFO, "hardware watchdog: %d s, fed while core is healthy", secs);
-	st.watchdog_fd = fd;
-}
-
-void watchdog_feed(bool last)
-{
-	if (st.watchdog_fd < 0 && !last)
-		watchdog_open();
-	if (st.watchdog_fd >= 0 && write((int) st.watchdog_fd, last ? "V" : "", 1) < 0)
-		log_line(LOG_ERR, "feeding /dev/watchdog0: %s", error_text(errno));
 }

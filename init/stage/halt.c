@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The last stage. It waits, since there is nobody left to be served, but never without end:
- * whatever can hang on a dead disk or server (sync, swapoff, umount) is done by a child, and after
- * UNMOUNT_USEC the machine goes down without it.
+ * The last stage, as PID 1. It waits, since there is nobody left to be served, but never without
+ * end: whatever can hang on a dead disk or server (sync, swapoff, umount) is done by a child, and
+ * after UNMOUNT_USEC the machine goes down without it. A fault in here is answered by reboot(2).
  */
-#include "init/init.h"
+#include "init/stage/stage.h"
 
 #include <fcntl.h>
 #include <linux/reboot.h>
@@ -143,23 +143,30 @@ static void unmount_all(void)
 	sync();
 }
 
-/* Reaps until no child is left, or @pid (if not 0) is gone, or the time is up. Returns whether it
- * came to that end. */
-static bool reap_until(usec_t after, pid_t pid)
+static void watchdog_write(int fd, const char *what)
 {
-	usec_t end = now_usec() + after;
+	if (fd >= 0 && write(fd, what, 1) < 0)
+		log_line(LOG_ERR, "feeding /dev/watchdog0: %s", error_text(errno));
+}
+
+bool reap_until(usec_t after, pid_t pid, int watchdog_fd)
+{
+	usec_t end = now_usec() + after, fed = 0;
 	struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
 	sigset_t chld;
 
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, NULL);
 	while (now_usec() < end) {
 		siginfo_t si = {0};
 		int r = waitid(P_ALL, 0, &si, WEXITED | WNOHANG | __WALL);
 
 		/* A shutdown that makes its deadlines is health, too. */
-		watchdog_feed(false);
-
+		if (now_usec() - fed > SECOND) {
+			watchdog_write(watchdog_fd, "");
+			fed = now_usec();
+		}
 		if ((r < 0 && errno == ECHILD) || (pid && si.si_pid == pid))
 			return true;
 		if (r == 0 && !si.si_pid)
@@ -168,37 +175,42 @@ static bool reap_until(usec_t after, pid_t pid)
 	return false;
 }
 
-static void kill_all(void)
+void kill_all(int watchdog_fd)
 {
 	static const struct {
 		int signal;
 		usec_t after;
 	} steps[] = {{SIGTERM, TERM_USEC}, {SIGKILL, KILL_USEC}};
 
-	/* Core would start what we stop. */
-	if (st.core_pid > 0)
-		kill((pid_t) st.core_pid, SIGKILL);
 	for (size_t i = 0; i < COUNT(steps); i++) {
 		if (kill(-1, steps[i].signal) < 0 && errno == ESRCH)
 			return;
 		/* A stopped process cannot end by SIGTERM. */
 		kill(-1, SIGCONT);
-		if (reap_until(steps[i].after, 0))
+		if (reap_until(steps[i].after, 0, watchdog_fd))
 			return;
 		log_line(LOG_WARNING, "not all processes ended by signal %d", steps[i].signal);
 	}
 }
 
-static void reboot_now(enum wire_shutdown how)
+/* In the order of enum wire_shutdown. */
+static const struct {
+	const char *name;
+	unsigned command;
+} ways[] = {
+	[WIRE_POWEROFF] = {"power off", LINUX_REBOOT_CMD_POWER_OFF},
+	[WIRE_REBOOT] = {"reboot", LINUX_REBOOT_CMD_RESTART},
+	[WIRE_HALT] = {"halt", LINUX_REBOOT_CMD_HALT},
+	[WIRE_KEXEC] = {"kexec", LINUX_REBOOT_CMD_KEXEC},
+	[WIRE_EXIT_CONTAINER] = {"exit", LINUX_REBOOT_CMD_POWER_OFF},
+};
+
+static long long how; /* enum wire_shutdown */
+
+static void reboot_now(void)
 {
-	static const unsigned commands[] = {
-		[WIRE_POWEROFF] = LINUX_REBOOT_CMD_POWER_OFF,
-		[WIRE_REBOOT] = LINUX_REBOOT_CMD_RESTART,
-		[WIRE_HALT] = LINUX_REBOOT_CMD_HALT,
-		[WIRE_KEXEC] = LINUX_REBOOT_CMD_KEXEC,
-		[WIRE_EXIT_CONTAINER] = LINUX_REBOOT_CMD_POWER_OFF,
-	};
-	const unsigned tries[] = {commands[how], LINUX_REBOOT_CMD_RESTART, LINUX_REBOOT_CMD_HALT};
+	const unsigned tries[] = {ways[how].command, LINUX_REBOOT_CMD_RESTART,
+	                          LINUX_REBOOT_CMD_HALT};
 
 	for (size_t i = 0; i < COUNT(tries); i++) {
 		syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, tries[i], NULL);
@@ -206,25 +218,68 @@ static void reboot_now(enum wire_shutdown how)
 	}
 }
 
-void shutdown_now(enum wire_shutdown how, int status)
+static void on_fault(int sig)
 {
-	static const char *const names[] = {"power off", "reboot", "halt", "kexec", "exit"};
-	pid_t pid;
-
-	log_line(LOG_NOTICE, "%s", names[how]);
-	kill_all();
+	log_line(LOG_CRIT, "signal %d in the last stage", sig);
 	if (st.container)
-		_exit(status);
-	pid = fork();
+		_exit(128 + sig);
+	reboot_now();
+}
+
+static void faults_catch(void)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+	sigset_t set;
+
+	sigfillset(&set);
+	for (size_t i = 0; i < COUNT(faults); i++) {
+		sigaction(faults[i], &sa, NULL);
+		sigdelset(&set, faults[i]);
+	}
+	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+static void flush_disks(int watchdog_fd)
+{
+	pid_t pid = fork();
+
 	if (pid <= 0) {
 		unmount_all();
 		if (pid == 0)
 			_exit(0);
-	} else if (!reap_until(UNMOUNT_USEC, pid)) {
+	} else if (!reap_until(UNMOUNT_USEC, pid, watchdog_fd)) {
 		log_line(LOG_CRIT, "sync and unmount take more than %d s, giving up on them",
 		         (int) (UNMOUNT_USEC / SECOND));
 	}
-	watchdog_feed(true);
-	reboot_now(how);
-	rescue_exec("reboot(2) does not work");
+}
+
+/* @argv: how, "COREPID WATCHDOGFD CONTAINER STATUS" */
+int stage_halt(char **argv)
+{
+	/* Without arguments: a machine, whose disks matter. */
+	long long v[4] = {0, -1, 0, 0};
+	const char *p = argv[0] ? argv[1] : NULL, *end = p ? p + strlen(p) : NULL;
+
+	faults_catch();
+	if (p && (number_parse((const char **) &argv[0], argv[0] + strlen(argv[0]), &how) < 0 ||
+	          how < 0 || how >= (long long) COUNT(ways)))
+		how = WIRE_REBOOT;
+	for (size_t i = 0; p && i < COUNT(v) && number_parse(&p, end, &v[i]) == 0 && p < end; i++)
+		p++;
+	st.container = v[2];
+	log_open();
+	log_line(LOG_NOTICE, "%s", ways[how].name);
+	/* Core would start what we stop. */
+	if (v[0] > 1)
+		kill((pid_t) v[0], SIGKILL);
+	kill_all((int) v[1]);
+	if (st.container)
+		_exit((int) v[3]);
+	flush_disks((int) v[1]);
+	/* A reboot that hangs is what the watchdog is for; a machine that is off needs none. */
+	if (how != WIRE_REBOOT)
+		watchdog_write((int) v[1], "V");
+	reboot_now();
+	stage_exec("rescue", "reboot(2) does not work", st.rescue);
 }
