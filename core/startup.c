@@ -108,6 +108,7 @@ static int step_api(struct core *c)
 		.directory = c->directory,
 		.core_start_usec = c->start_usec,
 		.tainted = tainted,
+		.booted_marker = CORE_BOOTED,
 		.reload = core_reload_api,
 	};
 

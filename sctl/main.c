@@ -40,6 +40,7 @@ static const struct verb verbs[] = {
 	{ "set-default",	"TARGET",	  "Choose it",						1,  1, verb_set_default },
 	{ "daemon-reload",	"",		  "Read all unit files again (--dry-run: show what changes)", 0, 0, verb_daemon_reload },
 	{ "daemon-reexec",	"",		  "Replace the manager by its newest binary, in place",	0,  0, verb_daemon_reexec },
+	{ "switch-root",	"ROOT [INIT]",	  "Leave an initramfs for what is mounted there",	1,  2, verb_switch_root },
 	{ "show-environment",	"",		  "The manager's environment",				0,  0, verb_environment },
 	{ "set-environment",	"NAME=VALUE...",  "Add to it",						1, -1, verb_environment },
 	{ "unset-environment",	"NAME...",	  "Take out of it",					1, -1, verb_environment },

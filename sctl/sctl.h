@@ -124,6 +124,7 @@ int verb_set_default(const struct verb *v, char **args);
 int verb_is_system_running(const struct verb *v, char **args);
 int verb_daemon_reload(const struct verb *v, char **args);
 int verb_daemon_reexec(const struct verb *v, char **args);
+int verb_switch_root(const struct verb *v, char **args);
 int verb_power(const struct verb *v, char **args);
 int verb_analyze(const struct verb *v, char **args);
 int verb_events(const struct verb *v, char **args);

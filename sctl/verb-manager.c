@@ -116,6 +116,28 @@ int verb_daemon_reexec(const struct verb *v, char **args)
 	return session_exit_code(s, r);
 }
 
+int verb_switch_root(const struct verb *v, char **args)
+{
+	auto_cleanup(session_close) struct session *s = NULL;
+	cJSON *p;
+	int r;
+
+	(void) v;
+	r = session_open(SERVICE_CONTROL, &s);
+	if (r < 0)
+		return EXIT_UNREACHABLE;
+	p = cJSON_CreateObject();
+	json_add_string(p, "root", args[0]);
+	if (args[1])
+		json_add_string(p, "init", args[1]);
+	r = session_call(s, "org.sysmaster.Reexec.Root", p, &(const char *){NULL}, NULL);
+	if (r < 0 && r != -ECONNRESET)
+		return error_exit(
+			session_exit_code(s, r), "Refused: %s",
+			json_string_or(session_error_parameters(s), "message", strerror(-r)));
+	return EXIT_DONE;
+}
+
 int verb_power(const struct verb *v, char **args)
 {
 	auto_cleanup(session_close) struct session *s = NULL;

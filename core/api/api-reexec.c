@@ -43,6 +43,10 @@ void api_link_reply(struct manager *m, uint32_t serial, int error, const char *t
 		if (error < 0) {
 			cJSON *p = cJSON_CreateObject();
 
+			/* The boot goes on in the root that it began in. */
+			if (q->is_root && a->c.booted_marker)
+				(void) file_write_atomic(a->c.booted_marker, "", 0, 0644, false);
+
 			if (p) {
 				json_add_string(p, "path", q->path);
 				json_add_string(p, "message",
@@ -98,6 +102,43 @@ static int reexec(struct api *a, struct varlink_call *call, enum wire_type type,
 	return 0;
 }
 
+/* The core of the new root takes over what runs and then boots that root: to it the machine is not booted yet. */
+static int reexec_root(struct varlink_call *call, const cJSON *parameters, void *userdata)
+{
+	struct api *a = userdata;
+	const char *root, *init = json_string_or(parameters, "init", "/sbin/init");
+	auto_free char *words = NULL;
+	struct api_request *q;
+	int r;
+
+	if (json_get_string(parameters, "root", &root) < 0 || !path_is_absolute(root) ||
+	    strpbrk(root, " \t\n"))
+		return varlink_error_invalid(call, "root");
+	if (!path_is_absolute(init) || strpbrk(init, " \t\n"))
+		return varlink_error_invalid(call, "init");
+	if (!a->c.link)
+		return varlink_error_text(call, "org.sysmaster.Error.Failed",
+		                          "This core was not started by init");
+	if (asprintf(&words, "%s %s", root, init) < 0)
+		return -ENOMEM;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	if (a->c.booted_marker)
+		(void) unlink(a->c.booted_marker);
+	r = link_request(a->c.link, WIRE_SWITCH_ROOT, 0, -1, words);
+	if (r < 0) {
+		free(q);
+		return r;
+	}
+	q->serial = (uint32_t) r;
+	q->is_root = true;
+	q->path = TAKE_PTR(words);
+	q->call = varlink_call_ref(call);
+	list_append(&a->requests, &q->link);
+	return 0;
+}
+
 static int reexec_core(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
 	const char *directory;
@@ -122,5 +163,6 @@ static int reexec_init(struct varlink_call *call, const cJSON *parameters, void 
 const struct varlink_method api_reexec_methods[] = {
 	{"org.sysmaster.Reexec.Core", ROLE_ADMIN, reexec_core},
 	{"org.sysmaster.Reexec.Init", ROLE_ADMIN, reexec_init},
+	{"org.sysmaster.Reexec.Root", ROLE_ADMIN, reexec_root},
 };
 const size_t api_reexec_n_methods = ELEMENTSOF(api_reexec_methods);

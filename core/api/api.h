@@ -31,6 +31,7 @@ struct api_context {
 	const char *directory;      /* of this version's programs; absolute */
 	usec_t core_start_usec;     /* boottime */
 	const char *const *tainted; /* NULL-terminated, may be NULL */
+	const char *booted_marker;  /* the file that says that this root was booted; may be NULL */
 	/*
 	 * Runs the generators again, then manager_reload() (or only makes the plan), then calls
 	 * @done once, from the loop. The plan and the findings are valid during the call. NULL:

@@ -297,6 +297,22 @@ static void switch_root(void)
 		give_up("cannot switch to the new root");
 }
 
+/* In an initramfs whose /init is another one, as a service of its: all that this one does but the switch. */
+static int serve(void)
+{
+	struct boot_options o;
+	int agent_fd, null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	read_options(&o);
+	load_modules();
+	mount_root(o.root);
+	agent_fd = open_port(FRAME_PORT_NAME);
+	if (agent_fd < 0 || null_fd < 0)
+		return 1;
+	start_agent(agent_fd, null_fd);
+	return 0;
+}
+
 /* The probe counts from here: nothing but the execve itself comes after it. */
 static void tell_exec_time(int probe_fd)
 {
@@ -314,7 +330,8 @@ int main(int argc, char **argv, char **envp)
 	struct boot_options o;
 	int agent_fd = -EBADF, report_fd = -EBADF, probe_fd = -EBADF, null_fd;
 
-	(void) argc;
+	if (argc == 2 && !strcmp(argv[1], "--service"))
+		return serve();
 	if (getpid() != 1) {
 		fprintf(stderr, "initrd: this is the /init of a test machine's initramfs\n");
 		return 1;
