@@ -119,7 +119,8 @@ static int reexec_root(struct varlink_call *call, const cJSON *parameters, void 
 	if (!a->c.link)
 		return varlink_error_text(call, "org.sysmaster.Error.Failed",
 		                          "This core was not started by init");
-	if (asprintf(&words, "%s %s", root, init) < 0)
+	words = str_printf("%s %s", root, init);
+	if (!words)
 		return -ENOMEM;
 	q = calloc(1, sizeof(*q));
 	if (!q)
