@@ -6,6 +6,7 @@
 #include "base/fault.h"
 
 #include "api/api.h"
+#include "cgroup/cgroup.h"
 
 struct reload_request {
 	void (*done)(int r, const struct reload_plan *plan, const struct diag *d, void *userdata);
@@ -18,6 +19,19 @@ static void answer(struct reload_request *q, int r, const struct reload_plan *pl
 	if (q->done)
 		q->done(r, plan, d, q->userdata);
 	free(q);
+}
+
+/* Limits and filters are the part of new settings that a running unit gets at once. */
+static void apply_changed(struct manager *m, const struct reload_plan *plan)
+{
+	STRV_FOREACH (name, plan->changed) {
+		struct unit *u = manager_get_unit(m, *name);
+		int r = u ? cgroup_apply(u) : 0;
+
+		if (r < 0)
+			log_unit_errno(LOG_WARNING, u->id, r,
+			               "Failed to apply changed resource settings: %m");
+	}
 }
 
 static void on_generated(struct core *c)
@@ -33,6 +47,8 @@ static void on_generated(struct core *c)
 	options_write_startup();
 	if (r >= 0)
 		r = manager_reload(c->manager, &plan, d);
+	if (r >= 0)
+		apply_changed(c->manager, &plan);
 	FAULT_POINT("reload.done");
 	if (r < 0)
 		log_error_errno(r, "Failed to reload: %m");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cgroup/internal.h"
+#include "cgroup/filter.h"
 
 #include "base/fault.h"
 
@@ -220,8 +220,10 @@ int cgroup_realize(struct unit *u)
 		log_unit_errno(LOG_WARNING, u->id, r, "Failed to enable cgroup controllers: %m");
 	cu->delegated = s && s->delegate;
 	cu->realized = true;
-	if (s)
+	if (s) {
 		(void) cgroup_attributes_write(u, s, false);
+		cgroup_filters_apply(u, s, created > 0);
+	}
 	return cgroup_watch(u, (wanted | delegated) & CGROUP_MASK(CGROUP_MEMORY) &
 	                               cgroup_manager_of(u->manager)->supported);
 }
@@ -271,6 +273,7 @@ int cgroup_apply(struct unit *u)
 	if (r < 0)
 		return r;
 	r = cgroup_attributes_write(u, s, true);
+	cgroup_filters_apply(u, s, false);
 	return r < 0 ? r : cgroup_watch(u, mask & CGROUP_MASK(CGROUP_MEMORY));
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * internal.h - the parts of core/cgroup. cgroup.c makes and removes cgroups, controllers.c decides
- * which controllers they need and turns them on from the top down, attributes.c writes limits,
- * events.c listens, signal.c kills.
+ * which controllers they need and turns them on from the top down, attributes.c writes limits, filter.h
+ * tells of devices and addresses, events.c listens, signal.c kills.
  *
  * A controller costs memory and time in every cgroup below, so it is on only where a setting of a
  * unit there asks for it.
