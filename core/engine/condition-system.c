@@ -178,6 +178,22 @@ static bool kernel_matches(const char *release, const char *word)
 	return compare_apply(version_compare(release, word), op);
 }
 
+/* Words may be quoted, to hold blanks around the operator and the version: " >= 5.4 ". */
+static int kernel_matches_quoted(const char *release, char *word)
+{
+	const char *p, *op;
+
+	word = str_strip(word);
+	p = word;
+	op = compare_operator(&p);
+	if (*op) {
+		auto_free char *joined = str_printf("%s%s", op, p + strspn(p, " \t"));
+
+		return joined ? kernel_matches(release, joined) : -ENOMEM;
+	}
+	return kernel_matches(release, word);
+}
+
 CONDITION_FN(condition_kernel_version)
 {
 	auto_strv char **words = NULL;
@@ -187,7 +203,7 @@ CONDITION_FN(condition_kernel_version)
 	(void) m;
 	if (uname(&u) < 0)
 		return -errno;
-	r = strv_split(parameter, " \t", &words);
+	r = words_unquote(parameter, &words);
 	if (r < 0)
 		return r;
 	STRV_FOREACH (w, words) {
@@ -199,12 +215,13 @@ CONDITION_FN(condition_kernel_version)
 
 			if (!joined)
 				return -ENOMEM;
-			if (!kernel_matches(u.release, joined))
-				return 0;
+			r = kernel_matches(u.release, joined);
 			w++;
-		} else if (!kernel_matches(u.release, *w)) {
-			return 0;
+		} else {
+			r = kernel_matches_quoted(u.release, *w);
 		}
+		if (r <= 0)
+			return r;
 	}
 	return words && words[0] ? 1 : fnmatch(parameter, u.release, 0) == 0;
 }

@@ -68,6 +68,9 @@ TEST(condition__machine)
 	CHECK_INT(test(CONDITION_HOST, "no-such-host"), ==, 0);
 	CHECK_INT(test(CONDITION_KERNEL_VERSION, u.release), ==, 1);
 	CHECK_INT(test(CONDITION_KERNEL_VERSION, self), ==, 1);
+	CHECK_INT(test(CONDITION_KERNEL_VERSION, "\">=2.0\" \"<=60\" \"!=1.4\""), ==, 1);
+	CHECK_INT(test(CONDITION_KERNEL_VERSION, "\" >= 2.0\" \" * \" \"*.*\""), ==, 1);
+	CHECK_INT(test(CONDITION_KERNEL_VERSION, "\" >= 2.0\" \" <= 2.1 \""), ==, 0);
 	CHECK_INT(test(CONDITION_KERNEL_VERSION, ">=3.0"), ==, 1);
 	CHECK_INT(test(CONDITION_KERNEL_VERSION, "> 3.0"), ==, 1);
 	CHECK_INT(test(CONDITION_KERNEL_VERSION, ">=3.0 <4.0"), ==, 0);
