@@ -11,19 +11,37 @@
 
 #define TRASH_DIR "trash"
 
+int exec_errand(struct manager *m, const char *word, const char *a, const char *b)
+{
+	const struct exec_manager *x = m->exec_data;
+	char *argv[] = {(char *) EXEC_PROGRAM, (char *) word, (char *) a, (char *) b, NULL},
+	     *environment[] = {NULL};
+	struct spawn_request q = {.argv = argv,
+	                          .environment = environment,
+	                          .cgroup_fd = -EBADF,
+	                          .flags = SPAWN_SIBLING};
+	int pidfd = -EBADF;
+	pid_t pid;
+
+	if (!x)
+		return -ENOENT;
+	q.program_fd = x->program_fd;
+	pid = spawn(&q, &pidfd, NULL);
+	if (pid < 0)
+		return pid;
+	fd_close(pidfd);
+	return 0;
+}
+
 /*
  * Trees can be large, and core does not wait: a tree is renamed, so that its name is free at once,
  * and a core-exec of init's removes it. An empty directory, the usual case, goes without.
  */
 static int tree_remove(struct manager *m, const char *path, bool in_place)
 {
-	const struct exec_manager *x = m->exec_data;
 	static unsigned serial;
 	auto_free char *trash = NULL, *trash_dir = NULL;
 	const char *victim = path;
-	char *environment[] = {NULL};
-	int pidfd = -EBADF;
-	pid_t pid;
 
 	if (rmdir(path) >= 0 || errno == ENOENT)
 		return 0;
@@ -39,21 +57,7 @@ static int tree_remove(struct manager *m, const char *path, bool in_place)
 			return rm_rf(path); /* on another file system: then at once */
 		victim = trash;
 	}
-	if (x) {
-		char *argv[] = {(char *) EXEC_PROGRAM, (char *) "--remove", (char *) victim, NULL};
-		struct spawn_request q = {.program_fd = x->program_fd,
-		                          .argv = argv,
-		                          .environment = environment,
-		                          .cgroup_fd = -EBADF,
-		                          .flags = SPAWN_SIBLING};
-
-		pid = spawn(&q, &pidfd, NULL);
-		if (pid > 0) {
-			fd_close(pidfd);
-			return 0;
-		}
-	}
-	return rm_rf(victim);
+	return exec_errand(m, "--remove", victim, NULL) >= 0 ? 0 : rm_rf(victim);
 }
 
 static void remove_runtime(struct unit *u, const struct exec_settings *s)
@@ -70,6 +74,12 @@ static void remove_runtime(struct unit *u, const struct exec_settings *s)
 			*links++ = 0;
 		path = path_join("/run", name);
 		r = path ? tree_remove(u->manager, path, false) : -ENOMEM;
+		/* A dynamic user's that outlived a restart; what is above is the symbolic link to it. */
+		if (r >= 0 && s->dynamic_user) {
+			free(path);
+			path = path_join("/run/private", name);
+			r = path ? tree_remove(u->manager, path, false) : -ENOMEM;
+		}
 		if (r < 0)
 			log_unit_errno(LOG_WARNING, u->id, r, "Failed to remove \"%s\": %m",
 			               path ?: name);
@@ -113,6 +123,33 @@ static void remove_credentials(struct unit *u)
 	(void) tree_remove(u->manager, path, false);
 }
 
+/* Units of one user clean up behind the last of them. */
+static bool user_is_in_use(const struct unit *u, const char *user)
+{
+	const struct unit *other;
+
+	MAP_FOREACH (other, u->manager->units) {
+		const struct exec_settings *s = other->file ? other->file->exec : NULL;
+		enum unit_active_state a = unit_active_state(other);
+
+		if (other != u && s && streq_ptr(s->user, user) && a != UNIT_INACTIVE &&
+		    a != UNIT_FAILED)
+			return true;
+	}
+	return false;
+}
+
+static void remove_ipc(const struct unit *u, const struct exec_settings *s)
+{
+	auto_free char *direct = str_printf("/run/systemd/dynamic-uid/direct:%s", s->user);
+	char number[16];
+	ssize_t n = direct && s->dynamic_user ? readlink(direct, number, sizeof(number) - 1) : 0;
+
+	number[MAX(n, 0)] = 0;
+	if (!user_is_in_use(u, s->user))
+		(void) exec_errand(u->manager, "--remove-ipc", n > 0 ? number : s->user, NULL);
+}
+
 /* The number is free again, if it was this name's. */
 static void release_dynamic_user(const struct exec_settings *s)
 {
@@ -131,12 +168,22 @@ static void release_dynamic_user(const struct exec_settings *s)
 	(void) unlink(direct);
 }
 
-static void unexport_log_level(const struct unit *u)
+static void unexport(const struct unit *u, const char *what)
 {
-	auto_free char *path = str_printf(EXEC_UNITS_DIR "/log-level-max:%s", u->id);
+	auto_free char *path = str_printf(EXEC_UNITS_DIR "/%s:%s", what, u->id);
 
 	if (path)
 		(void) unlink(path);
+}
+
+void exec_process_ended(struct unit *u, const struct exec_settings *s, pid_t pid)
+{
+	char number[16];
+
+	if (!s || !s->utmp_id)
+		return;
+	(void) snprintf(number, sizeof(number), "%d", (int) pid);
+	(void) exec_errand(u->manager, "--utmp-dead", s->utmp_id, number);
 }
 
 int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool restarting)
@@ -150,8 +197,13 @@ int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool 
 	if (strv_length(s->load_credentials) > 0 || strv_length(s->set_credentials) > 0)
 		remove_credentials(u);
 	if (s->log_level_max >= 0 && !restarting)
-		unexport_log_level(u);
-	if (s->dynamic_user && s->user && !restarting)
+		unexport(u, "log-level-max");
+	if (strv_length(s->log_extra_fields) > 0 && !restarting)
+		unexport(u, "log-extra-fields");
+	/* Without a user it is root's, and that stays. */
+	if (s->remove_ipc && s->user && !restarting)
+		remove_ipc(u, s);
+	if (s->dynamic_user && s->user && !restarting && !user_is_in_use(u, s->user))
 		release_dynamic_user(s);
 	return 0;
 }

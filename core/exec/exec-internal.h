@@ -21,6 +21,8 @@ struct exec_manager {
 int exec_environment(const struct manager *m, const struct unit *u, char *const *extra,
                      char ***ret);
 int exec_locale_read(char ***ret);
+/* core-exec as an errand boy of init's: "--remove DIRECTORY" and the like; core does not wait for it. */
+int exec_errand(struct manager *m, const char *word, const char *a, const char *b);
 /* Assignments of the names in @names that core itself has. */
 int exec_pass_environment(char *const *names, char ***ret);
 /* What both core and core-exec must find: /tmp's and /var/tmp's private directory of one activation

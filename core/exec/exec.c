@@ -7,6 +7,7 @@
 
 #include "cgroup/cgroup.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -325,6 +326,25 @@ static void export_log_level(const struct launch *l, const struct unit *u)
 		(void) symlink_atomic(number, path);
 }
 
+/* LogExtraFields= are the journal's to add: fields one behind the other, each a size of 64 bits, little endian, and so many bytes "NAME=value". */
+static void export_log_fields(const struct launch *l, const struct unit *u)
+{
+	auto_strbuf struct strbuf b = {.max = EXEC_SPEC_SIZE_MAX};
+	auto_free char *path = NULL;
+
+	if (strv_length(l->spec.s.log_extra_fields) == 0)
+		return;
+	STRV_FOREACH (field, l->spec.s.log_extra_fields) {
+		uint64_t size = htole64(strlen(*field));
+
+		strbuf_add(&b, &size, sizeof(size));
+		strbuf_add(&b, *field, strlen(*field));
+	}
+	path = str_printf(EXEC_UNITS_DIR "/log-extra-fields:%s", u->id);
+	if (path && b.error >= 0 && mkdir_p(EXEC_UNITS_DIR, 0755) >= 0)
+		(void) file_write_atomic(path, b.data, b.size, 0644, false);
+}
+
 int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, struct pidref *ret)
 {
 	auto_launch struct launch l = {.cgroup_fd = -EBADF};
@@ -344,8 +364,10 @@ int exec_spawn(struct manager *m, const struct exec_request *q, struct diag *d, 
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, q->command->path, 0,
 		                "Cannot prepare the process: %s", strerror(-r));
-	if (q->flags & EXEC_NEW_DIRECTORIES)
+	if (q->flags & EXEC_NEW_DIRECTORIES) {
 		export_log_level(&l, q->unit);
+		export_log_fields(&l, q->unit);
+	}
 	pid = launch_start(&l, x, &pidfd, &attached);
 	if (pid > 0 && !attached) {
 		/* The first time we learn it too late; core-exec is at most setting itself up. */

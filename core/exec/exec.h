@@ -63,6 +63,8 @@ int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environm
 
 /* RuntimeDirectory= (and PrivateTmp='s) are removed when the unit is dead; @restarting honours RuntimeDirectoryPreserve=. */
 int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool restarting);
+/* The main process is gone: what it held in its own name, its utmp record, is given back. May be told twice. */
+void exec_process_ended(struct unit *u, const struct exec_settings *s, pid_t pid);
 /* Exit statuses 200-245: "EXEC", "CHDIR"...; NULL for others. */
 const char *exec_status_to_string(int status);
 /* The Exec* properties of show: Environment, User, ... */

@@ -28,6 +28,7 @@ static void main_exited(struct service *s, const struct process_exit *e)
 	                        &c->success_exit_status);
 	process_status_end(&s->main_status, e);
 	log_exit(s, e, "Main", result);
+	exec_process_ended(&s->unit, s->unit.file->exec, e->pid);
 	service_forget_main(s);
 	if (command && command->flags & EXEC_IGNORE_FAILURE)
 		result = RESULT_SUCCESS;

@@ -299,6 +299,30 @@ static int finish_sandbox(struct exec_settings *e, struct cgroup_settings *g, co
 	return 0;
 }
 
+/* By components, up to the symbolic links behind ":": "a" comes before "a/b", and that before "a-b". */
+static int compare_directories(const void *a, const void *b)
+{
+	const char *x = *(char *const *) a, *y = *(char *const *) b;
+
+	for (; *x == *y && *x && *x != ':'; x++, y++)
+		;
+	return (*x == 0 || *x == ':' ? 0
+	        : *x == '/'          ? 1
+	                             : (unsigned char) *x + 1) -
+	       (*y == 0 || *y == ':' ? 0
+	        : *y == '/'          ? 1
+	                             : (unsigned char) *y + 1);
+}
+
+/* Parents before what is below them, and so in $STATE_DIRECTORY and its like. */
+static void finish_directories(struct exec_settings *e)
+{
+	for (size_t i = 0; i < ELEMENTSOF(e->directories); i++)
+		if (e->directories[i].paths)
+			qsort(e->directories[i].paths, strv_length(e->directories[i].paths),
+			      sizeof(char *), compare_directories);
+}
+
 static int finish_limits(struct exec_settings *e, const struct unit_context *c)
 {
 	for (size_t i = 0; i < EXEC_RLIMITS_MAX; i++) {
@@ -393,6 +417,7 @@ int unit_file_finish(struct unit_file *f, const struct unit_context *c)
 		return r;
 	if (f->exec) {
 		finish_stdio(own_exec(f), c);
+		finish_directories(own_exec(f));
 		r = finish_sandbox(own_exec(f), own_cgroup(f), f->id);
 		if (r >= 0)
 			r = finish_limits(own_exec(f), c);

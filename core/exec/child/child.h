@@ -100,6 +100,7 @@ int child_no_new_privileges(struct child *c);
 int child_seccomp_families(struct child *c);
 int child_seccomp(struct child *c);
 bool child_wants_seccomp(const struct child *c);
+int child_utmp(struct child *c);
 int child_tell(struct child *c);
 int child_expand(struct child *c);
 int child_pass_fds(struct child *c);
@@ -110,6 +111,8 @@ int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **r
                 const char **ret_shell, const char **ret_name);
 int group_lookup(const char *name, gid_t *ret_gid);
 int groups_of_user(const char *user, gid_t gid, gid_t **ret, size_t *ret_n);
+/* directories.c: whether they are below private/, which only root and the unit's own name space can enter. */
+bool child_directory_is_private(const struct child *c, enum exec_directory kind);
 /* tty.c */
 const char *child_tty_path(const struct child *c);
 bool child_uses_tty(const struct child *c);
@@ -117,6 +120,9 @@ int tty_prepare(struct child *c); /* reset, hang up, clear, as the settings ask 
 int tty_acquire(struct child *c); /* the fd: the controlling terminal */
 int tty_open(const char *path, int flags);
 int tty_reset(int fd);
+/* What core has it do behind a unit, each by a word on the command line. @name: a user or a number. */
+int child_remove_ipc(const char *name);
+int child_utmp_dead(const char *id, const char *pid);
 /* mounts.c */
 bool child_wants_mounts(const struct child *c);
 /* Whether the process ends up in a new root; then paths of settings are below it. */

@@ -14,13 +14,22 @@ static const struct {
 	const char *base, *variable;
 	bool private, owned; /* dynamic users: below base/private; given to the user */
 } kinds[EXEC_DIRECTORY_MAX] = {
-	[EXEC_DIRECTORY_RUNTIME]	= { "/run",	  "RUNTIME_DIRECTORY",	     false, true  },
+	[EXEC_DIRECTORY_RUNTIME]	= { "/run",	  "RUNTIME_DIRECTORY",	     true,  true  },
 	[EXEC_DIRECTORY_STATE]		= { "/var/lib",	  "STATE_DIRECTORY",	     true,  true  },
 	[EXEC_DIRECTORY_CACHE]		= { "/var/cache", "CACHE_DIRECTORY",	     true,  true  },
 	[EXEC_DIRECTORY_LOGS]		= { "/var/log",	  "LOGS_DIRECTORY",	     true,  true  },
 	[EXEC_DIRECTORY_CONFIGURATION]	= { "/etc",	  "CONFIGURATION_DIRECTORY", false, false },
 };
 /* clang-format on */
+
+bool child_directory_is_private(const struct child *c, enum exec_directory kind)
+{
+	if (!c->s->dynamic_user || !kinds[kind].private)
+		return false;
+	/* What is gone before its user's number is given to somebody else needs no protection from that one. */
+	return kind != EXEC_DIRECTORY_RUNTIME ||
+	       c->s->runtime_directory_preserve != EXEC_PRESERVE_NO;
+}
 
 #define CHOWN_DEPTH_MAX 128
 
@@ -201,10 +210,10 @@ static int make_one(struct child *c, enum exec_directory kind, const char *entry
 		return -ENOMEM;
 	/* The first command of a start makes them, the others find them. */
 	if (c->spec.flags & EXEC_NEW_DIRECTORIES) {
-		r = c->s->dynamic_user && kinds[kind].private
+		r = child_directory_is_private(c, kind)
 		            ? private_directory(c, base, name, mode)
 		            : public_directory(c, base, name, mode, kinds[kind].owned);
-	} else if (c->s->dynamic_user && kinds[kind].private) {
+	} else if (child_directory_is_private(c, kind)) {
 		r = strv_append_consume(&c->private_dirs, str_printf("%s/private/%s", base, name));
 	}
 	if (r < 0)

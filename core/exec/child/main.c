@@ -37,6 +37,7 @@ static const struct {
 	{ "LOGS_DIRECTORY",	     EXIT_LOGS_DIRECTORY,	   child_directories_logs,	    false },
 	{ "CONFIGURATION_DIRECTORY", EXIT_CONFIGURATION_DIRECTORY, child_directories_configuration, false },
 	{ "CREDENTIALS",	     EXIT_CREDENTIALS,		   child_credentials,		    false },
+	{ "STDIN",		     EXIT_STDIN,		   child_utmp,			    false },
 	{ "MEMORY",		     EXIT_MEMORY,		   child_environment,		    false },
 	{ "KEYRING",		     EXIT_KEYRING,		   child_keyring,		    true  },
 	{ "PAM",		     EXIT_PAM,			   child_pam,			    false },
@@ -172,6 +173,10 @@ int main(int argc, char **argv)
 	(void) prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	if (argc == 3 && streq(argv[1], "--remove"))
 		return rm_rf(argv[2]) < 0 ? 1 : 0;
+	if (argc == 3 && streq(argv[1], "--remove-ipc"))
+		return child_remove_ipc(argv[2]) < 0 ? 1 : 0;
+	if (argc == 4 && streq(argv[1], "--utmp-dead"))
+		return child_utmp_dead(argv[2], argv[3]) < 0 ? 1 : 0;
 	if (argc != 2 || read_spec(&c, argv[1]) < 0 || !c.spec.unit || !c.spec.path ||
 	    !c.spec.argv) {
 		c.step = "MEMORY";

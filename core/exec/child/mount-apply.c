@@ -97,7 +97,9 @@ static int add_option(int fs, const char *name, unsigned *attributes)
 		{ "ro", MOUNT_ATTR_RDONLY, 0 }, { "rw", 0, MOUNT_ATTR_RDONLY }, { "nodev", MOUNT_ATTR_NODEV, 0 }, { "dev", 0, MOUNT_ATTR_NODEV },
 		{ "nosuid", MOUNT_ATTR_NOSUID, 0 }, { "suid", 0, MOUNT_ATTR_NOSUID }, { "noexec", MOUNT_ATTR_NOEXEC, 0 },
 		{ "exec", 0, MOUNT_ATTR_NOEXEC }, { "noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR_STRICTATIME },
-		{ "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_NOATIME },
+		{ "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_NOATIME }, { "nostrictatime", 0, MOUNT_ATTR_STRICTATIME },
+		{ "relatime", 0, MOUNT_ATTR_STRICTATIME | MOUNT_ATTR_NOATIME }, { "norelatime", 0, 0 }, { "atime", 0, MOUNT_ATTR_NOATIME },
+		{ "nodiratime", MOUNT_ATTR_NODIRATIME, 0 }, { "diratime", 0, MOUNT_ATTR_NODIRATIME },
 	};
 	/* clang-format on */
 	auto_free char *copy = strdup(name);
@@ -389,6 +391,9 @@ static int apply_entry(struct child *c, const struct roots *roots, struct mount_
 		r = set_flags_remount(e->path, set, clear, e->content != CONTENT_INACCESSIBLE);
 	if (r >= 0 && e->content == CONTENT_DEV)
 		r = mount_dev_finish(c, tree);
+	/* What was moved into it since is not covered by the flag from above. */
+	if (r >= 0 && e->content == CONTENT_DEV && e->read_only == 1)
+		r = mount_set_flags(tree, e->path, MOUNT_ATTR_RDONLY, 0, true);
 	if (e->content == CONTENT_FS && e->read_only == 1)
 		e->tree = TAKE_FD(tree);
 	return r;

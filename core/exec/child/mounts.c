@@ -348,11 +348,32 @@ static int add_binds(struct child *c, struct mount_table *t)
 	return r;
 }
 
+/* "ro" among the options, taken out of them: places for mounts below are made first, so it comes last. */
+static bool take_read_only(char *options)
+{
+	bool read_only = false;
+
+	for (char *p = options; p && *p;) {
+		size_t n = strcspn(p, ",");
+		bool is_ro = n == 2 && strncmp(p, "ro", 2) == 0,
+		     is_rw = n == 2 && strncmp(p, "rw", 2) == 0;
+
+		if (!is_ro && !is_rw) {
+			p += n + (p[n] == ',');
+			continue;
+		}
+		read_only = is_ro;
+		memmove(p, p + n + (p[n] == ','), strlen(p + n + (p[n] == ',')) + 1);
+	}
+	return read_only;
+}
+
 static int add_tmpfs(struct child *c _unused_, struct mount_table *t)
 {
 	STRV_FOREACH (text, c->s->temporary_file_systems) {
 		auto_free char *path = strdup(*text), *options = NULL;
 		struct mount_entry *e;
+		bool read_only;
 		char *given;
 		int r;
 
@@ -361,14 +382,17 @@ static int add_tmpfs(struct child *c _unused_, struct mount_table *t)
 		given = strchr(path, ':');
 		if (given)
 			*given++ = 0;
-		options = str_printf("mode=0755,size=10%%,nr_inodes=1m%s%s", given ? "," : "",
-		                     given ?: "");
+		read_only = take_read_only(given);
+		options = str_printf("mode=0755,size=10%%,nr_inodes=1m%s%s",
+		                     str_is_empty(given) ? "" : ",", given ?: "");
 		if (!options)
 			return -ENOMEM;
 		r = table_replace(t, path, CONTENT_FS, "tmpfs", options,
 		                  MOUNT_ATTR_NODEV | MOUNT_ATTR_STRICTATIME, &e);
 		if (r < 0)
 			return r;
+		if (read_only)
+			e->read_only = 1;
 	}
 	return 0;
 }
@@ -378,8 +402,8 @@ static int add_tmpfs(struct child *c _unused_, struct mount_table *t)
 static int add_directories(struct child *c, struct mount_table *t)
 {
 	static const char *const bases[] = {"/run", "/var/lib", "/var/cache", "/var/log"};
-	static const char *const privates[] = {"/var/lib/private", "/var/cache/private",
-	                                       "/var/log/private"};
+	static const char *const privates[] = {"/run/private", "/var/lib/private",
+	                                       "/var/cache/private", "/var/log/private"};
 	int r = 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(bases) && c->s->protect_system == PROTECT_SYSTEM_STRICT;
@@ -387,7 +411,7 @@ static int add_directories(struct child *c, struct mount_table *t)
 		STRV_FOREACH (entry, c->s->directories[i].paths) {
 			auto_free char *path = NULL;
 
-			if (c->s->dynamic_user && i != EXEC_DIRECTORY_RUNTIME)
+			if (child_directory_is_private(c, (enum exec_directory) i))
 				continue;
 			path = str_printf("%s/%.*s", bases[i], (int) strcspn(*entry, ":"), *entry);
 			r = path ? table_want(t, path, false, &want_keep) : -ENOMEM;

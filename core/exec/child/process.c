@@ -17,6 +17,7 @@
 
 #define IOPRIO_CLASS_SHIFT 13
 #define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_CLASS_NONE  0
 #define IOPRIO_CLASS_BE    2
 #define IOPRIO_DEFAULT     4
 
@@ -96,7 +97,8 @@ int child_ioprio(struct child *c)
 
 	if (class < 0 && priority < 0)
 		return 0;
-	if (class < 0)
+	/* "none" with a priority is refused by the kernel; systemd takes the default class for it. */
+	if (class < 0 || class == IOPRIO_CLASS_NONE)
 		class = IOPRIO_CLASS_BE;
 	if (priority < 0)
 		priority = IOPRIO_DEFAULT;
