@@ -12,13 +12,13 @@ base_version=0.1.0
 verbs=(
   "deps||install every package that building and testing needs (Debian 12, root)"
   "build|[PRESET]|configure and build: release (default), debug, asan, fuzz, coverage, analyze"
-  "test|[LABEL]|build and run all tests, or those of one label: style unit oracle fuzz integration chaos vm"
+  "test|[LABEL]|build and run all tests, or those of one label: style unit oracle fuzz integration chaos vm conformance"
   "check||formatting, spelling, shell scripts, static analysis"
   "package|[VERSION]|the .deb packages, into build/package/"
   "image||the Debian VM image with our package, into build/images/"
   "run|[--keep]|the whole story: two VMs under our init, a controller, healing, hot upgrade, roll-back"
   "bench|[NAME]|measure side by side: boot, spawn; natively: restart, idle, takeover"
-  "conformance|[SUITE]|systemd's own test data under our core"
+  "conformance|[SUITE]|Debian's test data and packages under our core: test-execute, packages"
   "chaos|[SECONDS]|faults of every kind against init and core, checked after each; --faults N, --walk K, --many N, --only KIND, --update-docs"
   "fuzz|[SECONDS]|every fuzz target for that long (default 10 each)"
   "clean||remove build/ but the cache of downloaded images"
@@ -147,7 +147,6 @@ verb_bench() {
   VM_BIN=$top/build/test/test/vm VM_BUILD=$top/build/test test/bench/"$name".sh "$@"
 }
 
-verb_conformance() { echo "conformance: no suite is wired up; the oracle tests (./build.sh test oracle) compare with Debian's systemd tools"; exit 77; }
 # A core with crash points; nothing of this build is ever installed.
 build_chaos() {
   mkdir -p build
@@ -160,6 +159,17 @@ verb_chaos() {
   say "Building with crash points"
   build_chaos
   test/chaos/chaos.sh build/chaos/test/chaos/chaos "$@"
+}
+
+# A suite is test/conformance/SUITE.sh; "test-execute" is the name that the data's own package gives to "execute".
+verb_conformance() {
+  local suite=${1:-}
+  [[ -n $suite ]] || { echo "suites: $(find test/conformance -maxdepth 1 -name '*.sh' ! -name lib.sh -printf '%f\n' | sed 's/\.sh$//' | sort | tr '\n' ' ')"; return 0; }
+  suite=${suite#test-}
+  [[ -x test/conformance/$suite.sh ]] || die "no such suite: $suite"
+  build_for_tests
+  shift
+  VM_BIN=$top/build/test/test/vm VM_BUILD=$top/build/test test/conformance/"$suite".sh "$@"
 }
 
 verb_fuzz() {
