@@ -8,6 +8,7 @@
  *	crash.c       a note in the kernel's log when core dies of a fault
  *	crash-frames.c  the callers, for that note
  *	boot.c        the machine's own set-up before units: directories, loopback, environment
+ *	credentials.c what firmware and kernel command line say in secret; smbios.c reads the table
  *	options.c     what the kernel's command line says
  *	generators.c  the boot agent and the generators, as processes with a deadline
  *	startup.c     the order of things: first boot or a successor that takes over
@@ -75,6 +76,9 @@ int boot_runtime(const struct core *c); /* directories, the symlink "current" */
 void boot_limits(void);
 void boot_loopback(void);
 int boot_environment(char ***ret);
+
+/* credentials.c: once a boot, and finished by the next core if this one does not */
+void boot_credentials(const struct core *c);
 
 /* options.c */
 int options_read(struct core *c);

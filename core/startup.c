@@ -229,6 +229,7 @@ static void boot_begin(struct core *c)
 	int r;
 
 	boot_loopback();
+	boot_credentials(c);
 	r = boot_agent_run(c, boot_generate);
 	if (r < 0) {
 		log_error_errno(r, "Failed to run the boot agent: %m");

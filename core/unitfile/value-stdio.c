@@ -172,47 +172,18 @@ VALUE_PARSER(input_text)
 	return r <= 0 ? r : add_stdin_data(p, e, s, strlen(s), true);
 }
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 VALUE_PARSER(input_data)
 {
 	struct exec_settings *e = EXEC_OF(field, stdin_data);
-	auto_free char *data = malloc(strlen(value) + 1);
-	uint32_t bits = 0;
-	size_t n = 0, digits = 0, pads = 0;
+	auto_free uint8_t *data = NULL;
+	size_t n;
+	int r;
 
 	(void) arg;
-	if (!data)
-		return -ENOMEM;
 	if (!*value)
 		return drop_stdin_data(e);
-	for (const char *c = value; *c; c++) {
-		int d = base64_digit(*c);
-
-		if (strchr(WHITESPACE, *c))
-			continue;
-		if (*c == '=') {
-			pads++;
-			continue;
-		}
-		if (d < 0 || pads)
-			return -EINVAL;
-		bits = bits << 6 | (uint32_t) d;
-		if (++digits % 4 != 1)
-			data[n++] = (char) (bits >> (6 - 2 * ((digits - 1) % 4)));
-	}
-	if ((digits + pads) % 4 || pads > 2)
-		return -EINVAL;
-	return add_stdin_data(p, e, data, n, false);
+	r = base64_decode(value, &data, &n);
+	return r < 0 ? r : add_stdin_data(p, e, (const char *) data, n, false);
 }
 
 /* ---- log ---- */
