@@ -305,11 +305,13 @@ TEST(slices__init_scope_and_root_are_there)
 	CHECK_STATE(&w, "init.scope", "running");
 }
 
-/* A stand-in for udevd: one packet on the multicast group, from within the world. */
+/* A stand-in for udevd: one packet on the multicast group, from within the world. Its last words are the
+ * Bloom bits of the tag "systemd", by which core's socket filters. */
 static const char udev_script[] = "import socket, struct, sys\n"
 				  "p = b''.join(a.encode() + b'\\0' for a in sys.argv[1:])\n"
 				  "h = b'libudev\\0' + struct.pack('>I', 0xfeedcafe) + "
-				  "struct.pack('III', 40, 40, len(p)) + bytes(16)\n"
+				  "struct.pack('III', 40, 40, len(p)) + bytes(8) + "
+				  "struct.pack('>II', 0x02000400, 0x10800000)\n"
 				  "s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)\n"
 				  "s.bind((0, 0))\n"
 				  "s.sendto(h + p, (0, 2))\n";
