@@ -51,6 +51,20 @@ static bool is_our_code(uintptr_t address)
 	return address >= (uintptr_t) __executable_start && address < (uintptr_t) etext;
 }
 
+/* Behind a call, as far as the instruction can be told. */
+static bool is_return_address(uintptr_t address)
+{
+#if defined(__x86_64__)
+	const uint8_t *p = (const uint8_t *) address;
+
+	/* "call rel32", or "call" through a register or memory in its shorter and longer forms. */
+	return is_our_code(address) && is_our_code(address - 7) &&
+	       (p[-5] == 0xe8 || p[-2] == 0xff || p[-3] == 0xff || p[-6] == 0xff || p[-7] == 0xff);
+#else
+	return is_our_code(address);
+#endif
+}
+
 /* A frame is two words: the caller's frame, which is further up, and the address to return to. */
 static bool frame_at(const struct stack_copy *s, uintptr_t frame, uintptr_t *ret_next,
                      uintptr_t *ret_address)
@@ -84,15 +98,24 @@ int crash_frames(const ucontext_t *context, uintptr_t *ret_frames, int max)
 #else
 	uintptr_t pc = 0, sp = (uintptr_t) __builtin_frame_address(0), frame = sp;
 #endif
-	uintptr_t next, address;
+	uintptr_t next, address, leaf = 0;
 	int n = 0;
 
-	if (max < 1)
+	if (max < 2)
 		return 0;
 	ret_frames[n++] = pc;
 	copy_stack(&copy, sp);
 	if (!frame_at(&copy, frame, &next, &address))
 		frame = find_frame(&copy);
+		/* A function that calls none may have no frame: then its caller is on top of the stack. */
+#if defined(__aarch64__)
+	leaf = context->uc_mcontext.regs[30];
+#else
+	(void) word_at(&copy, sp, &leaf);
+#endif
+	if (is_our_code(pc) && is_return_address(leaf) &&
+	    !(frame_at(&copy, frame, &next, &address) && address == leaf))
+		ret_frames[n++] = leaf;
 	while (n < max && frame_at(&copy, frame, &next, &address)) {
 		ret_frames[n++] = address;
 		frame = next;
