@@ -26,7 +26,7 @@ enum cgroup_controller {
 struct cgroup_manager {
 	char *root; /* as cgroup_root() */
 	unsigned supported, warned;
-	bool startup; /* the boot is not finished: Startup*Weight= count */
+	bool startup;        /* the boot is not finished: Startup*Weight= count */
 	struct map *enabled; /* cgroup -> mask of its subtree_control, as far as we know */
 	int inotify_fd;
 	struct source *source;
