@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fault.h"
 
+#include "base/clock.h"
 #include "base/sys.h"
 
 #include <assert.h>
@@ -113,6 +114,7 @@ void fault_hit(const struct fault_site *site)
 	if (page->site != i || page->nth == 0 || --page->nth > 0)
 		return;
 	page->site = 0;
+	page->fired_at_usec = now(CLOCK_BOOTTIME);
 	page->fired++;
 	act((enum fault_action) page->action);
 }

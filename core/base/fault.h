@@ -47,7 +47,7 @@ struct fault_page {
 	int32_t sys_error;
 	/* Written by core. */
 	uint32_t fired, sys_fired, alloc_fired, n_sites;
-	uint64_t sys_calls, allocations;
+	uint64_t sys_calls, allocations, fired_at_usec; /* CLOCK_BOOTTIME */
 	char sys_last[16];
 	struct {
 		char name[FAULT_NAME_MAX + 1];

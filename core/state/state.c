@@ -87,7 +87,6 @@ void state_unit_save(struct state *t, struct unit *u, bool now)
 			return;
 	}
 	(void) map_remove(t->dirty, u);
-	FAULT_POINT("state.unit-save.before");
 	r = unit_queue(t, u);
 	if (r >= 0)
 		r = store_flush(t->store);

@@ -84,6 +84,7 @@ struct chaos {
 	uint64_t restarts;             /* that init had counted when we looked last */
 	unsigned kills_min, kills_max; /* deaths since then that we caused */
 	uint64_t init_start;
+	usec_t returns_ordered; /* when an order last moved a unit that comes back by itself */
 	usec_t last_init_fault, last_upgrade;
 	struct sent *sent;
 	unsigned n_sent;
@@ -92,6 +93,7 @@ struct chaos {
 	unsigned long orders, checks, violations, lost_connections;
 	volatile usec_t machine_lag; /* by how much any process is late here, at present */
 	const char *fault;           /* that is under way */
+	const char *point;           /* of a walk */
 	bool verbose;
 };
 
@@ -127,6 +129,8 @@ extern const size_t n_fault_rows;
 void fault_random(struct chaos *c);
 /* Until core answers again. @old: the core that is to die, 0 if it need not; @from: since when. */
 bool recover(struct chaos *c, pid_t old, usec_t from);
+/* The same after a crash point, of which the time is known. */
+bool recover_point(struct chaos *c);
 
 /* ---- truth.c ---- */
 
@@ -136,6 +140,7 @@ struct process {
 	char cgroup[128]; /* below the world's */
 };
 struct truth {
+	usec_t at;
 	struct process *processes;
 	size_t n, n_cgroups;
 	char (*cgroups)[128]; /* those without cgroups below them */

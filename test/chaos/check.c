@@ -281,7 +281,7 @@ static void check_messages(struct chaos *c)
 		 * with it. */
 		c->lost_connections++;
 		for (unsigned k = 0; k < MIN(c->n_downs, (unsigned) DOWNS_MAX); k++)
-			if (c->downs[k].from + LOST_USEC > s->at &&
+			if (c->downs[k].to + LOST_USEC > s->at &&
 			    c->downs[k].from < s->at + LOST_USEC)
 				goto next;
 		violation(c, "connection %u was lost, and no core died about then", i);

@@ -55,28 +55,37 @@ static void pay_back(struct chaos *c)
 	kill(c->w.init, SIGRTMIN + 10);
 }
 
-bool recover(struct chaos *c, pid_t old, usec_t from)
+/* @from: since when deadlines stood still; @died: when core did, 0 if it perhaps did not. */
+static bool await_answer(struct chaos *c, usec_t from, usec_t died)
 {
-	usec_t died = from, back;
+	usec_t back;
 
-	if (old > 0) {
-		died = wait_death(old, HANG_WAIT_USEC);
-		if (!died) {
-			violation(c, "core %d lives on after \"%s\"", old, c->fault);
-			return false;
-		}
-	}
 	if (!answers(c, ANSWER_USEC)) {
 		violation(c, "core does not answer after \"%s\"", c->fault);
 		return false;
 	}
 	back = now(CLOCK_BOOTTIME);
-	/* Deadlines stood still since the fault, which for a hang is before its death. */
-	note_down(c, from ? MIN(from, died) : died, back);
-	if (old > 0)
+	note_down(c, from, back);
+	if (died > 0)
 		report_answer(c->fault, back - died);
 	pay_back(c);
 	return true;
+}
+
+bool recover(struct chaos *c, pid_t old, usec_t from)
+{
+	usec_t died = old > 0 ? wait_death(old, HANG_WAIT_USEC) : 0;
+
+	if (old > 0 && died == 0) {
+		violation(c, "core %d lives on after \"%s\"", old, c->fault);
+		return false;
+	}
+	return await_answer(c, from, died);
+}
+
+bool recover_point(struct chaos *c)
+{
+	return await_answer(c, c->page->fired_at_usec, c->page->fired_at_usec);
 }
 
 static pid_t core_of(struct chaos *c)
@@ -305,10 +314,9 @@ static void fault_call(struct chaos *c)
 static void fault_point(struct chaos *c)
 {
 	uint32_t before = c->page->fired;
-	pid_t core = core_of(c);
-	usec_t from = now(CLOCK_BOOTTIME);
+	usec_t from;
 
-	if (core <= 0 || c->page->n_sites == 0)
+	if (core_of(c) <= 0 || c->page->n_sites == 0)
 		return;
 	c->page->action = FAULT_KILL;
 	c->page->nth = 1 + chaos_random(c, 4);
@@ -324,13 +332,12 @@ static void fault_point(struct chaos *c)
 		from = now(CLOCK_BOOTTIME);
 		kill(victim, SIGKILL);
 		due(c, 1, 1);
-		(void) wait_death(victim, HANG_WAIT_USEC);
-		(void) recover(c, 0, from);
+		(void) recover(c, victim, from);
 	}
 	__atomic_store_n(&c->page->site, 0, __ATOMIC_SEQ_CST);
 	due(c, c->page->fired - before, c->page->fired - before);
 	if (c->page->fired != before)
-		(void) recover(c, core == world_core(&c->w) ? 0 : core, from);
+		(void) recover_point(c);
 }
 
 /* ---- the store ---- */

@@ -36,7 +36,11 @@ void violation(struct chaos *c, const char *fmt, ...)
 
 	c->violations++;
 	printf("VIOLATION (CHAOS_SEED=%llu, step %u, %s, at %llu): ", (unsigned long long) c->seed,
-	       c->step, c->fault ? c->fault : "start", (unsigned long long) now(CLOCK_BOOTTIME));
+	       c->step,
+	       c->point   ? c->point
+	       : c->fault ? c->fault
+	                  : "start",
+	       (unsigned long long) now(CLOCK_BOOTTIME));
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -67,7 +71,7 @@ static void *machine_watch(void *arg)
 			waitpid(pid, NULL, 0);
 		lag = now(CLOCK_MONOTONIC) - begin - 20000;
 		/* Forgets slowly: what is late now was decided a moment ago. */
-		c->machine_lag = MAX(lag, c->machine_lag - c->machine_lag / 32);
+		c->machine_lag = MAX(lag, c->machine_lag - c->machine_lag / 256);
 	}
 	return NULL;
 }
@@ -184,10 +188,11 @@ static bool fired(const struct chaos *c, uint32_t before)
 static bool walk_point(struct chaos *c, uint32_t i, uint32_t nth)
 {
 	uint32_t before = c->page->fired;
-	usec_t from = now(CLOCK_BOOTTIME);
+	usec_t from;
 
 	c->step++;
-	c->fault = c->page->sites[i].name;
+	c->fault = "walk";
+	c->point = c->page->sites[i].name;
 	c->page->action = FAULT_KILL;
 	c->page->nth = nth;
 	__atomic_store_n(&c->page->site, (int32_t) i + 1, __ATOMIC_SEQ_CST);
@@ -200,12 +205,16 @@ static bool walk_point(struct chaos *c, uint32_t i, uint32_t nth)
 			check_quiet(c);
 	}
 	if (!fired(c, before)) {
-		kill(world_core(&c->w), SIGKILL);
+		pid_t core = world_core(&c->w);
+
+		from = now(CLOCK_BOOTTIME);
+		kill(core, SIGKILL);
 		c->kills_min++;
 		c->kills_max++;
-		chaos_sleep(c, 30 * USEC_PER_MSEC);
+		(void) recover(c, core, from);
 	}
-	(void) recover(c, 0, from);
+	if (fired(c, before))
+		(void) recover_point(c);
 	__atomic_store_n(&c->page->site, 0, __ATOMIC_SEQ_CST);
 	c->kills_min += c->page->fired - before;
 	c->kills_max += c->page->fired - before;
@@ -239,6 +248,7 @@ static void run_walk(struct chaos *c, const struct options *o)
 				break;
 		}
 	}
+	c->point = NULL;
 	printf("# walk: %u of %u points\n", reached, tried);
 }
 

@@ -58,6 +58,8 @@ static void touch(struct chaos *c, int unit)
 				c->models[i].wanted = WANT_UNKNOWN;
 			}
 	}
+	if (unit_rows[unit].flags & UNIT_SELF || streq(unit_rows[unit].name, "t0.timer"))
+		c->returns_ordered = now(CLOCK_BOOTTIME);
 	c->models[unit].touched = true;
 	/* In doubt: the answer may have been lost, not the order. */
 	c->models[unit].wanted = WANT_UNKNOWN;
@@ -216,6 +218,8 @@ void order_scenario(struct chaos *c, unsigned part)
 	case 6:
 		/* Nobody has a message in these at this point. */
 		order_named(c, "stop", sockets);
+		/* The timer counts from its start again. */
+		books_forget(c);
 		break;
 	case 7:
 		order_named(c, "start", sockets);

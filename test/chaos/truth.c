@@ -69,7 +69,7 @@ static void read_tree(struct truth *t, const char *path, const char *below)
 
 void truth_read(const struct world *w, struct truth *t)
 {
-	*t = (struct truth){0};
+	*t = (struct truth){.at = now(CLOCK_BOOTTIME)};
 	read_tree(t, w->cgroup, "");
 }
 

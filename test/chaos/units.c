@@ -39,7 +39,7 @@ const struct unit_row unit_rows[] = {
 	{"t0.service", UNIT_SELF, "[Service]\nType=oneshot\n" RUN("once", "t0.service", "")},
 	{"a.socket", UNIT_BASE, "[Socket]\nListenStream=/run/chaos/a.sock\nBacklog=512\n"},
 	{"a.service", UNIT_SELF, "[Service]\n" RUN("accept", "a.service", "")},
-	{"b.socket", UNIT_BASE, "[Socket]\nListenStream=/run/chaos/b.sock\nAccept=yes\nBacklog=512\nMaxConnections=512\n"},
+	{"b.socket", UNIT_BASE, "[Socket]\nListenStream=/run/chaos/b.sock\nAccept=yes\nRemoveOnStop=yes\nBacklog=512\nMaxConnections=512\n"},
 	{"b@.service", UNIT_SELF, "[Service]\nStandardInput=socket\n" RUN("connection", "b@.service", "")},
 	{"p.path", UNIT_BASE, "[Path]\nPathExists=/run/chaos/flag\n"},
 	{"p.service", UNIT_SELF, "[Service]\nType=oneshot\n" RUN("once", "p.service", "/run/chaos/flag")},
