@@ -27,7 +27,7 @@ static pid_t own_pid; /* core's, also in a child that shares its memory */
 static volatile int *volatile nowhere;
 
 /* The kernel's answer to a stack without end is SIGSEGV on the alternate stack. */
-__attribute__((noinline, optimize("O0"))) static int recurse(int n)
+__attribute__((noinline)) static int recurse(int n)
 {
 	volatile char frame[4096];
 
