@@ -71,6 +71,10 @@ void books_forget(struct chaos *c)
 	books_read(c);
 	for (size_t i = 0; i < ELEMENTSOF(returns); i++)
 		c->books->last_end[i].at = 0;
+	/* A start since then may have failed before there was a process. */
+	for (size_t i = 0; i < c->books->n; i++)
+		if (c->books->runs[i].ended)
+			*c->books->runs[i].unit = 0;
 }
 
 static struct run *run_find(struct books *b, const char *unit, pid_t pid)

@@ -236,6 +236,10 @@ static void check_status(struct chaos *c, const char *name)
 	/* Garbage-collected since: then nobody asks. */
 	if (pid == 0 && streq(json_string_or(properties, "ActiveState", ""), "inactive"))
 		return;
+	/* Started again a moment ago, and not far enough to have written anything. */
+	if (code == 0 && !streq(json_string_or(properties, "ActiveState", ""), "inactive") &&
+	    !streq(json_string_or(properties, "ActiveState", ""), "failed"))
+		return;
 	if ((pid_t) pid != book_pid || (int) status != book_status || code != 1)
 		violation(c,
 		          "%s: process %d exited with %d, core says process %d, code %d, status %d",
