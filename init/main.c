@@ -139,13 +139,17 @@ int main(int argc, char **argv)
 	state_reset();
 	reexec.taking_over = reexec.state_fd >= 0;
 	faults_open(reexec.taking_over);
-	if (reexec.taking_over)
+	if (reexec.taking_over) {
 		take_over();
-	else
+		signal_fd = signals_open_surely();
+	} else {
+		/* First: a power signal that comes during the boot stage waits, in place of being
+		 * dropped. */
+		signal_fd = signals_open_surely();
 		boot(argv + 1);
+	}
 	if (st.self_fd < 0)
 		st.self_fd = self_open();
-	signal_fd = signals_open_surely();
 	state_fds(FD_CLOEXEC);
 	reexec.taking_over = false;
 	faults_open(false);

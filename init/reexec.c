@@ -102,15 +102,16 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 {
 	static volatile sig_atomic_t depth;
 	char why[64];
+	/* Somebody's kill(1) is no fault of ours: harmless to obey, but never a reason to give up. */
+	bool is_stray = si->si_code <= 0 && si->si_pid != getpid();
 	usec_t now = now_usec();
 	int old = (int) st.init_old_fd;
 
 	(void) context;
 	text_set(why, "signal %d", sig);
+	if (is_stray && (reexec.taking_over || st.crashes >= CRASHES_MAX))
+		return;
 	if (reexec.taking_over) {
-		/* Somebody's kill(1) in the moment of a take-over is no fault of it. */
-		if (si->si_code <= 0 && si->si_pid != getpid())
-			return;
 		if (sig == SIGALRM)
 			fall_back("it did not reach its main loop in time");
 		text_set(why, "signal %d in its take-over", sig);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 TEST(abuse__garbage_is_counted_and_ignored)
@@ -86,4 +87,69 @@ TEST(abuse__two_hundred_deaths_of_core)
 		CHECK(world_wait(&w, "reply 5 0 ", 1000) != NULL);
 	}
 	CHECK_INT(count_fds(&w), ==, fds);
+}
+
+TEST(abuse__own_reexec_in_the_middle_of_floods)
+{
+	const char *text;
+	int fds;
+
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--hang-usec=60000000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "put kept");
+	CHECK(world_wait(&w, "reply 1 0 ", 5000) != NULL);
+	world_tell(&w, "upgrade-init " INIT_GOOD);
+	CHECK(world_wait(&w, "reply 7 0 ", 20000) != NULL);
+	fds = count_fds(&w);
+	for (int i = 0; i < 3; i++) {
+		world_tell(&w, "orphans 300");
+		world_tell(&w, "garbage 3000");
+		world_tell(&w, "upgrade-init " INIT_GOOD);
+		world_tell(&w, "fdflood 500");
+		for (int k = 0; k < 200; k++)
+			kill(w.init, SIGRTMIN + 20 + k % 10);
+		CHECK_INT(world_fault(&w), ==, 0);
+		CHECK(world_wait(&w, "flooded", 60000) != NULL);
+		world_tell(&w, "garbage 100");
+		CHECK(world_wait(&w, "garbage-sent", 60000) != NULL);
+	}
+	/* The last upgrade may still be under way. */
+	usleep(2000000);
+	world_tell(&w, "request 19 0 0");
+	text = world_wait(&w, "reply 5 0 ", 20000);
+	CHECK(has_line(text, "restarts=0"));
+	CHECK(has_line(text, "vault-items=1"));
+	CHECK(has_line(text, "init-crashes=3"));
+	CHECK_INT(count_fds(&w), ==, fds);
+}
+
+TEST(abuse__without_fds_core_waits_and_comes_back)
+{
+	struct rlimit was, none;
+
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--core=" FAKE_CORE_2);
+	CHECK(world_started(&w, 5000) != NULL);
+	CHECK_INT(prlimit(w.init, RLIMIT_NOFILE, NULL, &was), ==, 0);
+	none = (struct rlimit){3, was.rlim_max};
+	CHECK_INT(prlimit(w.init, RLIMIT_NOFILE, &none, NULL), ==, 0);
+	world_tell(&w, "signal 9");
+	CHECK_STR(world_wait(&w, "eof", 5000), "");
+	CHECK_INT(world_event(&w, 3000), ==, -ETIMEDOUT);
+	CHECK_INT(prlimit(w.init, RLIMIT_NOFILE, &was, NULL), ==, 0);
+	/* A shortage is no failure of the binary: the first one is started, as if nothing had been. */
+	CHECK_STR(world_wait(&w, "start ", 10000) ? strchr(w.event + 6, ' ') : NULL, " 1 -");
+}
+
+TEST(abuse__without_memory_an_upgrade_is_refused)
+{
+	struct rlimit was, none = {4096, RLIM_INFINITY};
+
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE);
+	CHECK(world_started(&w, 5000) != NULL);
+	CHECK_INT(prlimit(w.init, RLIMIT_AS, &none, &was), ==, 0);
+	world_tell(&w, "upgrade-init " INIT_GOOD);
+	CHECK(world_wait(&w, "reply 7 -", 20000) != NULL);
+	CHECK_INT(prlimit(w.init, RLIMIT_AS, &was, NULL), ==, 0);
+	world_tell(&w, "upgrade-init " INIT_GOOD);
+	CHECK(world_wait(&w, "reply 7 0 ", 20000) != NULL);
 }

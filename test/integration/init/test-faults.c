@@ -47,7 +47,8 @@ static const struct {
 static pid_t inject(const struct world *w, const char *call, const char *error, int nth,
                     bool in_boot)
 {
-	const char *fork_too = in_boot ? "inject=clone:error=EAGAIN:when=1" : "inject=acct:error=EAGAIN";
+	const char *fork_too =
+		in_boot ? "inject=clone:error=EAGAIN:when=1" : "inject=acct:error=EAGAIN";
 	char pid[16], what[128];
 	pid_t child;
 

@@ -177,12 +177,11 @@ TEST(fault__too_many_end_in_the_rescue_program)
 	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--rescue=/bin/false");
 	CHECK(world_started(&w, 5000) != NULL);
 	for (int i = 0; i < 3; i++) {
-		world_tell(&w, "kill1 %d", SIGSEGV);
-		usleep(50000);
+		CHECK_INT(world_fault(&w), ==, 0);
 		world_tell(&w, "request 19 0 0");
-		CHECK(world_wait(&w, "reply 5 0 ", 2000) != NULL);
+		CHECK(world_wait(&w, "reply 5 0 ", 5000) != NULL);
 	}
-	world_tell(&w, "kill1 %d", SIGSEGV);
+	CHECK_INT(world_fault(&w), ==, 0);
 	status = world_ended(&w, 3000);
 	CHECK_INT(status, ==, 1 << 8);
 }
@@ -195,12 +194,33 @@ TEST(fault__too_many_after_an_upgrade_end_in_the_version_before)
 	CHECK(world_wait(&w, "reply 7 0 ", 5000) != NULL);
 	/* One at a time: while it becomes itself again PID 1 does not hear them. */
 	for (int i = 0; i < 4; i++) {
-		world_tell(&w, "kill1 %d", SIGSEGV);
-		usleep(50000);
+		CHECK_INT(world_fault(&w), ==, 0);
 		world_tell(&w, "request 19 0 0");
 		CHECK(world_wait(&w, i < 3 ? "reply 5 0 version=next" : "reply 5 0 version=0",
-		                 2000) != NULL);
+		                 5000) != NULL);
 	}
+}
+
+TEST(fault__signals_of_others_never_end_in_the_rescue_program)
+{
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--rescue=/bin/false");
+	CHECK(world_started(&w, 5000) != NULL);
+	/* From outside even those are delivered that PID 1 is otherwise spared. */
+	for (int round = 0; round < 3; round++) {
+		for (int sig = 1; sig <= 64; sig++) {
+			bool ends = sig == SIGKILL || sig == SIGSTOP;
+			bool powers = sig == SIGINT || sig == SIGPWR ||
+			              (sig >= SIGRTMIN + 13 && sig <= SIGRTMIN + 16);
+
+			if (!ends && !powers)
+				kill(w.init, sig);
+		}
+		usleep(100000);
+	}
+	world_tell(&w, "request 19 0 0");
+	CHECK(has_line(world_wait(&w, "reply 5 0 ", 10000), "restarts=0"));
+	world_tell(&w, "signal 9");
+	CHECK(world_started(&w, 10000) != NULL);
 }
 
 TEST(fault__storm_of_upgrades_and_faults_loses_no_exit)
@@ -208,7 +228,7 @@ TEST(fault__storm_of_upgrades_and_faults_loses_no_exit)
 	long long number = 0, n;
 	int got = 0;
 
-	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE);
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--hang-usec=60000000");
 	CHECK(world_started(&w, 5000) != NULL);
 	for (int i = 0; i < 30; i++) {
 		world_tell(&w, "spawn many.service -1 %d 100", i);

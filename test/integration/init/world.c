@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <sched.h>
@@ -15,10 +16,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/user.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -61,7 +64,25 @@ static void child_must(int r, const char *what)
 	_exit(99);
 }
 
-bool world_paused;
+bool world_paused, world_unprivileged;
+
+/* What a runtime leaves a container without privileges: everything is mounted, and nothing else ever can be. */
+static void privileges_drop(void)
+{
+	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct caps[2];
+
+	child_must(mount("proc", "/proc", "proc", 0, NULL), "mount /proc");
+	child_must(mount("tmpfs", "/run", "tmpfs", 0, "mode=0755"), "mount /run");
+	child_must(mount(NULL, "/sys/fs/cgroup", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL),
+	           "make cgroup2 read-only");
+	child_must(prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN), "drop CAP_SYS_ADMIN");
+	child_must(prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE), "drop CAP_SYS_RESOURCE");
+	child_must((int) syscall(SYS_capget, &head, caps), "capget");
+	caps[0].effective &= ~(1U << CAP_SYS_ADMIN | 1U << CAP_SYS_RESOURCE);
+	caps[0].permitted = caps[0].inheritable = caps[0].effective;
+	child_must((int) syscall(SYS_capset, &head, caps), "capset");
+}
 
 /* Says over @fd that all is prepared, and waits until a tracer is there. The signal is blocked
  * already. */
@@ -102,6 +123,8 @@ static void child_run(struct world *w, const char *socket, bool ready, const cha
 		setenv("FAKE_READY", "1", 1);
 	if (check)
 		setenv("FAKE_CHECK", check, 1);
+	if (world_unprivileged)
+		privileges_drop();
 	if (world_paused)
 		wait_for_tracer(prepared);
 	execv(INIT_BINARY, (char *const *) argv);
@@ -276,6 +299,41 @@ bool has_line(const char *text, const char *line)
 			return true;
 	printf("\n      no line \"%s\" in:\n%s", line, text ? text : "(null)");
 	return false;
+}
+
+int world_fault(struct world *w)
+{
+	struct user_regs_struct regs;
+	int status;
+
+	if (ptrace(PTRACE_ATTACH, w->init, NULL, NULL) < 0 ||
+	    waitpid(w->init, &status, __WALL) < 0 ||
+	    ptrace(PTRACE_GETREGS, w->init, NULL, &regs) < 0)
+		return -errno;
+	regs.rip = 8;
+	regs.orig_rax = (unsigned long long) -1;
+	if (ptrace(PTRACE_SETREGS, w->init, NULL, &regs) < 0 ||
+	    ptrace(PTRACE_DETACH, w->init, NULL, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+long cpu_msec(const struct world *w)
+{
+	char path[64], line[1024] = "";
+	unsigned long user = 0, system = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", w->init);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	if (!fgets(line, sizeof(line), f) || !strrchr(line, ')') ||
+	    sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+	           &user, &system) != 2)
+		user = system = 0;
+	fclose(f);
+	return (long) ((user + system) * 1000 / (unsigned long) sysconf(_SC_CLK_TCK));
 }
 
 long status_number(const struct world *w, const char *key)

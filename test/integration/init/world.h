@@ -19,6 +19,10 @@ struct world {
 /* Set: init waits for SIGUSR1 before it is executed, so that a tracer can be attached. */
 extern bool world_paused;
 
+/* Set: the world is a container without the right to mount: /proc and /run are there, cgroup2 is
+ * read-only. */
+extern bool world_unprivileged;
+
 /**
  * world_open - starts init with @args (NULL at the end) and env FAKE_CHECK=@check (NULL: none)
  *
@@ -41,6 +45,10 @@ void world_tell(struct world *w, const char *format, ...) __attribute__((format(
 const char *world_started(struct world *w, int timeout_ms);
 /** world_ended - waits for the end of init; -ETIMEDOUT or its wait status */
 int world_ended(struct world *w, int timeout_ms);
+/** world_fault - a real fault in init, at its next instruction */
+int world_fault(struct world *w);
+/** cpu_msec - what init has used so far */
+long cpu_msec(const struct world *w);
 /** has_line - does "key=value\n..." hold this whole line? */
 bool has_line(const char *text, const char *line);
 /** status_number - a number of /proc/INIT/status */
