@@ -10,6 +10,8 @@
 
 #include "smbios.h"
 
+#include "base/base64.h"
+
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -72,7 +74,7 @@ static int on_string(const char *s, size_t size _unused_, void *userdata)
 	if (binary) {
 		auto_free uint8_t *data = NULL;
 		size_t n;
-		int r = base64_decode(equals, &data, &n);
+		int r = str_base64_decode(equals, &data, &n);
 
 		if (r == -ENOMEM)
 			return r;

@@ -20,8 +20,6 @@ static inline bool str_is_empty(const char *s)
 const char *str_after(const char *s, const char *prefix);
 bool str_ends_with(const char *s, const char *suffix);
 /* Strips leading and trailing blanks in place; returns the first non-blank. */
-/* RFC 4648; white space is passed over, padding has to be there. -EINVAL. NUL behind the data. */
-int base64_decode(const char *s, uint8_t **ret, size_t *ret_size);
 char *str_strip(char *s);
 /* asprintf that returns NULL on ENOMEM. */
 char *str_printf(const char *fmt, ...) _printf_(1, 2);

@@ -107,7 +107,8 @@ static void add_load(struct filter *f, int offset, int size)
 	filter_add(f, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_6, 0, 0);
 	filter_add(f, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, offset);
 	filter_add(f, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_10, 0, 0);
-	filter_add(f, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, STACK_ADDRESS);
+	/* BPF_K and BPF_ADD are both 0. */
+	filter_add(f, BPF_ALU64 | BPF_ADD, BPF_REG_3, 0, 0, STACK_ADDRESS);
 	filter_add(f, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, size);
 	filter_add(f, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes);
 	filter_add(f, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 2, 0);

@@ -4,6 +4,8 @@
 #include "engine/private.h"
 #include "engine/host.h"
 
+#include "unitfile/word.h"
+
 #include <fnmatch.h>
 #include <grp.h>
 #include <stdio.h>
@@ -203,7 +205,7 @@ CONDITION_FN(condition_kernel_version)
 	(void) m;
 	if (uname(&u) < 0)
 		return -errno;
-	r = words_unquote(parameter, &words);
+	r = word_split(parameter, NULL, WORD_UNQUOTE, &words);
 	if (r < 0)
 		return r;
 	STRV_FOREACH (w, words) {

@@ -127,8 +127,6 @@ int signal_from_string(const char *s); /* "SIGTERM", "TERM", "15"; or -EINVAL */
 const char *signal_to_string(int sig);
 /* $X as a whole word, ${X} in place; systemd.service(5) "Command lines". */
 int env_expand_argv(char *const *argv, char *const *env, char ***ret);
-/* Words as of systemd.syntax(7), without their quotes. */
-int words_unquote(const char *s, char ***ret);
 int env_file_parse(const char *text, size_t size, const char *path, struct diag *d, char ***ret);
 int exit_status_from_string(const char *s); /* "DATAERR", "3", or -EINVAL */
 

@@ -2,6 +2,8 @@
 /* value-stdio.c - standard streams and logging: systemd.exec(5) "Logging and Standard Input/Output". */
 #include "unitfile/value.h"
 
+#include "base/base64.h"
+
 #include <syslog.h>
 
 #define EXEC_OF(field_, member)                                                                    \
@@ -182,7 +184,7 @@ VALUE_PARSER(input_data)
 	(void) arg;
 	if (!*value)
 		return drop_stdin_data(e);
-	r = base64_decode(value, &data, &n);
+	r = str_base64_decode(value, &data, &n);
 	return r < 0 ? r : add_stdin_data(p, e, (const char *) data, n, false);
 }
 

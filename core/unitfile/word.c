@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "unitfile/unitfile.h"
 #include "unitfile/word.h"
 
 #define UNICODE_MAX 0x10FFFFU
@@ -289,9 +288,4 @@ int c_unescape(const char *s, char **ret)
 	*t = 0;
 	*ret = TAKE_PTR(r);
 	return 0;
-}
-
-int words_unquote(const char *s, char ***ret)
-{
-	return word_split(s, NULL, WORD_UNQUOTE, ret);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* word.h - private to unitfile: words, quotes and escapes of systemd.syntax(7) "Quoting". */
+/* word.h - for unitfile and conditions: words, quotes and escapes of systemd.syntax(7) "Quoting". */
 #pragma once
 
 #include "base/base.h"

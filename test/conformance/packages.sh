@@ -2,15 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # packages.sh - boots an image with the server packages of packages.list under systemd and under our init. Every unit that becomes
 # active there has to become active here, with the same properties of its processes; packages-known.tsv names differences with reasons.
-# --keep DIR leaves what was seen in DIR.
+# --keep DIR leaves what was seen in DIR; --list FILE takes the packages of another list, an empty one for what the base image has.
 # shellcheck source=../vm/lib.sh disable=SC2154  # the variables are lib.sh's
 source "$(dirname "${BASH_SOURCE[0]}")/../vm/lib.sh"
 
 here=$vm_top/test/conformance
-kept=
-[ "${1:-}" != --keep ] || { kept=$2; mkdir -p "$kept"; }
-packages=$(sed 's/#.*//' "$here/packages.list" | paste -sd, | tr -s ',' | sed 's/^,//;s/,$//')
-image=$(VM_IMAGE_NAME=packages VM_IMAGE='' vm_our_image --include "$packages" --size 6144 --copy "$VM_BIN/unit-probe:/usr/lib/conformance/unit-probe" \
+kept='' list=$here/packages.list
+while [ $# -gt 0 ]; do
+  case $1 in
+    --keep) kept=$2; mkdir -p "$kept"; shift 2 ;;
+    --list) list=$2; shift 2 ;;
+    *) echo "usage: packages.sh [--keep DIR] [--list FILE]" >&2; exit 2 ;;
+  esac
+done
+packages=$(sed 's/#.*//' "$list" | paste -sd, | tr -s ',' | sed 's/^,//;s/,$//')
+image=$(VM_IMAGE_NAME=packages VM_IMAGE='' vm_our_image ${packages:+--include "$packages"} --size 6144 --copy "$VM_BIN/unit-probe:/usr/lib/conformance/unit-probe" \
   --copy "$here/guest/packages-setup.sh:/usr/lib/conformance/packages-setup.sh" \
   --copy "$here/guest/packages-setup.service:/etc/systemd/system/packages-setup.service" \
   --copy "$here/guest/packages-setup.conf:/etc/systemd/system/basic.target.d/packages-setup.conf") || skip_all "no image with the packages"
