@@ -152,7 +152,7 @@ static int json_read(void *userdata, const char *path, size_t max, struct blob *
 		return json_stat(userdata, path) == 'd' ? -EISDIR : -ENOENT;
 	text = json_string_or(file, "__b64__", NULL);
 	if (text)
-		return blob_from_base64(text, strlen(text), ret);
+		return base64_decode(text, strlen(text), ret);
 	text = cJSON_IsString(file) ? file->valuestring : json_string_or(file, "__bytes__", "");
 	if (strlen(text) > max)
 		return -EFBIG;

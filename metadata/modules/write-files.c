@@ -37,7 +37,7 @@ static int content_decode(const cJSON *entry, char **ret, size_t *ret_size)
 	text = content && !cJSON_IsNull(content) ? scalar_text(content) : strdup("");
 	if (!text)
 		return -EINVAL;
-	r = e.base64 ? blob_from_base64(text, strlen(text), &plain)
+	r = e.base64 ? base64_decode(text, strlen(text), &plain)
 	             : blob_set(&plain, text, strlen(text));
 	if (r >= 0 && e.gzip)
 		r = gunzip(plain.data, plain.size, METADATA_DOCUMENT_MAX, &plain);

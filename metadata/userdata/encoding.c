@@ -49,7 +49,7 @@ static int digit_of(unsigned char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-int blob_from_base64(const char *text, size_t size, struct blob *ret)
+int base64_decode(const char *text, size_t size, struct blob *ret)
 {
 	auto_free char *out = malloc(size / 4 * 3 + 4);
 	unsigned bits = 0, n = 0, pad = 0;

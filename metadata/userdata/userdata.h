@@ -62,7 +62,7 @@ const char *part_type_of(const char *text, size_t size);
 
 int gunzip(const char *data, size_t size, size_t max, struct blob *ret);
 bool is_gzip(const char *data, size_t size);
-int blob_from_base64(const char *text, size_t size, struct blob *ret); /* blanks are skipped */
+int base64_decode(const char *text, size_t size, struct blob *ret); /* blanks are skipped */
 int base64_encode(const void *data, size_t size, char **ret);
 
 /* ---- merging ---- */
