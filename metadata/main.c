@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "metadata/cmd/cmd.h"
 #include "metadata/modules/modules.h"
 #include "metadata/source/source.h"
 
@@ -46,9 +47,27 @@ static int exit_code(const struct diag *d, int failed)
 	return failed ? EXIT_RECOVERABLE : EXIT_SUCCESS;
 }
 
+/* What templates may look into: the standard keys and the source's own words. */
+static cJSON *instance_data_for_templates(const struct instance *i)
+{
+	auto_free char *host = NULL;
+	cJSON *data = cJSON_CreateObject(), *v1 = cJSON_AddObjectToObject(data, "v1"),
+	      *ds = cJSON_AddObjectToObject(data, "ds");
+
+	(void) instance_hostname(i, false, &host);
+	json_add_string(v1, "instance_id", i->id);
+	json_add_string(v1, "local_hostname", host);
+	json_add_string(v1, "cloud_name", i->platform ? i->platform : i->datasource);
+	json_add_string(v1, "platform", i->datasource);
+	cJSON_AddItemToObject(ds, "meta_data", cJSON_Duplicate(i->meta_data, true));
+	return data;
+}
+
 static int run_stage(const struct instance *i, enum module_stage stage, struct diag *d)
 {
 	auto_free char *state = path_join3(STATE_DIRECTORY, "instances", i->id);
+	struct userdata_options options = {.launch_index = -1};
+	auto_json cJSON *data = NULL;
 	struct userdata u = {0};
 	struct context c;
 	int r;
@@ -58,7 +77,9 @@ static int run_stage(const struct instance *i, enum module_stage stage, struct d
 	r = mkdir_p(state, 0700);
 	if (r < 0)
 		return diag_add(d, r, DIAG_ERROR, state, 0, "cannot be made: %s", strerror(-r));
-	r = userdata_read(i, NULL, d, &u);
+	data = instance_data_for_templates(i);
+	options.instance_data = data;
+	r = userdata_read(i, &options, d, &u);
 	if (r < 0 && !u.config)
 		return r;
 	if (stage == STAGE_APPLY)
@@ -76,6 +97,19 @@ static int run_stage(const struct instance *i, enum module_stage stage, struct d
 	return r;
 }
 
+static bool is_disabled(void)
+{
+	auto_fd int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct machine m;
+	bool yes;
+
+	if (fd < 0 || machine_read(&fd, false, &m) < 0)
+		return false;
+	yes = detect_is_disabled(&m);
+	machine_done(&m);
+	return yes;
+}
+
 static int run(enum module_stage stage, const char *name)
 {
 	auto_cleanup(instance_free) struct instance *i = NULL;
@@ -83,6 +117,10 @@ static int run(enum module_stage stage, const char *name)
 	struct diag d = {0};
 	int r;
 
+	if (is_disabled()) {
+		log_info("Instance metadata is disabled on this machine");
+		return EXIT_SUCCESS;
+	}
 	r = source_nocloud("", &d, &i);
 	if (r == -ENOENT) {
 		log_info("This machine has no instance metadata");
@@ -99,14 +137,36 @@ static int run(enum module_stage stage, const char *name)
 	return r < 0 ? EXIT_FAILURE : exit_code(&d, r);
 }
 
+static int cmd_apply(int argc, char **argv)
+{
+	(void) argc;
+	return run(STAGE_APPLY, argv[0]);
+}
+
+static int cmd_final(int argc, char **argv)
+{
+	(void) argc;
+	return run(STAGE_FINAL, argv[0]);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{"apply", cmd_apply},
+	{"final", cmd_final},
+	{"identify", cmd_identify},
+	{"validate", cmd_validate},
+};
+
 int main(int argc, char **argv)
 {
 	log_setup("sysmaster-metadata", LOG_TARGET_AUTO, LOG_INFO);
 	umask(0022);
-	if (argc == 2 && streq(argv[1], "apply"))
-		return run(STAGE_APPLY, argv[1]);
-	if (argc == 2 && streq(argv[1], "final"))
-		return run(STAGE_FINAL, argv[1]);
-	fprintf(stderr, "usage: sysmaster-metadata apply|final\n");
+	for (size_t i = 0; argc > 1 && i < ELEMENTSOF(verbs); i++)
+		if (streq(argv[1], verbs[i].name))
+			return verbs[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "usage: sysmaster-metadata apply | final | identify [--root DIR] | "
+	                "validate FILE...\n");
 	return EXIT_FAILURE;
 }

@@ -18,7 +18,7 @@
  * Two stages: "apply" runs early and does what the rest of the boot builds on (host name, files,
  * users, keys, agents' configuration); "final" runs when the machine is up and executes runcmd and
  * user scripts. What is meant once an instance has a mark in
- * /var/lib/cloud/instances/ID/sem, module by module, made after it is done: a boot that is cut
+ * /var/lib/sysmaster/metadata/instances/ID, module by module, made after it is done: a boot that is cut
  * off goes on where it was.
  *
  * Metadata is untrusted in form: sizes, depths and counts are limited (below), file systems are

@@ -73,6 +73,7 @@ struct detection {
 	char **list;           /* datasource_list to use, "None" last; NULL: the image's own */
 	char **found, **maybe; /* probes that answered so */
 	char *reason;          /* for people */
+	char *ec2_strict_id;   /* to hand on where Ec2 is only possible; or NULL */
 	bool is_pinned;        /* the list was given, nothing was probed */
 	bool is_report;        /* mode "report": list is what would be used */
 };
@@ -84,6 +85,9 @@ void detection_done(struct detection *r);
  */
 int detect_identify(const struct machine *m, const struct detect_policy *policy, struct diag *d,
                     struct detection *ret);
+
+/* The marker file or "cloud-init=disabled" on the kernel line. */
+bool detect_is_disabled(const struct machine *m);
 
 /* ---- the kernel command line ---- */
 

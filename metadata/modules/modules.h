@@ -7,8 +7,7 @@
  * image's own tools are run only where that is the point (packages, apt, runcmd, mkfs). A module that
  * fails is a finding and the rest go on.
  *
- * "Once per instance" is /var/lib/cloud/instances/ID/sem/config_NAME, "once" is
- * /var/lib/cloud/sem/config_NAME.once: the names cloud-init uses, so that an image may change hands.
+ * "Once per instance" is a mark in the instance's folder (c->state), "once" one two folders above it.
  * A mark is made after the module ran, also when it failed: it is then reported, not tried again.
  */
 #pragma once
@@ -52,6 +51,11 @@ int module_ssh(struct context *c);
 int module_set_passwords(struct context *c);
 int module_sysmaster(struct context *c);
 int module_runcmd(struct context *c);
+int module_boothooks(struct context *c);
+int module_scripts_vendor(struct context *c);
+int module_scripts_per_once(struct context *c);
+int module_scripts_per_boot(struct context *c);
+int module_scripts_per_instance(struct context *c);
 int module_scripts_user(struct context *c);
 
 /* ---- pure parts, each with its cases ---- */
@@ -62,8 +66,9 @@ int shellify(const cJSON *list, const char *key, struct diag *d, char **ret);
 int size_parse(const char *text, uint64_t *ret);
 /* users, user and groups with the default user -> {"users": {NAME: {}}, "groups": {NAME: []}}. */
 int users_normalise(const cJSON *config, const cJSON *default_user, struct diag *d, cJSON **ret);
-/* One line of authorized_keys: {"options", "keytype", "base64", "comment"}, fields NULL if not there. */
-int authorized_key_parse(const char *line, cJSON **ret);
+/* One line of authorized_keys: {"options", "keytype", "base64", "comment"}, absent where not
+ * there. @instead: options to put in place of its own; or NULL. */
+int authorized_key_parse(const char *line, const char *instead, cJSON **ret);
 /* sshd's AuthorizedKeysFile for a user: %h, %u, %%, relative to the home. */
 int authorized_keys_paths(const char *value, const char *home, const char *user, char ***ret);
 /* power_state -> argv of shutdown, condition and timeout; -ENOENT: nothing to do. */

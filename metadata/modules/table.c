@@ -6,6 +6,7 @@
 
 /* clang-format off */
 const struct module modules[] = {
+	{ "boothooks",		  STAGE_APPLY, EVERY_BOOT,	  "",					module_boothooks },
 	{ "bootcmd",		  STAGE_APPLY, EVERY_BOOT,	  "bootcmd",				module_bootcmd },
 	{ "write_files",	  STAGE_APPLY, ONCE_PER_INSTANCE, "write_files",			module_write_files },
 	{ "hostname",		  STAGE_APPLY, EVERY_BOOT,
@@ -17,6 +18,10 @@ const struct module modules[] = {
 	{ "sysmaster",		  STAGE_APPLY, ONCE_PER_INSTANCE, "sysmaster",				module_sysmaster },
 	{ "write_files_deferred", STAGE_FINAL, ONCE_PER_INSTANCE, "",					module_write_files_deferred },
 	{ "runcmd",		  STAGE_FINAL, ONCE_PER_INSTANCE, "runcmd",				module_runcmd },
+	{ "scripts_vendor",	  STAGE_FINAL, ONCE_PER_INSTANCE, "vendor_data",			module_scripts_vendor },
+	{ "scripts_per_once",	  STAGE_FINAL, ONCE,		  "",					module_scripts_per_once },
+	{ "scripts_per_boot",	  STAGE_FINAL, EVERY_BOOT,	  "",					module_scripts_per_boot },
+	{ "scripts_per_instance", STAGE_FINAL, ONCE_PER_INSTANCE, "",					module_scripts_per_instance },
 	{ "scripts_user",	  STAGE_FINAL, ONCE_PER_INSTANCE, "",					module_scripts_user },
 };
 /* clang-format on */
@@ -28,12 +33,13 @@ int modules_run(struct context *c, enum module_stage stage)
 
 	for (size_t i = 0; i < n_modules; i++) {
 		const struct module *m = &modules[i];
-		auto_free char *mark = str_printf("%s/done-%s", c->state, m->name);
+		auto_free char *mark = str_printf("%s%s/done-%s", c->state,
+		                                  m->frequency == ONCE ? "/../.." : "", m->name);
 		int r;
 
 		if (m->stage != stage || !mark)
 			continue;
-		if (m->frequency == ONCE_PER_INSTANCE && access(mark, F_OK) >= 0)
+		if (m->frequency != EVERY_BOOT && access(mark, F_OK) >= 0)
 			continue;
 		r = m->run(c);
 		if (r < 0) {
@@ -42,7 +48,7 @@ int modules_run(struct context *c, enum module_stage stage)
 		}
 		/* A module that failed is not tried at each boot: it would fail each time, and what
 		 * it did in part stays done. */
-		if (m->frequency == ONCE_PER_INSTANCE) {
+		if (m->frequency != EVERY_BOOT) {
 			r = file_write_atomic(mark, r < 0 ? "failed\n" : "done\n", r < 0 ? 7 : 5,
 			                      0644, false);
 			if (r < 0)

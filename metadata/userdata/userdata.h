@@ -140,6 +140,5 @@ bool schema_knows_key(const char *key);
 /* instance-data.json's content: v1, ds, merged_cfg, sensitive_keys, ... */
 int instance_data_of(const struct instance *i, const struct userdata *u, const cJSON *extra,
                      cJSON **ret);
-/* A copy in which what sensitive_keys names (or key paths ending in a password or user-data) reads
- * "redacted for non-root user". */
+/* A copy in which what sensitive_keys names ("a/b/c") reads "redacted for non-root user". */
 int instance_data_redact(const cJSON *data, cJSON **ret);

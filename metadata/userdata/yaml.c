@@ -13,6 +13,7 @@ struct reader {
 	struct diag *d;
 	cJSON *anchors; /* anchor -> value, references to copies that this object owns */
 	size_t nodes;
+	bool with_lines;
 };
 
 static int fail(struct reader *y, int error, const yaml_mark_t *mark, const char *text)
@@ -61,6 +62,38 @@ static bool scalar_to_number(const char *s, double *ret)
 	return *end == '\0' && end > plain && isfinite(*ret);
 }
 
+/* Bytes that no text can hold become {"__b64__": ...}. */
+static int binary_to_json(const char *s, cJSON **ret)
+{
+	auto_blob struct blob b = {0};
+	auto_free char *clean = malloc(strlen(s) + 4);
+	size_t n = 0;
+	int r;
+
+	if (!clean)
+		return -ENOMEM;
+	/* As lenient as PyYAML: what is no digit is passed over, and what is no whole byte dropped. */
+	for (const char *p = s; *p && *p != '='; p++)
+		if (isalnum((unsigned char) *p) || *p == '+' || *p == '/')
+			clean[n++] = *p;
+	if (n % 4 == 1)
+		n--;
+	while (n % 4)
+		clean[n++] = '=';
+	clean[n] = '\0';
+	r = base64_decode(clean, strlen(clean), &b);
+	if (r < 0)
+		return r;
+	if (!memchr(b.data, '\0', b.size) && utf8_is_valid(b.data, b.size)) {
+		*ret = cJSON_CreateString(b.data);
+	} else {
+		*ret = cJSON_CreateObject();
+		if (*ret && !cJSON_AddStringToObject(*ret, "__b64__", clean))
+			return -ENOMEM;
+	}
+	return *ret ? 0 : -ENOMEM;
+}
+
 static cJSON *scalar_to_json(const yaml_event_t *e)
 {
 	static const char *const nulls[] = {"", "~", "null"};
@@ -69,7 +102,7 @@ static cJSON *scalar_to_json(const yaml_event_t *e)
 	const char *s = (const char *) e->data.scalar.value;
 	double number;
 
-	if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || e->data.scalar.tag)
+	if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
 		return cJSON_CreateString(s);
 	if (is_word(s, nulls, ELEMENTSOF(nulls)))
 		return cJSON_CreateNull();
@@ -80,6 +113,33 @@ static cJSON *scalar_to_json(const yaml_event_t *e)
 	if (scalar_to_number(s, &number))
 		return cJSON_CreateNumber(number);
 	return cJSON_CreateString(s);
+}
+
+/* A tag says what a scalar is; without one its looks do. */
+static int tagged_to_json(struct reader *y, const yaml_event_t *e, cJSON **ret)
+{
+	const char *tag = (const char *) e->data.scalar.tag,
+		   *s = (const char *) e->data.scalar.value;
+	const char *own = tag ? str_after(tag, "tag:yaml.org,2002:") : NULL;
+	yaml_event_t plain = *e;
+	int r;
+
+	*ret = NULL;
+	if (!tag || streq(tag, "!")) {
+		*ret = tag ? cJSON_CreateString(s) : scalar_to_json(e);
+	} else if (own && streq(own, "str")) {
+		*ret = cJSON_CreateString(s);
+	} else if (own && streq(own, "binary")) {
+		r = binary_to_json(s, ret);
+		return r == -EBADMSG ? fail(y, r, &e->start_mark, "not base64") : r;
+	} else if (own && (streq(own, "int") || streq(own, "float") || streq(own, "bool") ||
+	                   streq(own, "null") || streq(own, "timestamp"))) {
+		plain.data.scalar.style = YAML_PLAIN_SCALAR_STYLE;
+		*ret = scalar_to_json(&plain);
+	} else {
+		return fail(y, -EBADMSG, &e->start_mark, "a tag that is not known");
+	}
+	return *ret ? 0 : -ENOMEM;
 }
 
 /* ---- nodes ---- */
@@ -102,17 +162,26 @@ static int next_event(struct reader *y, yaml_event_t *e)
 	                y->parser.problem ? y->parser.problem : "not YAML");
 }
 
-static int read_node(struct reader *y, const yaml_event_t *e, unsigned depth, cJSON **ret);
+static int read_node(struct reader *y, const yaml_event_t *e, unsigned depth, cJSON **ret,
+                     cJSON **ret_lines);
 
-static int read_sequence(struct reader *y, unsigned depth, cJSON **ret)
+static cJSON *line_of(const struct reader *y, const yaml_mark_t *mark)
 {
-	auto_json cJSON *array = cJSON_CreateArray();
+	return y->with_lines ? cJSON_CreateNumber((double) mark->line + 1) : NULL;
+}
 
-	if (!array)
+static int read_sequence(struct reader *y, const yaml_event_t *start, unsigned depth, cJSON **ret,
+                         cJSON **ret_lines)
+{
+	auto_json cJSON *array = cJSON_CreateArray(), *lines = cJSON_CreateArray();
+
+	if (!array || !lines)
 		return -ENOMEM;
+	if (y->with_lines)
+		cJSON_AddItemToArray(lines, line_of(y, &start->start_mark));
 	for (;;) {
 		yaml_event_t e;
-		cJSON *item;
+		cJSON *item, *line = NULL;
 		int r = next_event(y, &e);
 
 		if (r < 0)
@@ -120,13 +189,18 @@ static int read_sequence(struct reader *y, unsigned depth, cJSON **ret)
 		if (e.type == YAML_SEQUENCE_END_EVENT) {
 			yaml_event_delete(&e);
 			*ret = TAKE_PTR(array);
+			*ret_lines = TAKE_PTR(lines);
 			return 0;
 		}
-		r = read_node(y, &e, depth + 1, &item);
+		r = read_node(y, &e, depth + 1, &item, &line);
 		yaml_event_delete(&e);
 		if (r < 0)
 			return r;
 		cJSON_AddItemToArray(array, item);
+		if (y->with_lines)
+			cJSON_AddItemToArray(lines, line);
+		else
+			cJSON_Delete(line);
 	}
 }
 
@@ -138,38 +212,98 @@ static int read_key(struct reader *y, const yaml_event_t *e, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int read_mapping(struct reader *y, unsigned depth, cJSON **ret)
+/* "<<": keys of other maps, for those that this one does not have itself. */
+static int merge_key(struct reader *y, const yaml_event_t *e, cJSON *object, const cJSON *value)
 {
-	auto_json cJSON *object = cJSON_CreateObject();
+	const cJSON *it;
+	int r = 0;
 
-	if (!object)
+	if (cJSON_IsArray(value)) {
+		cJSON_ArrayForEach(it, value) r = r < 0 ? r : merge_key(y, e, object, it);
+		return r;
+	}
+	if (!cJSON_IsObject(value))
+		return fail(y, -EBADMSG, &e->start_mark, "\"<<\" takes a map");
+	cJSON_ArrayForEach(it, value)
+	{
+		if (cJSON_GetObjectItemCaseSensitive(object, it->string))
+			continue;
+		if (!cJSON_AddItemToObject(object, it->string, cJSON_Duplicate(it, true)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void put(cJSON *object, const char *key, cJSON *value)
+{
+	/* Of a key that is given twice the last one counts, as in cloud-init. */
+	cJSON_DeleteItemFromObjectCaseSensitive(object, key);
+	cJSON_AddItemToObject(object, key, value);
+}
+
+/* One key and its value; @merged collects what "<<" brings. */
+static int read_pair(struct reader *y, yaml_event_t *e, unsigned depth, cJSON *object, cJSON *lines,
+                     cJSON *merged)
+{
+	auto_free char *key = NULL;
+	auto_json cJSON *value = NULL, *below = NULL;
+	cJSON *line = line_of(y, &e->start_mark);
+	bool is_merge;
+	int r = read_key(y, e, &key);
+
+	is_merge = r >= 0 && streq(key, "<<") && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	if (line && r >= 0)
+		put(lines, key, line);
+	else
+		cJSON_Delete(line);
+	yaml_event_delete(e);
+	if (r >= 0)
+		r = next_event(y, e);
+	if (r < 0) {
+		memset(e, 0, sizeof(*e));
+		return r;
+	}
+	r = read_node(y, e, depth + 1, &value, &below);
+	if (r >= 0 && is_merge)
+		r = merge_key(y, e, merged, value);
+	if (r < 0 || is_merge)
+		return r;
+	put(object, key, TAKE_PTR(value));
+	/* A scalar's line is its key's: that is where a person looks. */
+	if (y->with_lines && below && !cJSON_IsNumber(below))
+		put(lines, key, TAKE_PTR(below));
+	return 0;
+}
+
+static int read_mapping(struct reader *y, const yaml_event_t *start, unsigned depth, cJSON **ret,
+                        cJSON **ret_lines)
+{
+	auto_json cJSON *object = cJSON_CreateObject(), *lines = cJSON_CreateObject(),
+			*merged = cJSON_CreateObject();
+
+	if (!object || !lines || !merged)
 		return -ENOMEM;
+	if (y->with_lines)
+		put(lines, "", line_of(y, &start->start_mark));
 	for (;;) {
-		auto_free char *key = NULL;
 		yaml_event_t e;
-		cJSON *value;
 		int r = next_event(y, &e);
 
 		if (r < 0)
 			return r;
 		if (e.type == YAML_MAPPING_END_EVENT) {
 			yaml_event_delete(&e);
+			r = merge_key(y, start, object, merged);
+			if (r < 0)
+				return r;
 			*ret = TAKE_PTR(object);
+			*ret_lines = TAKE_PTR(lines);
 			return 0;
 		}
-		r = read_key(y, &e, &key);
-		yaml_event_delete(&e);
-		if (r >= 0)
-			r = next_event(y, &e);
-		if (r < 0)
-			return r;
-		r = read_node(y, &e, depth + 1, &value);
+		r = read_pair(y, &e, depth, object, lines, merged);
 		yaml_event_delete(&e);
 		if (r < 0)
 			return r;
-		/* Of a key that is given twice the last one counts, as in cloud-init. */
-		cJSON_DeleteItemFromObjectCaseSensitive(object, key);
-		cJSON_AddItemToObject(object, key, value);
 	}
 }
 
@@ -205,10 +339,11 @@ static int keep_anchor(struct reader *y, const yaml_event_t *e, const yaml_char_
 	return 0;
 }
 
-static int read_node(struct reader *y, const yaml_event_t *e, unsigned depth, cJSON **ret)
+static int read_node(struct reader *y, const yaml_event_t *e, unsigned depth, cJSON **ret,
+                     cJSON **ret_lines)
 {
 	const yaml_char_t *anchor = NULL;
-	cJSON *value = NULL;
+	cJSON *value = NULL, *lines = NULL;
 	int r;
 
 	if (depth > METADATA_DEPTH_MAX)
@@ -217,19 +352,20 @@ static int read_node(struct reader *y, const yaml_event_t *e, unsigned depth, cJ
 		return fail(y, -E2BIG, &e->start_mark, "too many values");
 	switch (e->type) {
 	case YAML_ALIAS_EVENT:
+		*ret_lines = line_of(y, &e->start_mark);
 		return read_alias(y, e, ret);
 	case YAML_SCALAR_EVENT:
 		anchor = e->data.scalar.anchor;
-		value = scalar_to_json(e);
-		r = value ? 0 : -ENOMEM;
+		lines = line_of(y, &e->start_mark);
+		r = tagged_to_json(y, e, &value);
 		break;
 	case YAML_SEQUENCE_START_EVENT:
 		anchor = e->data.sequence_start.anchor;
-		r = read_sequence(y, depth, &value);
+		r = read_sequence(y, e, depth, &value, &lines);
 		break;
 	case YAML_MAPPING_START_EVENT:
 		anchor = e->data.mapping_start.anchor;
-		r = read_mapping(y, depth, &value);
+		r = read_mapping(y, e, depth, &value, &lines);
 		break;
 	default:
 		return fail(y, -EBADMSG, &e->start_mark, "unexpected");
@@ -238,13 +374,36 @@ static int read_node(struct reader *y, const yaml_event_t *e, unsigned depth, cJ
 		r = keep_anchor(y, e, anchor, value);
 	if (r < 0) {
 		cJSON_Delete(value);
+		cJSON_Delete(lines);
 		return r;
 	}
 	*ret = value;
+	*ret_lines = lines;
 	return 0;
 }
 
-static int read_document(struct reader *y, cJSON **ret)
+/* Nothing but the end may follow the first document. */
+static int read_end(struct reader *y)
+{
+	for (;;) {
+		yaml_event_t e;
+		yaml_event_type_t type;
+		yaml_mark_t mark;
+		int r = next_event(y, &e);
+
+		if (r < 0)
+			return r;
+		type = e.type;
+		mark = e.start_mark;
+		yaml_event_delete(&e);
+		if (type == YAML_STREAM_END_EVENT)
+			return 0;
+		if (type != YAML_DOCUMENT_END_EVENT)
+			return fail(y, -EBADMSG, &mark, "a second document");
+	}
+}
+
+static int read_document(struct reader *y, cJSON **ret, cJSON **ret_lines)
 {
 	for (;;) {
 		yaml_event_t e;
@@ -262,15 +421,23 @@ static int read_document(struct reader *y, cJSON **ret)
 			*ret = cJSON_CreateNull(); /* an empty text */
 			return *ret ? 0 : -ENOMEM;
 		}
-		r = read_node(y, &e, 0, ret);
+		r = read_node(y, &e, 0, ret, ret_lines);
 		yaml_event_delete(&e);
+		if (r >= 0)
+			r = read_end(y);
+		if (r < 0) {
+			cJSON_Delete(*ret);
+			*ret = NULL;
+		}
 		return r;
 	}
 }
 
-int yaml_parse(const char *text, size_t size, const char *name, struct diag *d, cJSON **ret)
+int yaml_parse_lines(const char *text, size_t size, const char *name, struct diag *d, cJSON **ret,
+                     cJSON **ret_lines)
 {
-	struct reader y = {.name = name, .d = d};
+	struct reader y = {.name = name, .d = d, .with_lines = ret_lines != NULL};
+	cJSON *value = NULL, *lines = NULL;
 	int r;
 
 	if (size > METADATA_DOCUMENT_MAX)
@@ -280,8 +447,22 @@ int yaml_parse(const char *text, size_t size, const char *name, struct diag *d, 
 		return -ENOMEM;
 	y.anchors = cJSON_CreateObject();
 	yaml_parser_set_input_string(&y.parser, (const unsigned char *) text, size);
-	r = y.anchors ? read_document(&y, ret) : -ENOMEM;
+	r = y.anchors ? read_document(&y, &value, &lines) : -ENOMEM;
 	cJSON_Delete(y.anchors);
 	yaml_parser_delete(&y.parser);
-	return r;
+	if (r < 0 || !ret_lines) {
+		cJSON_Delete(lines);
+		lines = NULL;
+	}
+	if (r < 0)
+		return r;
+	*ret = value;
+	if (ret_lines)
+		*ret_lines = lines;
+	return 0;
+}
+
+int yaml_parse(const char *text, size_t size, const char *name, struct diag *d, cJSON **ret)
+{
+	return yaml_parse_lines(text, size, name, d, ret, NULL);
 }

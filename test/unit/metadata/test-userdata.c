@@ -89,7 +89,7 @@ TEST(userdata__user_keys_win_over_vendor_keys)
 
 	CHECK_INT(userdata_read(i, NULL, NULL, &u), ==, 0);
 	text = json_print(u.config, false);
-	CHECK_STR(text, "{\"runcmd\":[\"x\"],\"hostname\":\"mine\"}");
+	CHECK_STR(text, "{\"hostname\":\"mine\",\"runcmd\":[\"x\"]}");
 	userdata_done(&u);
 }
 

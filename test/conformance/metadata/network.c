@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases.h"
+
+#include <stdio.h>
+
+/* What we carry along beside the recorded form. */
+static void drop_additions(cJSON *v)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(v, "also");
+	for (cJSON *it = v ? v->child : NULL; it; it = it->next)
+		drop_additions(it);
+}
+
+static cJSON *effects_of(struct network_plan *p)
+{
+	cJSON *j = cJSON_CreateObject();
+
+	cJSON_AddItemToObject(j, "addresses", TAKE_PTR(p->addresses));
+	cJSON_AddItemToObject(j, "dhcp", TAKE_PTR(p->dhcp));
+	cJSON_AddItemToObject(j, "dns_search", TAKE_PTR(p->dns_search));
+	cJSON_AddItemToObject(j, "dns_servers", TAKE_PTR(p->dns_servers));
+	cJSON_AddItemToObject(j, "links", TAKE_PTR(p->links));
+	cJSON_AddItemToObject(j, "routes", TAKE_PTR(p->routes));
+	drop_additions(j);
+	return j;
+}
+
+static enum case_result run_state(const cJSON *c)
+{
+	auto_json cJSON *state = NULL, *effects = NULL, *plain = NULL;
+	struct network_plan plan = {0};
+	struct diag d = {0};
+	int r = network_state_of(case_get(c, "input"), &d, &state);
+
+	if (case_get(c, "raises"))
+		return r < 0 ? CASE_PASS : case_differs("state", state, NULL);
+	if (r < 0)
+		return case_differs_text("state", d.n_items ? d.items[0].text : "?", NULL);
+	if (network_plan_of(state, &plan) < 0)
+		return CASE_FAIL;
+	plain = cJSON_Duplicate(state, true);
+	drop_additions(plain);
+	effects = effects_of(&plan);
+	network_plan_done(&plan);
+	if (case_compare("state", plain, case_get(c, "state")))
+		return CASE_FAIL;
+	return case_compare("effects", effects, case_get(c, "effects"));
+}
+
+static const char *arg(const cJSON *c, int i)
+{
+	const cJSON *v = cJSON_GetArrayItem(case_get(c, "args"), i);
+
+	static char number[32];
+
+	snprintf(number, sizeof(number), "%.0f", cJSON_GetNumberValue(v));
+	return cJSON_IsString(v) ? v->valuestring : cJSON_IsNumber(v) ? number : "";
+}
+
+static enum case_result run_addr(const cJSON *c)
+{
+	const char *op = case_text(c, "op");
+	auto_json cJSON *got = NULL;
+	char text[16];
+	int r = 0;
+
+	if (streq(op, "is_ipv6_address"))
+		got = cJSON_CreateBool(is_ipv6_address(arg(c, 0)));
+	else if (streq(op, "is_ipv4_address"))
+		got = cJSON_CreateBool(is_ipv4_address(arg(c, 0)));
+	else if (streq(op, "is_ip_in_subnet"))
+		got = cJSON_CreateBool((r = ip_in_subnet(arg(c, 0), arg(c, 1))) > 0);
+	else if (streq(op, "ipv4_mask_to_net_prefix"))
+		got = cJSON_CreateNumber(r = ipv4_mask_to_prefix(arg(c, 0)));
+	else if ((r = ipv4_broadcast(arg(c, 1), arg(c, 0), text)) >= 0)
+		got = cJSON_CreateString(text);
+	if (case_get(c, "raises"))
+		return r < 0 ? CASE_PASS : case_differs(op, got, NULL);
+	return case_compare(op, got, case_get(c, "expect"));
+}
+
+/* ---- converters ---- */
+
+static enum case_result judge(const cJSON *c, int r, cJSON *got)
+{
+	auto_json cJSON *own = got;
+
+	if (case_get(c, "raises"))
+		return r < 0 ? CASE_PASS : case_differs("config", own, NULL);
+	return case_compare("config", own, case_get(c, "expect"));
+}
+
+static enum case_result run_openstack(const cJSON *c)
+{
+	const cJSON *macs = case_get(c, "known_macs");
+	struct diag d = {0};
+	cJSON *got = NULL;
+	int r = network_from_openstack(
+		case_get(c, "network_json") ? case_get(c, "network_json")
+					    : case_get(c, "network_data"),
+		macs && !cJSON_IsNull(macs) ? macs : case_get(c, "host_macs"), &d, &got);
+
+	return judge(c, r, got);
+}
+
+static enum case_result run_azure(const cJSON *c)
+{
+	cJSON *got = NULL;
+	int r = network_from_azure(
+		case_get(c, "network_metadata"), NULL,
+		cJSON_IsTrue(case_get(c, "apply_network_config_for_secondary_ips")),
+		cJSON_IsTrue(case_get(c, "apply_network_config_set_name")), &got);
+
+	return judge(c, r, got);
+}
+
+static enum case_result run_smartos(const cJSON *c)
+{
+	auto_json cJSON *dns = cJSON_CreateObject();
+	cJSON *got = NULL;
+	const cJSON *servers = case_get(c, "dns_servers"), *domain = case_get(c, "dns_domain");
+
+	if (servers)
+		cJSON_AddItemToObject(dns, "servers", cJSON_Duplicate(servers, true));
+	if (domain)
+		cJSON_AddItemToObject(dns, "search", cJSON_Duplicate(domain, true));
+	int r = network_from_smartos(case_get(c, "network_data"), dns, case_get(c, "routes"), &got);
+
+	return judge(c, r, got);
+}
+
+static enum case_result run_digitalocean(const cJSON *c)
+{
+	cJSON *got = NULL;
+
+	int r = network_from_digitalocean(case_get(c, "interfaces"), case_get(c, "nameservers"),
+	                                  case_get(c, "host_macs"), &got);
+
+	return judge(c, r, got);
+}
+
+static enum case_result run_vultr(const cJSON *c)
+{
+	cJSON *got = NULL;
+
+	int r = network_from_vultr(case_get(c, "interfaces"), case_get(c, "host_macs"), &got);
+
+	return judge(c, r, got);
+}
+
+static enum case_result run_upcloud(const cJSON *c)
+{
+	cJSON *got = NULL;
+
+	int r = network_from_upcloud(case_get(c, "network"), case_get(c, "host_macs"), &got);
+
+	return judge(c, r, got);
+}
+
+static enum case_result run_rbx(const cJSON *c)
+{
+	cJSON *got = NULL;
+
+	int r = network_from_rbx(case_get(c, "netadps"), &got);
+
+	return judge(c, r, got);
+}
+
+static enum case_result run_klibc(const cJSON *c)
+{
+	auto_free char *name = NULL;
+	cJSON *entry = NULL, *got;
+	int r = network_from_klibc(case_text(c, "content"), case_get(c, "mac_addrs"), &name,
+	                           &entry);
+
+	if (r < 0)
+		return judge(c, r, NULL);
+	got = cJSON_CreateArray();
+	cJSON_AddItemToArray(got, cJSON_CreateString(name));
+	cJSON_AddItemToArray(got, entry);
+	return judge(c, r, got);
+}
+
+static enum case_result run_cmdline(const cJSON *c)
+{
+	const char *line = case_text(c, "cmdline");
+	struct diag d = {0};
+	cJSON *got = NULL;
+
+	if (network_from_cmdline(line ? line : "", &d, &got) < 0)
+		got = cJSON_CreateNull();
+	return judge(c, 0, got);
+}
+
+static enum case_result run_dhcp(const cJSON *c)
+{
+	cJSON *got = NULL;
+	int r;
+
+	if (!str_ends_with(case_text(c, "op"), ".parse_static_routes"))
+		return case_differs_text(case_text(c, "op"), "not ours", NULL);
+	r = dhcp_static_routes_parse(arg(c, 0), &got);
+	return judge(c, r, got);
+}
+
+static enum case_result run_ec2_order(const cJSON *c)
+{
+	cJSON *got = NULL;
+	int r = network_ec2_order(case_get(c, "macs_metadata"), case_get(c, "macs_to_nics"),
+	                          case_text(c, "fallback_nic_order"), &got);
+
+	return judge(c, r, got);
+}
+
+const struct case_file network_files[] = {
+	{"network/ec2_nic_order.json", run_ec2_order, NULL},
+	{"network/dhcp.json", run_dhcp, NULL},
+	{"network/openstack_network_data.json", run_openstack, NULL},
+	{"network/azure_network.json", run_azure, NULL},
+	{"network/smartos_network.json", run_smartos, NULL},
+	{"network/digitalocean_network.json", run_digitalocean, NULL},
+	{"network/vultr_network.json", run_vultr, NULL},
+	{"network/upcloud_network.json", run_upcloud, NULL},
+	{"network/rbx_network.json", run_rbx, NULL},
+	{"network/klibc.json", run_klibc, NULL},
+	{"network/cmdline_network_config.json", run_cmdline, NULL},
+	{"network/state.json", run_state, NULL},
+	{"network/addr.json", run_addr, NULL},
+};
+const size_t n_network_files = ELEMENTSOF(network_files);
