@@ -15,6 +15,7 @@
  *	hooks.c       the manager's and init's callbacks
  *	power.c       power signals, emergency actions
  *	reload.c      generators, then manager_reload()
+ *	run.c         programs for callers of the interface
  *	report.c      what people read while jobs finish
  */
 #pragma once
@@ -45,6 +46,7 @@ struct core {
 	bool show_status, adopting;
 	char *target; /* from the kernel's command line, or NULL */
 	char **mask, **wants;
+	char **environment; /* of the manager before anybody set something */
 	struct helper_run *boot_agent, *generators;
 	struct reload_request *reload;
 	usec_t start_usec;
@@ -113,6 +115,10 @@ int core_reload_api(struct manager *m, bool dry_run,
                     void (*done)(int r, const struct reload_plan *plan, const struct diag *d,
                                  void *userdata),
                     void *userdata);
+
+/* run.c */
+int core_run_program(struct manager *m, char *const *argv, void (*done)(int status, void *userdata),
+                     void *userdata);
 
 /* report.c */
 void report_job(struct core *c, const struct job *j, enum job_result result);

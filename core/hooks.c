@@ -51,6 +51,13 @@ static void on_unit_release(struct unit *u, void *userdata _unused_)
 	cgroup_release(u);
 }
 
+static void on_unit_thaw(struct unit *u, void *userdata _unused_)
+{
+	if (cgroup_freeze(u, false) < 0)
+		log_unit(LOG_WARNING, u->id, "Cannot be thawed for its stop");
+	(void) cgroup_freeze_settled(u);
+}
+
 static void on_emergency(enum emergency_action a, int exit_status, const char *argument,
                          const char *reason, void *userdata)
 {
@@ -99,6 +106,7 @@ const struct manager_hooks core_hooks = {
 	.job_added = on_job_added,
 	.job_removed = on_job_removed,
 	.unit_release = on_unit_release,
+	.unit_thaw = on_unit_thaw,
 	.emergency = on_emergency,
 	.boot_finished = on_boot_finished,
 	.turn_end = on_turn_end,

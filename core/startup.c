@@ -70,6 +70,9 @@ static int open_manager(struct core *c)
 	r = boot_environment(&m->environment);
 	if (r < 0)
 		return log_error_errno(r, "Failed to set up the environment: %m");
+	c->environment = strv_copy(m->environment);
+	if (!c->environment)
+		return -ENOMEM;
 	r = options_read(c);
 	if (r < 0)
 		log_warning_errno(r, "Failed to read the kernel's command line: %m");
@@ -97,6 +100,14 @@ static int step_notify(struct core *c)
 {
 	return notify_setup(c->manager, c->link);
 }
+static void save_manager(struct manager *m)
+{
+	struct core *c = m->main_data;
+
+	state_manager_save(c->state);
+	state_flush(c->state);
+}
+
 static int step_api(struct core *c)
 {
 	static const char *const tainted[] = {NULL};
@@ -110,6 +121,9 @@ static int step_api(struct core *c)
 		.tainted = tainted,
 		.booted_marker = CORE_BOOTED,
 		.reload = core_reload_api,
+		.run = core_run_program,
+		.save = save_manager,
+		.environment = c->environment,
 	};
 
 	return api_setup(&x, NULL);

@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What people type: unit names without a suffix, signals by name. */
 #include "sctl/sctl.h"
+#include "unitfile/unitfile.h"
 
 #include <signal.h>
-
-static const char *const suffixes[] = {".service", ".socket",    ".target", ".device",
-                                       ".mount",   ".automount", ".swap",   ".timer",
-                                       ".path",    ".slice",     ".scope"};
-
-static bool has_suffix(const char *s)
-{
-	for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
-		if (str_ends_with(s, suffixes[i]))
-			return true;
-	return false;
-}
 
 int mangle_names(char **args, bool allow_glob, char ***ret)
 {
@@ -22,16 +11,42 @@ int mangle_names(char **args, bool allow_glob, char ***ret)
 
 	STRV_FOREACH (a, args) {
 		bool glob = strpbrk(*a, "*?[") != NULL;
-		char *name;
+		char *name = NULL;
 
-		if (!**a || strlen(*a) > 255 || strchr(*a, '/') || (glob && !allow_glob))
+		if (!**a || strlen(*a) > 4096 || (glob && !allow_glob) ||
+		    unit_name_mangle(*a, allow_glob, &name) < 0)
 			return error_exit(-EINVAL, "\"%s\" is not the name of a unit", *a);
-		name = glob || has_suffix(*a) ? strdup(*a) : str_printf("%s.service", *a);
 		if (strv_append_consume(&names, name) < 0)
 			return -ENOMEM;
 	}
 	*ret = TAKE_PTR(names);
 	return 0;
+}
+
+int expand_names(struct session *s, char **args, char ***ret)
+{
+	auto_strv char **typed = NULL, **names = NULL;
+	int r = mangle_names(args, true, &typed);
+
+	STRV_FOREACH (t, typed) {
+		auto_json cJSON *answer = NULL;
+		const cJSON *rows, *row;
+
+		if (r < 0)
+			break;
+		if (!strpbrk(*t, "*?[")) {
+			r = strv_append(&names, *t);
+			continue;
+		}
+		r = list_unit_rows(s, (char *[]){*t, NULL}, arg.types, arg.states, true, &answer,
+		                   &rows);
+		if (r >= 0)
+			cJSON_ArrayForEach(row, rows) if (r >= 0) r =
+				strv_append(&names, json_string_or(row, "id", ""));
+	}
+	if (r >= 0)
+		*ret = TAKE_PTR(names);
+	return r;
 }
 
 int signal_number(const char *s)

@@ -41,6 +41,11 @@ static void session_disconnect(struct session *s)
 	s->keep = NULL;
 }
 
+struct loop *session_loop(struct session *s)
+{
+	return s->loop;
+}
+
 int session_open(const char *service, struct session **ret)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -204,7 +209,9 @@ int session_exit_code(const struct session *s, int r)
 		{ "org.sysmaster.Unit.OnlyByDependency",	EXIT_NO_UNIT },
 		{ "org.sysmaster.Unit.TransactionIsDestructive", EXIT_NO_UNIT },
 		{ "org.sysmaster.Error.PermissionDenied",	EXIT_NO_UNIT },
+		{ "org.sysmaster.Unit.NoIsolation",		EXIT_NO_UNIT },
 		{ "org.sysmaster.Unit.JobTypeNotApplicable",	EXIT_NOT_ACTIVE },
+		{ "org.sysmaster.Unit.LoadFailed",		6 },
 	};
 	/* clang-format on */
 

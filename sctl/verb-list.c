@@ -2,7 +2,41 @@
 /* Lists: units, jobs, unit files. */
 #include "sctl/sctl.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
+
+int list_unit_rows(struct session *s, char *const *patterns, char *const *types,
+                   char *const *states, bool all, cJSON **ret_answer, const cJSON **ret_rows)
+{
+	cJSON *p = cJSON_CreateObject();
+	int r;
+
+	if (patterns && *patterns)
+		json_add_strv(p, "patterns", patterns);
+	if (types)
+		json_add_strv(p, "types", types);
+	if (states)
+		json_add_strv(p, "states", states);
+	json_add_bool(p, "all", all);
+	r = session_call(s, "org.sysmaster.Manager.ListUnits", p, NULL, ret_answer);
+	if (r < 0)
+		return r;
+	return json_get_array(*ret_answer, "units", ret_rows) < 0
+	               ? error_exit(-EPROTO, "Unexpected answer")
+	               : 0;
+}
+
+static void add_unit_row(struct table *t, const cJSON *u)
+{
+	const char *active = json_string_or(u, "active", "");
+	const char *cells[] = {
+		streq(active, "failed") ? "●" : " ", json_string_or(u, "id", ""),
+		json_string_or(u, "load", ""),       active,
+		json_string_or(u, "sub", ""),        json_string_or(u, "description", ""),
+	};
+
+	table_add(t, cells);
+}
 
 int verb_list_units(const struct verb *v, char **args)
 {
@@ -12,7 +46,6 @@ int verb_list_units(const struct verb *v, char **args)
 	auto_strv char **names = NULL;
 	const cJSON *units, *u;
 	struct table t;
-	cJSON *p;
 	int r;
 
 	(void) v;
@@ -21,41 +54,40 @@ int verb_list_units(const struct verb *v, char **args)
 	r = session_open(SERVICE_CONTROL, &s);
 	if (r < 0)
 		return EXIT_UNREACHABLE;
-	p = cJSON_CreateObject();
-	if (names && *names)
-		json_add_strv(p, "patterns", names);
-	if (arg.types)
-		json_add_strv(p, "types", arg.types);
-	if (arg.states)
-		json_add_strv(p, "states", arg.states);
-	json_add_bool(p, "all", arg.all);
-	r = session_call(s, "org.sysmaster.Manager.ListUnits", p, NULL, &answer);
+	if (arg.with_dependencies) {
+		auto_strv char **more = NULL;
+
+		r = collect_dependencies(s, names, &more);
+		if (r < 0)
+			return session_exit_code(s, r);
+		strv_free(names);
+		names = TAKE_PTR(more);
+	}
+	r = list_unit_rows(s, names, arg.types, arg.states, arg.all, &answer, &units);
 	if (r < 0)
 		return session_exit_code(s, r);
-	if (json_get_array(answer, "units", &units) < 0)
-		return error_exit(EXIT_FAILED, "Unexpected answer");
 	if (arg.json) {
 		print_json(units);
 		return EXIT_DONE;
 	}
 	table_init(&t, header, ELEMENTSOF(header));
-	cJSON_ArrayForEach(u, units)
-	{
-		const char *active = json_string_or(u, "active", "");
-		const char *cells[] = {
-			streq(active, "failed") ? "●" : " ", json_string_or(u, "id", ""),
-			json_string_or(u, "load", ""),       active,
-			json_string_or(u, "sub", ""),        json_string_or(u, "description", ""),
-		};
-
-		table_add(&t, cells);
-	}
+	cJSON_ArrayForEach(u, units) add_unit_row(&t, u);
 	table_print(&t, !arg.no_legend);
 	if (!arg.no_legend)
 		printf("\n%zu units listed%s.\n", t.n_rows,
 		       arg.all ? "" : "; --all shows inactive ones, too");
 	table_done(&t);
 	return EXIT_DONE;
+}
+
+static bool is_wanted(char **patterns, const char *name)
+{
+	if (!*patterns)
+		return true;
+	STRV_FOREACH (p, patterns)
+		if (fnmatch(*p, name, FNM_NOESCAPE) == 0)
+			return true;
+	return false;
 }
 
 int verb_list_jobs(const struct verb *v, char **args)
@@ -67,7 +99,7 @@ int verb_list_jobs(const struct verb *v, char **args)
 	struct table t;
 	int r;
 
-	(void) v, (void) args;
+	(void) v;
 	r = session_open(SERVICE_CONTROL, &s);
 	if (r < 0)
 		return EXIT_UNREACHABLE;
@@ -88,6 +120,8 @@ int verb_list_jobs(const struct verb *v, char **args)
 		                       json_string_or(j, "type", ""),
 		                       json_string_or(j, "state", ""), age};
 
+		if (!is_wanted(args, cells[1]))
+			continue;
 		snprintf(id, sizeof(id), "%llu", (unsigned long long) json_u64_or(j, "id", 0));
 		span_format(age, sizeof(age), json_u64_or(j, "age_usec", 0), USEC_PER_MSEC);
 		table_add(&t, cells);
@@ -114,17 +148,23 @@ int verb_list_unit_files(const struct verb *v, char **args)
 	(void) v;
 	if (mangle_names(args, true, &names) < 0)
 		return EXIT_USAGE;
-	r = session_open(SERVICE_CONTROL, &s);
-	if (r < 0)
-		return EXIT_UNREACHABLE;
-	p = cJSON_CreateObject();
-	if (names && *names)
-		json_add_strv(p, "patterns", names);
-	if (arg.states)
-		json_add_strv(p, "states", arg.states);
-	r = session_call(s, "org.sysmaster.UnitFile.List", p, NULL, &answer);
-	if (r < 0)
-		return session_exit_code(s, r);
+	if (arg.root) {
+		r = offline_list(names, &answer);
+		if (r < 0)
+			return EXIT_FAILED;
+	} else {
+		r = session_open(SERVICE_CONTROL, &s);
+		if (r < 0)
+			return EXIT_UNREACHABLE;
+		p = cJSON_CreateObject();
+		if (names && *names)
+			json_add_strv(p, "patterns", names);
+		if (arg.states)
+			json_add_strv(p, "states", arg.states);
+		r = session_call(s, "org.sysmaster.UnitFile.List", p, NULL, &answer);
+		if (r < 0)
+			return session_exit_code(s, r);
+	}
 	if (json_get_array(answer, "files", &files) < 0)
 		return error_exit(EXIT_FAILED, "Unexpected answer");
 	if (arg.json) {
@@ -140,6 +180,8 @@ int verb_list_unit_files(const struct verb *v, char **args)
 		table_add(&t, cells);
 	}
 	table_print(&t, !arg.no_legend);
+	if (!arg.no_legend)
+		printf("\n%zu unit files listed.\n", t.n_rows);
 	table_done(&t);
 	return EXIT_DONE;
 }

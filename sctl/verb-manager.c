@@ -3,6 +3,7 @@
 #include "sctl/sctl.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 int verb_is_system_running(const struct verb *v, char **args)
 {
@@ -18,10 +19,20 @@ int verb_is_system_running(const struct verb *v, char **args)
 			puts("offline");
 		return EXIT_FAILED;
 	}
-	r = session_call(s, "org.sysmaster.Manager.Describe", NULL, NULL, &answer);
-	if (r < 0)
-		return session_exit_code(s, r);
-	state = json_string_or(answer, "state", "unknown");
+	for (;;) {
+		static const char *const early[] = {"initializing", "starting"};
+		struct timespec pause = usec_to_timespec(200 * USEC_PER_MSEC);
+
+		cJSON_Delete(answer);
+		answer = NULL;
+		r = session_call(s, "org.sysmaster.Manager.Describe", NULL, NULL, &answer);
+		if (r < 0)
+			return session_exit_code(s, r);
+		state = json_string_or(answer, "state", "unknown");
+		if (!arg.wait || ENUM_FROM_STRING(early, state) < 0)
+			break;
+		nanosleep(&pause, NULL);
+	}
 	if (!arg.quiet)
 		puts(state);
 	return streq(state, "running") ? EXIT_DONE : EXIT_FAILED;
@@ -145,6 +156,13 @@ int verb_power(const struct verb *v, char **args)
 	int r;
 
 	(void) args;
+	if (arg.dry_run) {
+		printf("Would %s%s.\n", v->name,
+		       arg.n_force > 1 ? " at once"
+		       : arg.n_force   ? " without stopping units"
+		                       : "");
+		return EXIT_DONE;
+	}
 	r = session_open(SERVICE_CONTROL, &s);
 	if (r < 0)
 		return EXIT_UNREACHABLE;
@@ -153,6 +171,51 @@ int verb_power(const struct verb *v, char **args)
 	json_add_u64(p, "force", arg.n_force);
 	r = session_call(s, "org.sysmaster.Manager.Shutdown", p, NULL, NULL);
 	return r == -ECONNRESET ? EXIT_DONE : session_exit_code(s, r);
+}
+
+static void print_environment(char *const *environment)
+{
+	auto_json cJSON *o = NULL;
+
+	if (!arg.json) {
+		STRV_FOREACH (e, environment)
+			puts(*e);
+		return;
+	}
+	o = cJSON_CreateObject();
+	STRV_FOREACH (e, environment) {
+		const char *equals = strchr(*e, '=');
+		auto_free char *name = equals ? strndup(*e, (size_t) (equals - *e)) : NULL;
+
+		if (name)
+			json_add_string(o, name, equals + 1);
+	}
+	{
+		auto_free char *text = json_print(o, false);
+
+		puts(text ? text : "{}");
+	}
+}
+
+/* What import-environment sends: the caller's own variables. */
+static int own_environment(char **names, char ***ret)
+{
+	auto_strv char **v = NULL;
+	int r = 0;
+
+	STRV_FOREACH (n, names) {
+		const char *value = getenv(*n);
+
+		if (!value)
+			return error_exit(-ENOENT, "$%s is not set", *n);
+		r = strv_append_consume(&v, str_printf("%s=%s", *n, value));
+		if (r < 0)
+			return r;
+	}
+	if (!*names)
+		r = strv_extend(&v, environ);
+	*ret = TAKE_PTR(v);
+	return r;
 }
 
 int verb_environment(const struct verb *v, char **args)
@@ -171,12 +234,14 @@ int verb_environment(const struct verb *v, char **args)
 		if (r < 0)
 			return session_exit_code(s, r);
 		(void) json_get_strv(answer, "environment", &environment);
-		STRV_FOREACH (e, environment)
-			puts(*e);
+		print_environment(environment);
 		return EXIT_DONE;
 	}
+	if (streq(v->name, "import-environment") && own_environment(args, &environment) < 0)
+		return EXIT_FAILED;
 	p = cJSON_CreateObject();
-	json_add_strv(p, streq(v->name, "set-environment") ? "assignments" : "unset", args);
+	json_add_strv(p, streq(v->name, "unset-environment") ? "unset" : "assignments",
+	              environment ? environment : args);
 	r = session_call(s, "org.sysmaster.Manager.SetEnvironment", p, NULL, NULL);
 	return session_exit_code(s, r);
 }

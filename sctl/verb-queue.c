@@ -10,6 +10,7 @@ struct wait_state {
 	cJSON *jobs; /* for --json: all results */
 	char **ids;  /* of the jobs, for after a lost connection */
 	bool done;
+	cJSON *ended; /* the last unit that ended */
 };
 
 /* Why a job did not do what was asked, in words. */
@@ -54,6 +55,19 @@ static void handle_result(struct wait_state *w, const cJSON *job)
 	w->worst = EXIT_FAILED;
 }
 
+/* A unit that was started, and waited for, is down: did it do well? */
+static void handle_end(struct wait_state *w, const cJSON *ended)
+{
+	const cJSON *p;
+
+	if (json_get_object(ended, "properties", &p) < 0)
+		return;
+	if (streq(json_string_or(p, "ActiveState", ""), "failed"))
+		w->worst = EXIT_FAILED;
+	cJSON_Delete(w->ended);
+	w->ended = cJSON_Duplicate(p, true);
+}
+
 static int on_progress(const cJSON *answer, bool continues, void *userdata)
 {
 	struct wait_state *w = userdata;
@@ -67,12 +81,19 @@ static int on_progress(const cJSON *answer, bool continues, void *userdata)
 
 			if (arg.no_block)
 				handle_result(w, job);
+			if (arg.show_transaction)
+				fprintf(stderr, "Enqueued anchor job %llu %s/%s.\n",
+				        (unsigned long long) json_u64_or(job, "job", 0),
+				        json_string_or(job, "unit", "?"),
+				        json_string_or(job, "type", "?"));
 			snprintf(id, sizeof(id), "%llu",
 			         (unsigned long long) json_u64_or(job, "job", 0));
 			strv_append(&w->ids, id);
 		}
 	if (json_get_array(answer, "finished", &array) >= 0)
 		cJSON_ArrayForEach(job, array) handle_result(w, job);
+	if (json_get_object(answer, "ended", &job) >= 0)
+		handle_end(w, job);
 	w->done = json_bool_or(answer, "done", false);
 	return 0;
 }
@@ -114,29 +135,15 @@ static int wait_again(struct session *s, struct wait_state *w)
 	}
 }
 
-int verb_queue(const struct verb *v, char **args)
+int queue_call(struct session *s, const char *method, cJSON *parameters, cJSON **ret_ended)
 {
-	auto_cleanup(session_close) struct session *s = NULL;
-	auto_strv char **names = NULL;
 	struct wait_state w = {0};
-	bool isolate = streq(v->name, "isolate");
-	cJSON *p;
 	int r;
 
-	if (mangle_names(args, false, &names) < 0)
-		return EXIT_USAGE;
-	r = session_open(SERVICE_CONTROL, &s);
-	if (r < 0)
-		return EXIT_UNREACHABLE;
-	p = cJSON_CreateObject();
-	json_add_string(p, "verb", isolate ? "start" : v->name);
-	json_add_strv(p, "names", names);
-	json_add_string(p, "mode", isolate ? "isolate" : arg.job_mode);
-	json_add_bool(p, "wait", !arg.no_block);
 	if (arg.json)
 		w.jobs = cJSON_CreateArray();
-	r = session_stream(s, "org.sysmaster.Unit.Queue", p,
-	                   arg.timeout ? arg.timeout : USEC_INFINITY, on_progress, &w);
+	r = session_stream(s, method, parameters, arg.timeout ? arg.timeout : USEC_INFINITY,
+	                   on_progress, &w);
 	if (r == -ECONNRESET) {
 		r = session_reopen(s, 10 * USEC_PER_SEC);
 		if (r >= 0)
@@ -146,7 +153,84 @@ int verb_queue(const struct verb *v, char **args)
 		print_json(w.jobs);
 	cJSON_Delete(w.jobs);
 	strv_free(w.ids);
+	if (ret_ended)
+		*ret_ended = w.ended;
+	else
+		cJSON_Delete(w.ended);
 	return r < 0 ? session_exit_code(s, r) : w.worst;
+}
+
+int queue_names(struct session *s, const char *verb, char *const *names, const char *mode)
+{
+	cJSON *p = cJSON_CreateObject();
+
+	json_add_string(p, "verb", verb);
+	json_add_strv(p, "names", names);
+	json_add_string(p, "mode", mode);
+	json_add_bool(p, "wait", !arg.no_block);
+	json_add_bool(p, "follow", arg.wait && !arg.no_block);
+	return queue_call(s, "org.sysmaster.Unit.Queue", p, NULL);
+}
+
+/* Those that set-property marked: what their marks ask for. */
+static int queue_marked(struct session *s)
+{
+	static const struct {
+		const char *mark, *verb;
+	} marks[] = {{"needs-restart", "restart"}, {"needs-reload", "reload-or-restart"}};
+	auto_json cJSON *answer = NULL;
+	const cJSON *rows, *row;
+	int code = EXIT_DONE, r;
+
+	r = list_unit_rows(s, NULL, NULL, NULL, true, &answer, &rows);
+	if (r < 0)
+		return session_exit_code(s, r);
+	cJSON_ArrayForEach(row, rows)
+	{
+		auto_strv char **have = NULL;
+
+		(void) json_get_strv(row, "markers", &have);
+		for (size_t i = 0; i < ELEMENTSOF(marks); i++) {
+			char *const one[] = {(char *) json_string_or(row, "id", ""), NULL};
+
+			if (!strv_contains(have, marks[i].mark))
+				continue;
+			r = queue_names(s, marks[i].verb, one, arg.job_mode);
+			code = MAX(code, r);
+			break;
+		}
+	}
+	return code;
+}
+
+int verb_queue(const struct verb *v, char **args)
+{
+	/* clang-format off */
+	static const struct { const char *verb, *means; } old_names[] = {
+		{ "isolate", "start" }, { "force-reload", "try-reload-or-restart" },
+		{ "reload-or-try-restart", "try-reload-or-restart" }, { "condrestart", "try-restart" },
+	};
+	/* clang-format on */
+	auto_cleanup(session_close) struct session *s = NULL;
+	auto_strv char **names = NULL;
+	const char *verb = v->name;
+	int r;
+
+	for (size_t i = 0; i < ELEMENTSOF(old_names); i++)
+		if (streq(old_names[i].verb, verb))
+			verb = old_names[i].means;
+	if (!*args && !arg.marked)
+		return error_exit(EXIT_USAGE, "usage: sctl %s %s", v->name, v->arguments);
+	r = session_open(SERVICE_CONTROL, &s);
+	if (r < 0)
+		return EXIT_UNREACHABLE;
+	if (arg.marked)
+		return queue_marked(s);
+	if (expand_names(s, args, &names) < 0)
+		return EXIT_USAGE;
+	if (!names)
+		return EXIT_DONE; /* a pattern that matches nothing */
+	return queue_names(s, verb, names, streq(v->name, "isolate") ? "isolate" : arg.job_mode);
 }
 
 int verb_kill(const struct verb *v, char **args)
@@ -156,11 +240,11 @@ int verb_kill(const struct verb *v, char **args)
 	int r, code = EXIT_DONE;
 
 	(void) v;
-	if (mangle_names(args, false, &names) < 0)
-		return EXIT_USAGE;
 	r = session_open(SERVICE_CONTROL, &s);
 	if (r < 0)
 		return EXIT_UNREACHABLE;
+	if (expand_names(s, args, &names) < 0)
+		return EXIT_USAGE;
 	STRV_FOREACH (name, names) {
 		cJSON *p = cJSON_CreateObject();
 
@@ -181,12 +265,12 @@ int verb_reset_failed(const struct verb *v, char **args)
 	int r, code = EXIT_DONE;
 
 	(void) v;
-	if (mangle_names(args, false, &names) < 0)
-		return EXIT_USAGE;
 	r = session_open(SERVICE_CONTROL, &s);
 	if (r < 0)
 		return EXIT_UNREACHABLE;
-	if (!names || !*names) {
+	if (expand_names(s, args, &names) < 0)
+		return EXIT_USAGE;
+	if (!*args) {
 		r = session_call(s, "org.sysmaster.Unit.ResetFailed", NULL, NULL, NULL);
 		return session_exit_code(s, r);
 	}

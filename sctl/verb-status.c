@@ -11,12 +11,19 @@ static const char *property(const cJSON *p, const char *key)
 	return json_string_or(p, key, "");
 }
 
-static int describe(struct session *s, const char *name, cJSON **ret)
+int describe_unit(struct session *s, const char *name, cJSON **ret_answer,
+                  const cJSON **ret_properties)
 {
 	cJSON *p = cJSON_CreateObject();
+	int r;
 
 	json_add_string(p, "name", name);
-	return session_call(s, "org.sysmaster.Unit.Describe", p, NULL, ret);
+	r = session_call(s, "org.sysmaster.Unit.Describe", p, NULL, ret_answer);
+	if (r < 0)
+		return r;
+	return json_get_object(*ret_answer, "properties", ret_properties) < 0
+	               ? error_exit(-EPROTO, "Unexpected answer")
+	               : 0;
 }
 
 static void print_since(const cJSON *p, const char *active)
@@ -202,32 +209,17 @@ static int status_of_pid(struct session *s, const char *text)
 	return status_code(properties);
 }
 
-int verb_status(const struct verb *v, char **args)
+static int status_of_units(struct session *s, char *const *names)
 {
-	auto_cleanup(session_close) struct session *s = NULL;
-	auto_strv char **names = NULL;
-	int code = EXIT_DONE, r;
+	int code = EXIT_DONE;
 
-	(void) v;
-	r = session_open(SERVICE_CONTROL, &s);
-	if (r < 0)
-		return EXIT_UNREACHABLE;
-	if (!*args)
-		return machine_status(s);
-	if (!args[1] && strspn(args[0], "0123456789") == strlen(args[0]))
-		return status_of_pid(s, args[0]);
-	if (mangle_names(args, false, &names) < 0)
-		return EXIT_USAGE;
 	STRV_FOREACH (name, names) {
 		auto_json cJSON *answer = NULL;
 		const cJSON *properties;
-		int c;
+		int c, r = describe_unit(s, *name, &answer, &properties);
 
-		r = describe(s, *name, &answer);
 		if (r < 0)
 			return session_exit_code(s, r);
-		if (json_get_object(answer, "properties", &properties) < 0)
-			return error_exit(EXIT_FAILED, "Unexpected answer");
 		c = status_code(properties);
 		if (c == EXIT_NO_UNIT)
 			error_exit(c, "Unit %s could not be found.", *name);
@@ -240,6 +232,24 @@ int verb_status(const struct verb *v, char **args)
 	return code;
 }
 
+int verb_status(const struct verb *v, char **args)
+{
+	static char *const all[] = {(char *) "*", NULL};
+	auto_cleanup(session_close) struct session *s = NULL;
+	auto_strv char **names = NULL;
+
+	(void) v;
+	if (session_open(SERVICE_CONTROL, &s) < 0)
+		return EXIT_UNREACHABLE;
+	if (!*args && !arg.all && !arg.types && !arg.states)
+		return machine_status(s);
+	if (*args && !args[1] && strspn(args[0], "0123456789") == strlen(args[0]))
+		return status_of_pid(s, args[0]);
+	if (expand_names(s, *args ? args : (char **) all, &names) < 0)
+		return EXIT_USAGE;
+	return status_of_units(s, names);
+}
+
 int verb_is_active(const struct verb *v, char **args)
 {
 	auto_cleanup(session_close) struct session *s = NULL;
@@ -247,21 +257,19 @@ int verb_is_active(const struct verb *v, char **args)
 	bool failed = streq(v->name, "is-failed");
 	int code = failed ? EXIT_FAILED : EXIT_NOT_ACTIVE, r;
 
-	if (mangle_names(args, false, &names) < 0)
-		return EXIT_USAGE;
 	r = session_open(SERVICE_CONTROL, &s);
 	if (r < 0)
 		return EXIT_UNREACHABLE;
+	if (expand_names(s, args, &names) < 0)
+		return EXIT_USAGE;
 	STRV_FOREACH (name, names) {
 		auto_json cJSON *answer = NULL;
 		const cJSON *properties;
 		const char *active;
 
-		r = describe(s, *name, &answer);
+		r = describe_unit(s, *name, &answer, &properties);
 		if (r < 0)
 			return session_exit_code(s, r);
-		if (json_get_object(answer, "properties", &properties) < 0)
-			return error_exit(EXIT_FAILED, "Unexpected answer");
 		active = property(properties, "ActiveState");
 		if (failed ? streq(active, "failed")
 		           : streq(active, "active") || streq(active, "reloading"))

@@ -87,6 +87,7 @@ void api_unit_changed(struct unit *u, enum unit_active_state old, enum unit_acti
 
 	if (!a)
 		return;
+	api_follow_soon(a);
 	event_add(a, (struct api_event){
 			     .kind = EVENT_UNIT,
 			     .old = old,
@@ -118,6 +119,10 @@ void api_job_added(struct job *j)
 
 void api_job_removed(struct job *j, enum job_result result)
 {
+	struct api *a = api_of(j->manager);
+
+	if (a)
+		api_follow_soon(a);
 	job_event(j, (int) result);
 }
 

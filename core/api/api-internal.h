@@ -39,7 +39,8 @@ struct api_request {
 struct api {
 	struct api_context c;
 	struct varlink_server *server;
-	struct list subscribers, requests;
+	struct list subscribers, requests, waiting /* calls answered later */, followed;
+	struct source *follow_source;
 	uint32_t status_serial; /* of the question to a new init who it is */
 	char *init_version;     /* its answer; NULL: as in the welcome */
 	uint64_t last_event;
@@ -71,6 +72,24 @@ int api_add_findings(cJSON *object, const char *key, const struct diag *d);
  * and returns < 0 if not. */
 int api_unit_parameter(struct api *a, struct varlink_call *call, const cJSON *parameters,
                        const char *key, struct unit **ret);
+
+/* The stable name of an errno of the engine. */
+const char *api_error_name(int error);
+
+/* ---- api-queue.c ---- */
+int api_follow_setup(struct api *a);
+void api_follow_done(struct api *a);
+/* A unit or a job changed: look at those that are followed. */
+void api_follow_soon(struct api *a);
+int api_queue(struct varlink_call *call, const cJSON *parameters, void *userdata);
+
+/* ---- api-transient.c ---- */
+int api_start_transient(struct varlink_call *call, const cJSON *parameters, void *userdata);
+int api_set_properties(struct varlink_call *call, const cJSON *parameters, void *userdata);
+int api_freeze(struct varlink_call *call, const cJSON *parameters, void *userdata);
+int api_clean(struct varlink_call *call, const cJSON *parameters, void *userdata);
+int api_explain(struct varlink_call *call, const cJSON *parameters, void *userdata);
+void api_waiting_done(struct api *a);
 
 int api_subscribe(struct varlink_call *call, const cJSON *parameters, void *userdata);
 void api_events_done(struct api *a);

@@ -120,53 +120,32 @@ static int get_state(struct varlink_call *call, const cJSON *parameters, void *u
 	return varlink_reply(call, o);
 }
 
-typedef int (*install_fn)(const struct unit_paths *p, char *const *names, unsigned flags,
-                          struct install_changes *c, struct diag *d);
-
-static int install_reenable(const struct unit_paths *p, char *const *names, unsigned flags,
-                            struct install_changes *c, struct diag *d)
-{
-	int r = install_disable(p, names, flags, c, d);
-
-	return r < 0 ? r : install_enable(p, names, flags, c, d);
-}
-
-static const struct {
-	const char *verb;
-	install_fn fn;
-} change_verbs[] = {
-	{"enable", install_enable}, {"disable", install_disable}, {"reenable", install_reenable},
-	{"preset", install_preset}, {"mask", install_mask},       {"unmask", install_unmask},
-};
-
 static int change(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
+	/* clang-format off */
+	static const struct { const char *key; unsigned flag; } keys[] = {
+		{ "runtime", INSTALL_RUNTIME }, { "force", INSTALL_FORCE },
+		{ "preset_enable", INSTALL_PRESET_ENABLE }, { "preset_disable", INSTALL_PRESET_DISABLE },
+	};
+	/* clang-format on */
 	struct api *a = userdata;
 	struct install_changes changes = {0};
 	struct diag d = {0};
 	auto_strv char **names = NULL;
-	const char *verb = json_string_or(parameters, "verb", "");
 	unsigned flags = 0;
 	int r;
 
-	if (json_get_strv(parameters, "names", &names) < 0 || !names)
-		return varlink_error_invalid(call, "names");
-	STRV_FOREACH (name, names)
-		if (!unit_name_is_valid(*name, UNIT_NAME_ANY))
-			return varlink_error_invalid(call, "names");
-	if (json_bool_or(parameters, "runtime", false))
-		flags |= INSTALL_RUNTIME;
-	if (json_bool_or(parameters, "force", false))
-		flags |= INSTALL_FORCE;
-	for (size_t i = 0; i < ELEMENTSOF(change_verbs); i++) {
-		if (!streq(change_verbs[i].verb, verb))
-			continue;
-		r = change_verbs[i].fn(&a->c.manager->paths, names, flags, &changes, &d);
-		r = answer_changes(call, r, &changes, &d, names[0]);
-		install_changes_done(&changes);
-		return r;
-	}
-	return varlink_error_invalid(call, "verb");
+	(void) json_get_strv(parameters, "names", &names);
+	for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+		if (json_bool_or(parameters, keys[i].key, false))
+			flags |= keys[i].flag;
+	r = install_verb(&a->c.manager->paths, json_string_or(parameters, "verb", ""), names, flags,
+	                 &changes, &d);
+	if (r == -EOPNOTSUPP)
+		return varlink_error_invalid(call, "verb");
+	r = answer_changes(call, r, &changes, &d, names ? names[0] : "");
+	install_changes_done(&changes);
+	return r;
 }
 
 static int get_default(struct varlink_call *call, const cJSON *parameters, void *userdata)

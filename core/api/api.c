@@ -21,19 +21,25 @@ static const struct {
 	{ -ENOTUNIQ,   "org.sysmaster.Unit.TransactionJobsConflicting" },
 	{ -ESRCH,      "org.sysmaster.Unit.NoSuchProcess" },
 	{ -ESHUTDOWN,  "org.sysmaster.Manager.ShuttingDown" },
+	{ -ETXTBSY,    "org.sysmaster.Unit.UnitExists" },
+	{ -EROFS,      "org.sysmaster.Unit.PropertyReadOnly" },
 };
 /* clang-format on */
+
+const char *api_error_name(int error)
+{
+	for (size_t i = 0; i < ELEMENTSOF(error_names); i++)
+		if (error_names[i].error == error)
+			return error_names[i].name;
+	return "org.sysmaster.Error.Failed";
+}
 
 int api_answer_error(struct varlink_call *call, int r, const char *name, const char *verb,
                      const struct diag *d)
 {
-	const char *error = "org.sysmaster.Error.Failed";
 	char text[DIAG_TEXT_MAX + DIAG_FILE_MAX + 16];
 	cJSON *p = cJSON_CreateObject();
 
-	for (size_t i = 0; i < ELEMENTSOF(error_names); i++)
-		if (error_names[i].error == r)
-			error = error_names[i].name;
 	diag_first(d, text, sizeof(text));
 	if (p) {
 		json_add_string(p, "name", name);
@@ -48,7 +54,7 @@ int api_answer_error(struct varlink_call *call, int r, const char *name, const c
 			break;
 		}
 	}
-	varlink_error(call, error, p);
+	varlink_error(call, api_error_name(r), p);
 	return 0;
 }
 
@@ -134,11 +140,16 @@ int api_setup(const struct api_context *context, const char *socket_path)
 	a->c = *context;
 	list_init(&a->subscribers);
 	list_init(&a->requests);
+	list_init(&a->waiting);
+	list_init(&a->followed);
 	/* Event numbers go on where the core before this one cannot have been: it made fewer than
 	 * one a microsecond. */
 	a->last_event = now(CLOCK_BOOTTIME);
 	m->api_data = a;
 
+	r = api_follow_setup(a);
+	if (r < 0)
+		goto fail;
 	r = varlink_server_new(m->loop, "sysmaster", "core", context->version, &a->server);
 	if (r < 0)
 		goto fail;
@@ -180,7 +191,9 @@ void api_shutdown(struct manager *m)
 		return;
 	api_events_done(a);
 	api_requests_done(a);
+	api_waiting_done(a);
 	varlink_server_free(a->server);
+	api_follow_done(a);
 	m->api_data = NULL;
 	free(a->init_version);
 	free(a);

@@ -37,6 +37,12 @@ struct api_context {
 	 * @done once, from the loop. The plan and the findings are valid during the call. NULL:
 	 * manager_reload() at once, no generators.
 	 */
+	/* Runs a program with nothing of a unit's, calls @done from the loop with its wait status. NULL: not here. */
+	int (*run)(struct manager *m, char *const *argv, void (*done)(int status, void *userdata),
+	           void *userdata);
+	/* Writes what is the manager's own (environment, log level). NULL in tests. */
+	void (*save)(struct manager *m);
+	char *const *environment; /* what unset-environment goes back to */
 	int (*reload)(struct manager *m, bool dry_run, api_reload_done_fn done, void *userdata);
 };
 

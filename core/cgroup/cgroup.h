@@ -35,5 +35,9 @@ int cgroup_is_empty(const struct unit *u); /* 1, 0, -errno */
 int cgroup_signal(struct unit *u, int sig, pid_t except_a, pid_t except_b);
 /* Any process at all: for adoption. Fills up to @max pids; returns the number found. */
 int cgroup_pids(const struct unit *u, pid_t *pids, size_t max);
+/* Freezes or thaws the unit, a slice with all in it. The kernel takes its time: ask cgroup_freeze_settled() until it says so.
+ * -ENODEV: the unit has no cgroup now. */
+int cgroup_freeze(struct unit *u, bool freeze);
+bool cgroup_freeze_settled(struct unit *u);
 /* MemoryCurrent, TasksCurrent, CPUUsageNSec, IO...: adds what is there to @properties. */
 int cgroup_describe(const struct unit *u, cJSON *properties);

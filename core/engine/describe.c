@@ -83,7 +83,7 @@ static int add_strings(const struct unit *u, cJSON *p)
 		{"LoadState", load_state_to_string(u->load_state)},
 		{"ActiveState", unit_active_state_to_string(unit_active_state(u))},
 		{"SubState", unit_sub_state(u)},
-		{"FreezerState", "running"},
+		{"FreezerState", unit_freezer_state_to_string(u->freezer)},
 		{"FragmentPath", u->file->fragment_path ? u->file->fragment_path : ""},
 		{"SourcePath", s->source_path ? s->source_path : ""},
 		{"LoadError", u->load_error ? u->load_error : ""},
@@ -107,6 +107,14 @@ static int add_strings(const struct unit *u, cJSON *p)
 	return r;
 }
 
+static int add_markers(const struct unit *u, cJSON *p)
+{
+	auto_strv char **markers = NULL;
+	int r = unit_markers(u, &markers);
+
+	return r < 0 ? r : json_add_strv(p, "Markers", markers);
+}
+
 static int add_flags(const struct unit *u, cJSON *p)
 {
 	const struct unit_settings *s = &u->file->unit;
@@ -119,7 +127,7 @@ static int add_flags(const struct unit *u, cJSON *p)
 		{"CanStop", loaded && unit_can_stop(u)},
 		{"CanReload", loaded && unit_can_reload(u)},
 		{"CanIsolate", loaded && s->allow_isolate},
-		{"CanFreeze", false},
+		{"CanFreeze", loaded && u->file->cgroup != NULL},
 		{"StopWhenUnneeded", s->stop_when_unneeded},
 		{"RefuseManualStart", s->refuse_manual_start},
 		{"RefuseManualStop", s->refuse_manual_stop},
@@ -229,8 +237,8 @@ int unit_describe(struct unit *u, cJSON *properties)
 	static const struct {
 		int (*add)(const struct unit *u, cJSON *p);
 	} parts[] = {
-		{add_strings}, {add_names}, {add_flags},        {add_numbers},
-		{add_stamps},  {add_job},   {add_dependencies}, {add_file_state},
+		{add_strings}, {add_names},        {add_flags},      {add_numbers}, {add_stamps},
+		{add_job},     {add_dependencies}, {add_file_state}, {add_markers},
 	};
 	int r;
 

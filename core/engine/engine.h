@@ -50,6 +50,10 @@ struct process_exit {
 	const char *cgroup; /* where it was; may be NULL */
 };
 
+enum unit_freezer_state { FREEZER_RUNNING, FREEZER_FREEZING, FREEZER_FROZEN, FREEZER_THAWING };
+const char *unit_freezer_state_to_string(enum unit_freezer_state s);
+enum unit_marker { UNIT_NEEDS_RELOAD = 1, UNIT_NEEDS_RESTART = 2 };
+
 enum kill_who { KILL_WHO_MAIN, KILL_WHO_CONTROL, KILL_WHO_ALL };
 
 /* One message of sd_notify(3), checked: sender is a live process of the unit. */
@@ -98,6 +102,8 @@ struct unit_ops {
 	void (*on_trigger)(struct unit *u, struct unit *triggered);
 	/* optional: kills; NULL: no processes. -ESRCH with a finding when there is none of @who */
 	int (*kill)(struct unit *u, enum kill_who who, int sig, struct diag *d);
+	/* optional: takes a running process in, at its start or now */
+	int (*attach)(struct unit *u, pid_t pid);
 	void (*reset_failed)(struct unit *u); /* optional */
 	pid_t (*main_pid)(const struct unit *u); /* optional; 0: none */
 	pid_t (*control_pid)(const struct unit *u);
@@ -142,6 +148,9 @@ struct unit {
 	struct list load_link, gc_link, save_link, stop_unneeded_link;
 	struct source *job_retry_source;
 	unsigned n_ref; /* of API calls that look at it */
+	uint8_t markers;		/* UNIT_NEEDS_...: for "--marked" */
+	enum unit_freezer_state freezer; /* what was asked for and came of it; the kernel may know more */
+	bool is_cleaned;		/* its folders are being removed: no start until that is over */
 
 	/* private to the engine */
 	struct transaction_job *transaction_job; /* while a transaction is made */
@@ -193,6 +202,8 @@ struct manager_hooks {
 	void (*unit_loaded)(struct unit *u, void *userdata);
 	void (*job_added)(struct job *j, void *userdata);
 	void (*job_removed)(struct job *j, enum job_result result, void *userdata);
+	/* It was frozen and is to be stopped. */
+	void (*unit_thaw)(struct unit *u, void *userdata);
 	/* A dead unit's leftovers: cgroup and runtime directories may go. */
 	void (*unit_release)(struct unit *u, void *userdata);
 	/* StartLimitAction=, FailureAction=, JobTimeoutAction=, ... */
@@ -221,7 +232,7 @@ struct manager {
 	size_t n_failed;
 	char **environment; /* of the manager: set-environment */
 	struct stamp started, generators_done, units_loaded, default_target_reached, finished;
-	bool in_container, is_stopping, is_reloading, is_test, no_cgroup;
+	bool in_container, is_stopping, is_reloading, is_test, no_cgroup, no_service_watchdogs;
 	const char *runtime_dir; /* "/run/sysmaster" */
 	const char *root;	 /* unit files of another tree, for a look from outside; NULL: our own */
 	uint32_t boot_job_id; /* the default target's; set by whoever enqueues it */
@@ -250,6 +261,14 @@ int manager_load_unit(struct manager *m, const char *name, struct diag *d, struc
 struct unit *manager_get_unit(const struct manager *m, const char *name); /* in memory, aliases followed; NULL */
 /* A unit that has no file or gets one from memory; added to the load queue. A unit that is loaded already is returned as it is. */
 int manager_add_unit(struct manager *m, const char *name, struct unit_file *file_take, struct unit **ret);
+/**
+ * manager_make_transient - a unit from a caller's assignments
+ * @assignments: "Key=value", as in a unit file but without sections
+ *
+ * The file is on disk (in /run) before the unit is made, so that it outlives core; it goes when the unit leaves memory.
+ * Returns 0; -ETXTBSY the name is taken; -EBADMSG, -EINVAL a setting is wrong (findings); -EOPNOTSUPP the type cannot.
+ */
+int manager_make_transient(struct manager *m, const char *name, char *const *assignments, struct diag *d, struct unit **ret);
 struct unit *manager_unit_by_pid(const struct manager *m, pid_t pid); /* watched, else by /proc/PID/cgroup */
 struct unit *manager_unit_by_cgroup(const struct manager *m, const char *cgroup); /* the nearest one above */
 void manager_process_exited(struct manager *m, const struct process_exit *e);
@@ -303,6 +322,10 @@ int unit_test_asserts(struct unit *u);
 /* Counts a start; false and start_limit_hit once StartLimitBurst= is exceeded. Types call it in start(). */
 bool unit_start_limit_test(struct unit *u);
 void unit_gc_soon(struct unit *u);
+/* set-property: live, and as drop-ins in /etc, or in /run if @runtime. Limits are the caller's to apply (cgroup_apply). -EROFS: not at run time. */
+int unit_set_properties(struct unit *u, char *const *assignments, bool runtime, struct diag *d);
+int unit_markers(const struct unit *u, char ***ret);
+void unit_set_cleaned(struct unit *u, bool on);
 struct unit *unit_ref(struct unit *u);
 void unit_unref(struct unit *u);
 /* Common record fields and the type's own, plus the job; key of the record: the unit's id. */
@@ -310,6 +333,8 @@ int unit_record(const struct unit *u, struct strbuf *b);
 int unit_restore(struct unit *u, const struct record *r);
 /* All properties: common ones here, then ops->describe. */
 int unit_describe(struct unit *u, cJSON *properties);
+/* What holds it: appends { kind, text, since_usec } objects to @list; none if nothing does. */
+int unit_explain(struct unit *u, cJSON *list);
 
 /* ---- jobs ---- */
 /**

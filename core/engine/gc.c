@@ -96,6 +96,8 @@ static void forget(struct unit *u)
 	struct manager *m = u->manager;
 
 	log_debug("Forgetting %s", u->id);
+	if (u->load_state != LOAD_MERGED)
+		unit_remove_transient(u);
 	if (m->hooks && m->hooks->unit_forget && u->load_state != LOAD_MERGED)
 		m->hooks->unit_forget(u, m->userdata);
 	unit_free(u);

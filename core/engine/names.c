@@ -13,6 +13,13 @@ static const char *const active_states[UNIT_ACTIVE_STATE_MAX] = {
 	[UNIT_MAINTENANCE]  = "maintenance",
 };
 
+static const char *const freezer_states[] = {
+	[FREEZER_RUNNING]  = "running",
+	[FREEZER_FREEZING] = "freezing",
+	[FREEZER_FROZEN]   = "frozen",
+	[FREEZER_THAWING]  = "thawing",
+};
+
 static const char *const job_types[JOB_TYPE_MAX] = {
 	[JOB_START]           = "start",
 	[JOB_VERIFY_ACTIVE]   = "verify-active",
@@ -44,6 +51,11 @@ static const char *const job_results[JOB_RESULT_MAX] = {
 	[JOB_ONCE]        = "once",
 };
 /* clang-format on */
+
+const char *unit_freezer_state_to_string(enum unit_freezer_state f)
+{
+	return ENUM_TO_STRING(freezer_states, (int) f);
+}
 
 const char *unit_active_state_to_string(enum unit_active_state s)
 {

@@ -173,6 +173,9 @@ CONDITION_FN(condition_cpus); CONDITION_FN(condition_cpu_feature); CONDITION_FN(
 CONDITION_FN(condition_memory_pressure); CONDITION_FN(condition_cpu_pressure); CONDITION_FN(condition_io_pressure);
 /* clang-format on */
 
+/* ---- transient.c ---- */
+void unit_remove_transient(const struct unit *u); /* its file, before its record goes */
+
 /* ---- gc.c ---- */
 void manager_gc_queued(struct manager *m);
 

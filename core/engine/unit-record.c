@@ -51,6 +51,8 @@ int unit_record(const struct unit *u, struct strbuf *b)
 	record_add_bool(b, "u.start-limit-hit", u->start_limit_hit);
 	record_add_u64(b, "u.start-limit-begin", u->start_limit_begin_usec);
 	record_add_u64(b, "u.start-limit-count", u->start_limit_count);
+	record_add_u64(b, "u.markers", u->markers);
+	record_add_u64(b, "u.freezer", (uint64_t) u->freezer);
 	add_job(u->job, b);
 	if (u->ops->save)
 		u->ops->save(u, b);
@@ -92,6 +94,7 @@ static int restore_job(struct unit *u, const struct record *r)
 static void restore_counters(struct unit *u, const struct record *r)
 {
 	const char *id = record_get(r, "u.invocation");
+	uint64_t freezer;
 
 	if (id && id128_parse(id, &u->invocation_id) < 0)
 		u->invocation_id = (struct id128){0};
@@ -101,6 +104,11 @@ static void restore_counters(struct unit *u, const struct record *r)
 	u->start_limit_hit = record_get_bool(r, "u.start-limit-hit", false);
 	u->start_limit_begin_usec = record_get_u64(r, "u.start-limit-begin", 0);
 	u->start_limit_count = (unsigned) record_get_u64(r, "u.start-limit-count", 0);
+	u->markers = (uint8_t) (record_get_u64(r, "u.markers", 0) &
+	                        (UNIT_NEEDS_RELOAD | UNIT_NEEDS_RESTART));
+	freezer = record_get_u64(r, "u.freezer", 0);
+	u->freezer =
+		freezer <= FREEZER_THAWING ? (enum unit_freezer_state) freezer : FREEZER_RUNNING;
 }
 
 static void restore_stamps(struct unit *u, const struct record *r)

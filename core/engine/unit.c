@@ -81,7 +81,7 @@ int unit_start(struct unit *u)
 
 	if (state_is_up(s))
 		return -EALREADY;
-	if (s == UNIT_MAINTENANCE)
+	if (s == UNIT_MAINTENANCE || u->is_cleaned)
 		return -EAGAIN;
 	if (u->load_state != LOAD_LOADED)
 		return -EINVAL;
@@ -104,6 +104,9 @@ int unit_stop(struct unit *u)
 		return -EALREADY;
 	if (!unit_can_stop(u))
 		return -EBADR;
+	/* A frozen process cannot heed a signal. */
+	if (u->freezer != FREEZER_RUNNING && u->manager->hooks && u->manager->hooks->unit_thaw)
+		u->manager->hooks->unit_thaw(u, u->manager->userdata);
 	return u->ops->stop(u);
 }
 
@@ -142,6 +145,17 @@ static void set_stamps(struct unit *u, enum unit_active_state old, enum unit_act
 		u->active_enter = t;
 	else if (state_is_up(old) && !state_is_up(new))
 		u->active_exit = t;
+}
+
+/* What a mark asked for has happened; what is not there is not frozen. */
+static void clear_marks(struct unit *u, enum unit_active_state old, enum unit_active_state new)
+{
+	if (state_is_down(new)) {
+		u->markers = 0;
+		u->freezer = FREEZER_RUNNING;
+	} else if (old == UNIT_RELOADING && new == UNIT_ACTIVE) {
+		u->markers &= (uint8_t) ~UNIT_NEEDS_RELOAD;
+	}
 }
 
 static void count_failed(struct unit *u, enum unit_active_state new)
@@ -185,6 +199,7 @@ void unit_notify(struct unit *u, enum unit_active_state old, enum unit_active_st
 	}
 	if (old != new)
 		set_stamps(u, old, new);
+	clear_marks(u, old, new);
 	release_if_down(u, new);
 	unit_save_soon(u);
 	if (m->hooks && m->hooks->unit_changed)
@@ -282,6 +297,13 @@ int unit_new_invocation(struct unit *u)
 	u->invocation_id = id;
 	unit_save_soon(u);
 	return 0;
+}
+
+void unit_set_cleaned(struct unit *u, bool on)
+{
+	u->is_cleaned = on;
+	if (!on && u->job)
+		job_queue_run(u->job);
 }
 
 struct unit *unit_ref(struct unit *u)

@@ -72,6 +72,7 @@ static int read_manager(const char *key, const char *data, size_t size, void *us
 {
 	struct manager *m = userdata;
 	struct record *r;
+	uint64_t level;
 
 	if (!streq(key, STATE_MANAGER_KEY) || record_parse(data, size, &r) < 0)
 		return 0;
@@ -82,6 +83,10 @@ static int read_manager(const char *key, const char *data, size_t size, void *us
 	record_get_stamp(r, "default-target-reached", &m->default_target_reached);
 	record_get_stamp(r, "finished", &m->finished);
 	m->is_stopping = record_get_bool(r, "stopping", m->is_stopping);
+	m->no_service_watchdogs = record_get_bool(r, "no-service-watchdogs", false);
+	level = record_get_u64(r, "log-level", 0);
+	if (level > 0 && level <= LOG_DEBUG + 1)
+		log_set_level((int) level - 1);
 	if (record_get(r, "environment")) {
 		auto_strv char **environment = NULL;
 

@@ -115,6 +115,8 @@ void state_manager_save(struct state *t)
 	record_begin(&b);
 	record_add_u64(&b, "last-job-id", m->last_job_id);
 	record_add_strv(&b, "environment", m->environment);
+	record_add_u64(&b, "log-level", (uint64_t) log_get_level() + 1);
+	record_add_bool(&b, "no-service-watchdogs", m->no_service_watchdogs);
 	record_add_stamp(&b, "started", &m->started);
 	record_add_stamp(&b, "generators-done", &m->generators_done);
 	record_add_stamp(&b, "units-loaded", &m->units_loaded);

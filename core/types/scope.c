@@ -6,6 +6,9 @@
  */
 #include "types/common.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define SCOPE_PIDS_MAX 4096
 
 /* clang-format off */
@@ -142,8 +145,25 @@ static void scope_done(struct unit *u)
 	free(s->pids);
 }
 
+/* The limit counts from when the scope came up, whenever it was set. */
+static usec_t runtime_deadline(const struct scope *s)
+{
+	const struct scope_settings *c = s->unit.file->scope;
+
+	if (!c || c->runtime_max_usec == USEC_INFINITY || c->runtime_max_usec == 0)
+		return 0;
+	return usec_add(stamp_is_set(&s->unit.active_enter) ? s->unit.active_enter.boottime
+	                                                    : now(CLOCK_BOOTTIME),
+	                c->runtime_max_usec);
+}
+
 static int scope_load(struct unit *u, _unused_ struct diag *d)
 {
+	struct scope *s = SCOPE(u);
+
+	/* A reload may have brought another limit. */
+	if (!u->manager->is_reloading && (s->state == SCOPE_RUNNING || s->state == SCOPE_ABANDONED))
+		(void) deadline_set(&s->deadline, u, runtime_deadline(s), on_deadline);
 	if (u->perpetual || !u->file->unit.default_dependencies)
 		return 0;
 	return unit_add_shutdown_dependencies(u);
@@ -190,7 +210,6 @@ static int take_in(struct scope *s)
 static int scope_start(struct unit *u)
 {
 	struct scope *s = SCOPE(u);
-	const struct scope_settings *c = u->file->scope;
 	int r;
 
 	if (s->state == SCOPE_FAILED)
@@ -213,7 +232,9 @@ static int scope_start(struct unit *u)
 	free(s->pids);
 	s->pids = NULL;
 	s->n_pids = 0;
-	set_state(s, SCOPE_RUNNING, c ? deadline_in(c->runtime_max_usec) : 0);
+	set_state(s, SCOPE_RUNNING, 0);
+	(void) deadline_set(&s->deadline, u, runtime_deadline(s), on_deadline);
+	unit_save_soon(u);
 	return 0;
 }
 
@@ -293,6 +314,30 @@ static void scope_save(const struct unit *u, struct strbuf *b)
 	record_add(b, "state", state_name[s->state]);
 	record_add(b, "result", result_to_string(s->result));
 	record_add_u64(b, "deadline", s->deadline.at);
+	/* Of a start that has not happened yet. */
+	for (size_t i = 0; i < s->n_pids; i++) {
+		struct pidref p = {.pid = s->pids[i], .pidfd = -EBADF};
+
+		if (pid_start_time(p.pid, &p.start_time) >= 0)
+			record_add_pid(b, "attach", &p);
+	}
+}
+
+/* Those that are still what they were. */
+static int restore_pids(struct scope *s, const struct record *r)
+{
+	auto_strv char **lines = NULL;
+	int k = record_get_strv(r, "attach", &lines);
+
+	STRV_FOREACH (line, lines) {
+		uint64_t recorded, start;
+		int pid;
+
+		if (k >= 0 && sscanf(*line, "%d %" SCNu64, &pid, &recorded) == 2 &&
+		    pid_start_time(pid, &start) >= 0 && start == recorded)
+			k = scope_add_pid(&s->unit, pid);
+	}
+	return k;
 }
 
 static int scope_restore(struct unit *u, const struct record *r)
@@ -306,7 +351,7 @@ static int scope_restore(struct unit *u, const struct record *r)
 	s->state = state < 0 ? SCOPE_DEAD : (enum scope_state) state;
 	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	s->deadline.at = record_get_u64(r, "deadline", 0);
-	return 0;
+	return restore_pids(s, r);
 }
 
 /* Its processes ended while core was away. */
@@ -386,6 +431,7 @@ const struct unit_ops scope_ops = {
 	.on_cgroup_empty = scope_on_cgroup_empty,
 	.on_oom = scope_on_oom,
 	.kill = scope_kill,
+	.attach = scope_add_pid,
 	.reset_failed = scope_reset_failed,
 	.result = scope_result,
 	.save = scope_save,

@@ -93,6 +93,9 @@ int service_load(struct unit *u, struct diag *d)
 	r = service_verify(u, d);
 	if (r < 0)
 		return r;
+	/* A reload of a service that runs; one that core has just read back is coldplugged later. */
+	if (!u->manager->is_reloading)
+		service_refresh_deadline(SERVICE(u));
 	r = dependencies_add_exec(u);
 	if (r < 0)
 		return r;

@@ -140,6 +140,13 @@ static usec_t running_deadline(const struct service *s)
 	return usec_add(since, span);
 }
 
+void service_refresh_deadline(struct service *s)
+{
+	if (s->state == SERVICE_RUNNING)
+		(void) deadline_set(&s->deadline, &s->unit, running_deadline(s),
+		                    service_on_deadline);
+}
+
 void service_enter_running(struct service *s, enum result result)
 {
 	service_forget_control(s);

@@ -188,6 +188,7 @@ void service_enter_start_pre(struct service *s);
 void service_enter_start(struct service *s);
 void service_enter_start_post(struct service *s);
 void service_enter_running(struct service *s, enum result result);
+void service_refresh_deadline(struct service *s); /* RuntimeMaxSec= may have changed */
 int service_start_deadline(struct service *s, enum result result);
 int service_running_deadline(struct service *s, enum result result);
 bool service_is_good(const struct service *s); /* has a main process, or lives in its cgroup */

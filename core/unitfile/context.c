@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* context.c - what the system and its configuration say for all units: systemd-system.conf(5), os-release(5). */
+#include "unitfile/install.h"
 #include "unitfile/lexer.h"
 #include "unitfile/value.h"
 
@@ -45,27 +46,43 @@ static const struct os_release_row os_release_rows[] = {
 	{"VARIANT_ID", C(os_variant_id)},
 };
 
-static int read_os_release(struct unit_context *c)
+int unit_context_read_os_release(struct unit_context *c, const char *root)
 {
+	const char *other = secure_getenv("SYSTEMD_OS_RELEASE");
+	auto_free char *first = other && *root ? strdup(other)
+	                                       : str_printf("%s/etc/os-release", root),
+		       *second = str_printf("%s/usr/lib/os-release", root);
 	auto_strv char **env = NULL;
 	auto_free char *text = NULL;
 	size_t size;
-	int r = file_read("/etc/os-release", &text, &size);
+	int r;
 
+	if (!first || !second)
+		return -ENOMEM;
+	for (size_t i = 0; i < ELEMENTSOF(os_release_rows); i++)
+		*slot_of(c, os_release_rows[i].offset) = NULL;
+	r = file_read(first, &text, &size);
 	if (r == -ENOENT)
-		r = file_read("/usr/lib/os-release", &text, &size);
+		r = file_read(second, &text, &size);
 	if (r >= 0)
-		r = env_file_parse(text, size, "/etc/os-release", NULL, &env);
+		r = env_file_parse(text, size, first, NULL, &env);
 	if (r < 0)
-		return r == -ENOMEM ? r : 0;
+		return r;
 	for (size_t i = 0; i < ELEMENTSOF(os_release_rows); i++) {
 		const char *value = env_get(env, os_release_rows[i].key);
 
-		r = value ? own(c, os_release_rows[i].offset, strdup(value)) : 0;
+		r = own(c, os_release_rows[i].offset, strdup(value ? value : ""));
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static int read_own_os_release(struct unit_context *c)
+{
+	int r = unit_context_read_os_release(c, "");
+
+	return r == -ENOMEM ? r : 0;
 }
 
 static int read_ids(struct unit_context *c)
@@ -326,7 +343,7 @@ int unit_context_init(struct unit_context *c)
 	if (r >= 0)
 		r = read_ids(c);
 	if (r >= 0)
-		r = read_os_release(c);
+		r = read_own_os_release(c);
 	if (r >= 0)
 		r = set_limit(c, RLIMIT_NOFILE, NOFILE_SOFT, NOFILE_HARD);
 	if (r >= 0)

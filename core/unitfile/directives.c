@@ -142,6 +142,19 @@ static const struct directive *find_directive(enum unit_type type, const char *s
 	return NULL;
 }
 
+bool directive_exists(enum unit_type type, const char *section, const char *key)
+{
+	enum directive_group group;
+	const char *condition = str_after(key, "Condition");
+
+	if (find_directive(type, section, key, &group))
+		return true;
+	if (!condition)
+		condition = str_after(key, "Assert");
+	return streq(section, "Unit") && condition &&
+	       ENUM_FROM_STRING(condition_names, condition) >= 0;
+}
+
 static void *group_base(struct unit_file *f, enum directive_group g)
 {
 	switch (g) {

@@ -48,5 +48,8 @@ enum section_kind section_kind(enum unit_type type, const char *section);
 const char *
 section_of_type(enum unit_type type); /* "Service"; NULL: the type has none of its own */
 
+/* Is there such a key in @section of units of @type (an ignored one, too)? */
+bool directive_exists(enum unit_type type, const char *section, const char *key);
+
 /* One assignment into p->f. Returns 0 (with findings for what was ignored) or -ENOMEM. */
 int directive_assign(struct parse *p, const char *section, const char *key, const char *value);

@@ -6,6 +6,7 @@
 #include "unitfile/name.h"
 #include "unitfile/parse.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -458,12 +459,29 @@ static int make_context(struct install *in)
 		return 0;
 	/* Another root is another machine. */
 	in->context.machine_id = NULL;
+	r = unit_context_read_os_release(&in->context, in->p->root);
+	if (r == -ENOMEM)
+		return r;
 	path = str_printf("%s/etc/machine-id", in->p->root);
 	if (!path)
 		return -ENOMEM;
 	if (file_read_line(path, &line) >= 0 && strlen(line) == ID128_TEXT_MAX - 1) {
 		in->context.machine_id = line;
 		return strv_append_consume(&in->context.owned, TAKE_PTR(line));
+	}
+	return 0;
+}
+
+/* Only what is known without a manager, and of the tree, not of the machine that works on it. */
+static int check_specifiers(const struct install *in, const char *text)
+{
+	static const char known[] = "aAbBgGHijlmMnNopuUvwW%", of_release[] = "ABMowW";
+
+	for (const char *p = text; (p = strchr(p, '%')) && p[1]; p += 2) {
+		if (!strchr(known, p[1]) && isalnum((unsigned char) p[1]))
+			return -EBADSLT;
+		if (strchr(of_release, p[1]) && !in->context.os_id)
+			return -ENOENT;
 	}
 	return 0;
 }
@@ -479,5 +497,6 @@ int install_expand(struct install *in, const struct install_info *info, const ch
 	}
 	if (!in->has_context && (r = make_context(in)) < 0)
 		return r;
-	return specifier_expand(&in->context, info->name, info->path, text, ret);
+	r = check_specifiers(in, text);
+	return r < 0 ? r : specifier_expand(&in->context, info->name, info->path, text, ret);
 }

@@ -230,12 +230,16 @@ static int prepare(struct preset *s, const char *name)
 static int execute(struct preset *s)
 {
 	auto_strv char **marked = NULL;
-	int removed, applied;
+	unsigned halves = s->plus.flags & (INSTALL_PRESET_ENABLE | INSTALL_PRESET_DISABLE);
+	int removed = 0, applied = 0;
 
-	removed = install_mark(&s->minus, &marked);
-	if (removed >= 0)
-		removed = install_remove_marked(&s->minus, &marked);
-	applied = install_apply(&s->plus);
+	if (halves != INSTALL_PRESET_ENABLE) {
+		removed = install_mark(&s->minus, &marked);
+		if (removed >= 0)
+			removed = install_remove_marked(&s->minus, &marked);
+	}
+	if (halves != INSTALL_PRESET_DISABLE)
+		applied = install_apply(&s->plus);
 	return removed < 0 ? removed : applied > 0 ? 1 : applied;
 }
 

@@ -57,6 +57,27 @@ int install_link(const struct unit_paths *p, char *const *files, unsigned flags,
 	return result;
 }
 
+/* -EEXIST if the name leads to another file already: known before the first symlink is made. */
+static int check_link_place(struct install *in, const char *full)
+{
+	auto_free char *path = str_printf("%s/%s", in->config_path, path_basename(full)),
+		       *target = NULL;
+	struct stat st;
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	if (in->flags & INSTALL_FORCE || lstat(path, &st) < 0)
+		return 0;
+	r = S_ISLNK(st.st_mode) ? install_read_symlink(in->p, path, &target) : 0;
+	if (r == -ENOMEM)
+		return r;
+	return target && streq(target, full)
+	               ? 0
+	               : install_fail(in, -EEXIST, path,
+	                              target ? install_skip_root(in->p, target) : NULL);
+}
+
 int install_enable(const struct unit_paths *p, char *const *names, unsigned flags,
                    struct install_changes *c, struct diag *d)
 {
@@ -73,8 +94,14 @@ int install_enable(const struct unit_paths *p, char *const *names, unsigned flag
 			r = check_outside(&in, name, &full);
 			if (r < 0)
 				return r;
-			name = path_basename(full);
-			r = r > 0 ? install_info_add(&in, name, full, false, NULL) : 0;
+			name = path_basename(name);
+			if (r > 0)
+				r = check_link_place(&in, full);
+			else
+				full = (free(full), NULL);
+			if (r < 0)
+				return r;
+			r = full ? install_info_add(&in, name, full, false, NULL) : 0;
 			if (r < 0)
 				return r;
 		}

@@ -77,6 +77,9 @@ const char *install_skip_root(const struct unit_paths *p, const char *path);
 bool install_is_runtime(const struct unit_paths *p,
                         const char *path); /* below one of the directories in /run */
 
+/* context.c: of the tree below @root. -ENOENT: it has none, and then no field is set. */
+int unit_context_read_os_release(struct unit_context *c, const char *root);
+
 /* ---- install-change.c ---- */
 int install_note(struct install *in, const char *kind, const char *path,
                  const char *source); /* -ENOMEM */

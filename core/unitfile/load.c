@@ -335,6 +335,28 @@ int unit_file_set(struct unit_file *f, const struct unit_context *c, const char 
 	return r;
 }
 
+int unit_file_note_dropin(struct unit_file *f, const char *path)
+{
+	struct stat st;
+	int r;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	for (size_t i = f->fragment_path != NULL; i < f->n_identities; i++)
+		if (streq(f->dropin_paths[i - (f->fragment_path != NULL)], path)) {
+			f->identities[i] = (struct file_identity){st.st_dev, st.st_ino, st.st_size,
+			                                          st.st_mtim};
+			return 0;
+		}
+	r = strv_append(&f->dropin_paths, path);
+	if (r < 0)
+		return r;
+	r = add_identity(f, &st);
+	if (r < 0)
+		strv_remove(f->dropin_paths, path);
+	return r;
+}
+
 int unit_file_is_stale(const struct unit_file *f)
 {
 	for (size_t i = 0; i < f->n_identities; i++) {

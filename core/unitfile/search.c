@@ -24,6 +24,8 @@ static const struct special_dir special_dirs[] = {
 	SPECIAL("/run/systemd/generator.early", generator_early),
 	SPECIAL("/run/systemd/generator.late", generator_late),
 	SPECIAL("/run/systemd/transient", transient),
+	SPECIAL("/etc/systemd/system.control", persistent_control),
+	SPECIAL("/run/systemd/system.control", runtime_control),
 };
 /* clang-format on */
 

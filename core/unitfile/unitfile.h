@@ -45,7 +45,7 @@ struct unit_paths {
 	char **dirs; /* in order of precedence */
 	char *root;  /* "" or the --root prefix */
 	char *persistent_config, *runtime_config, *generator, *generator_early, *generator_late,
-		*transient;
+		*transient, *persistent_control, *runtime_control;
 };
 /* SYSTEMD_UNIT_PATH is honoured ("a:b:" appends the defaults). @root may be NULL. */
 int unit_paths_init(struct unit_paths *p, const char *root);
@@ -108,9 +108,23 @@ int unit_file_set(struct unit_file *f, const struct unit_context *c, const char 
                   const char *key, const char *value, struct diag *d);
 /* 1 if files changed since the load. */
 int unit_file_is_stale(const struct unit_file *f);
+/* Files changed by ourselves since the load (a drop-in of set-property) count as read. */
+int unit_file_note_dropin(struct unit_file *f, const char *path);
 /* Expands % specifiers for this unit: systemd.unit(5) "Specifiers". */
 int specifier_expand(const struct unit_context *c, const char *unit_name, const char *fragment_path,
                      const char *text, char **ret);
+
+/* ---- files that the manager writes ---- */
+/* "Unit", or the section of the type itself, wherever @key belongs; NULL: such a unit knows no such key. */
+const char *unit_key_section(enum unit_type type, const char *key);
+/* The text of a unit file from "Key=value" assignments. -EINVAL with a finding for a key that there is not. */
+int unit_assignments_to_text(enum unit_type type, char *const *assignments, struct diag *d,
+                             char **ret);
+int transient_write(const struct unit_paths *p, const char *name, const char *text);
+int transient_remove(const struct unit_paths *p, const char *name);
+/* The drop-in of set-property for one assignment; a new one for the same key takes its place. */
+int property_write(const struct unit_paths *p, enum unit_type type, const char *name, bool runtime,
+                   const char *assignment, struct diag *d, char **ret_path);
 
 /* ---- values that others need, too ---- */
 int span_parse(const char *s, usec_t default_unit,
@@ -158,7 +172,18 @@ struct install_changes {
 	size_t n;
 };
 void install_changes_done(struct install_changes *c);
-enum install_flags { INSTALL_RUNTIME = 1, INSTALL_FORCE = 2, INSTALL_DRY_RUN = 4 };
+enum install_flags {
+	INSTALL_RUNTIME = 1,
+	INSTALL_FORCE = 2,
+	INSTALL_DRY_RUN = 4,
+	/* presets: only the half that enables, or that disables */
+	INSTALL_PRESET_ENABLE = 8,
+	INSTALL_PRESET_DISABLE = 16
+};
+/* Any of them by the verb of systemctl(1): enable, disable, reenable, preset, preset-all, mask, unmask, link, revert, add-wants,
+ * add-requires, set-default. -EOPNOTSUPP: no such verb. 1: the units carry install information. */
+int install_verb(const struct unit_paths *p, const char *verb, char *const *names, unsigned flags,
+                 struct install_changes *c, struct diag *d);
 int install_enable(const struct unit_paths *p, char *const *names, unsigned flags,
                    struct install_changes *c, struct diag *d); /* 1: carries install info */
 int install_disable(const struct unit_paths *p, char *const *names, unsigned flags,

@@ -87,7 +87,9 @@ static void child_run(struct world *w)
 	auto_free char *procs = path_join(w->cgroup, "cgroup.procs"),
 		       *init = path_join(w->dir, "version/init"),
 		       *core = str_printf("--core=%s/version/core", w->dir),
-		       *units = str_printf("%s/units:/run/systemd/generator", w->dir),
+		       *units = str_printf("/run/systemd/system.control:/run/systemd/transient:%s/"
+	                                   "units:/run/systemd/generator",
+	                                   w->dir),
 		       *generators = path_join(w->dir, "generators"),
 		       *log = path_join(w->dir, "log");
 	int fd;
