@@ -27,8 +27,7 @@ static void freeze_members(struct unit *slice, bool freeze, unsigned depth)
 
 	if (depth > DEPTH_MAX)
 		return;
-	UNIT_FOREACH_DEPENDENCY(u, slice, DEP_SLICE_OF)
-	{
+	UNIT_FOREACH_DEPENDENCY (u, slice, DEP_SLICE_OF) {
 		if (u->ops->type == UNIT_SLICE)
 			freeze_members(u, freeze, depth + 1);
 		if (u->cgroup && cgroupfs_is_populated(u->cgroup) > 0)
@@ -67,8 +66,7 @@ static bool members_settled(struct unit *slice, unsigned depth)
 
 	if (depth > DEPTH_MAX)
 		return true;
-	UNIT_FOREACH_DEPENDENCY(u, slice, DEP_SLICE_OF)
-	{
+	UNIT_FOREACH_DEPENDENCY (u, slice, DEP_SLICE_OF) {
 		if (u->ops->type == UNIT_SLICE)
 			all &= members_settled(u, depth + 1);
 		all &= settled(u);

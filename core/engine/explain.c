@@ -68,7 +68,7 @@ static int explain_order(const struct job *j, cJSON *list)
 	for (size_t i = 0; i < ELEMENTSOF(sides); i++) {
 		struct unit *other;
 
-		MAP_FOREACH (other, j->unit->dependencies[sides[i]]) {
+		UNIT_FOREACH_DEPENDENCY (other, j->unit, sides[i]) {
 			const struct job *o = other->job;
 
 			if (r < 0 || !o ||
@@ -147,7 +147,7 @@ static int explain_needs(struct unit *u, cJSON *list)
 	for (size_t i = 0; i < ELEMENTSOF(needs); i++) {
 		struct unit *other;
 
-		MAP_FOREACH (other, u->dependencies[needs[i]]) {
+		UNIT_FOREACH_DEPENDENCY (other, u, needs[i]) {
 			enum unit_active_state s = unit_active_state(other);
 
 			if (r < 0 || other->job)
