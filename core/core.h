@@ -16,6 +16,7 @@
  *	power.c       power signals, emergency actions
  *	reload.c      generators, then manager_reload()
  *	run.c         programs for callers of the interface
+ *	trim.c        memory back to the machine after boot, take-over and reload
  *	report.c      what people read while jobs finish
  */
 #pragma once
@@ -49,6 +50,7 @@ struct core {
 	char **environment; /* of the manager before anybody set something */
 	struct helper_run *boot_agent, *generators;
 	struct reload_request *reload;
+	struct source *trim;
 	usec_t start_usec;
 	struct {
 		enum emergency_action action;
@@ -103,6 +105,10 @@ int core_run(bool safe_mode);
 /* hooks.c */
 extern const struct manager_hooks core_hooks;
 extern const struct link_handlers core_link_handlers;
+
+/* trim.c: soon, when the work at hand is done, memory that it needed goes back to the machine */
+int trim_setup(struct core *c);
+void trim_soon(struct core *c);
 
 /* power.c */
 void power_signal(struct core *c, int signo);

@@ -9,8 +9,6 @@
 #include "cgroup/cgroup.h"
 #include "exec/exec.h"
 
-#include <malloc.h>
-
 /* ---- from the manager ---- */
 
 static void on_unit_save(struct unit *u, void *userdata)
@@ -77,9 +75,8 @@ static void on_boot_finished(void *userdata)
 	                     USEC_PER_MSEC),
 	         manager_state(m));
 	api_manager_event(m, "finished");
-	/* Boot left holes behind it: what is free goes back to the machine. */
-	malloc_trim(0);
 	exec_settle(true);
+	trim_soon(c);
 }
 
 static void on_turn_end(void *userdata)

@@ -63,6 +63,7 @@ static void on_generated(struct core *c)
 	answer(q, r, &plan, d);
 	reload_plan_done(&plan);
 	free(d);
+	trim_soon(c);
 }
 
 static int reload_start(struct core *c,

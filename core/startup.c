@@ -100,6 +100,10 @@ static int step_notify(struct core *c)
 {
 	return notify_setup(c->manager, c->link);
 }
+static int step_trim(struct core *c)
+{
+	return trim_setup(c);
+}
 static void save_manager(struct manager *m)
 {
 	struct core *c = m->main_data;
@@ -137,6 +141,7 @@ static const struct step steps[] = {
 	{"the starter of processes", step_exec},
 	{"the notification socket", step_notify},
 	{"the control socket", step_api},
+	{"the timer that trims memory", step_trim},
 };
 
 static int open_rooms(struct core *c)
@@ -371,6 +376,7 @@ static int core_begin(struct core *c)
 	r = link_ready(c->link);
 	if (r < 0)
 		return log_error_errno(r, "Failed to tell init that core is ready: %m");
+	trim_soon(c);
 	if (c->needs_boot)
 		boot_begin(c);
 	else

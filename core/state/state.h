@@ -26,6 +26,9 @@ int store_flush(
 	struct
 	store *s); /* one transaction for all that is queued; a full /run keeps them queued and returns -ENOSPC */
 /* Stops at fn's first non-zero. Data is valid only during the call, queued changes are not seen, fn must not flush. */
+/* Gives back what large transactions left in memory: LMDB keeps a buffer for each page that it ever wrote in one, and each page
+ * of the file that it ever read. -EBUSY while something is queued; after any error the store is as it was. */
+int store_trim(struct store *s);
 int store_foreach(struct store *s, const char *prefix,
                   int (*fn)(const char *key, const char *data, size_t size, void *userdata),
                   void *userdata);

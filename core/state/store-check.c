@@ -27,20 +27,22 @@ struct store_record *store_record_free(struct store_record *list)
 	return NULL;
 }
 
+/* CRC-32 of IEEE 802.3. */
 static uint32_t crc_add(uint32_t crc, const void *data, size_t size)
 {
-	/* clang-format off */
-	static const uint32_t table[16] = {
-		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-	};
-	/* clang-format on */
+	static uint32_t table[256];
 	const uint8_t *p = data;
 
-	for (size_t i = 0; i < size; i++) {
-		crc = table[(crc ^ p[i]) & 15] ^ (crc >> 4);
-		crc = table[(crc ^ (p[i] >> 4)) & 15] ^ (crc >> 4);
-	}
+	if (!table[1])
+		for (uint32_t i = 0; i < 256; i++) {
+			uint32_t c = i;
+
+			for (int bit = 0; bit < 8; bit++)
+				c = c & 1 ? 0xedb88320 ^ (c >> 1) : c >> 1;
+			table[i] = c;
+		}
+	for (size_t i = 0; i < size; i++)
+		crc = table[(crc ^ p[i]) & 0xff] ^ (crc >> 8);
 	return crc;
 }
 

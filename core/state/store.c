@@ -5,6 +5,7 @@
 #include "state/store-internal.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One queued change; data NULL: a deletion. */
@@ -16,6 +17,7 @@ struct pending {
 struct store {
 	MDB_env *env;
 	MDB_dbi dbi;
+	char *path;
 	struct map *queue; /* key -> struct pending, whose own key it is */
 	uint64_t savepoints, bytes;
 	bool iterating;
@@ -153,8 +155,8 @@ int store_open(const char *dir, struct store **ret)
 	if (r < 0)
 		return r;
 	s = calloc(1, sizeof(*s));
-	if (!s || !(s->queue = map_new(MAP_STRING))) {
-		free(s);
+	if (!s || !(s->queue = map_new(MAP_STRING)) || !(s->path = strdup(path))) {
+		store_free(s);
 		return -ENOMEM;
 	}
 	r = open_in(s, path, fresh, aside);
@@ -175,8 +177,41 @@ struct store *store_free(struct store *s)
 	if (s->queue)
 		queue_clear(s);
 	map_free(s->queue);
+	free(s->path);
 	free(s);
 	return NULL;
+}
+
+/* Whether the file is still where it was put: opening its path would make a new, empty one. */
+static bool file_is_in_place(const struct store *s)
+{
+	struct stat ours, there;
+	int fd;
+
+	return mdb_env_get_fd(s->env, &fd) == 0 && fstat(fd, &ours) == 0 &&
+	       stat(s->path, &there) == 0 && ours.st_dev == there.st_dev &&
+	       ours.st_ino == there.st_ino;
+}
+
+int store_trim(struct store *s)
+{
+	MDB_env *env;
+	MDB_dbi dbi;
+	int r;
+
+	if (s->iterating || map_size(s->queue) > 0)
+		return -EBUSY;
+	if (!file_is_in_place(s))
+		return -ESTALE;
+	/* The new one first: without it, the old one goes on. Two of one file are fine, since
+	 * neither locks it (MDB_NOLOCK) and nothing is written meanwhile. */
+	r = env_open(s->path, &env, &dbi);
+	if (r < 0)
+		return r;
+	mdb_env_close(s->env);
+	s->env = env;
+	s->dbi = dbi;
+	return 0;
 }
 
 static int store_queue(struct store *s, const char *key, const char *data, size_t size)

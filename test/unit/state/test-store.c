@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -330,6 +331,39 @@ TEST(store__a_savepoint_is_cheap)
 		store_flush(s);
 	}
 	printf("(%.1f usec a savepoint) ", (double) (now(CLOCK_MONOTONIC) - begin) / 5000);
+	store_free(s);
+	rm_rf(dir);
+}
+
+TEST(store__goes_on_after_a_trim)
+{
+	char *dir = temporary(), path[128], key[32], value[2048];
+	struct store *s;
+	size_t before;
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = 0;
+	CHECK_INT(store_open(dir, &s), ==, 0);
+	before = mallinfo2().uordblks;
+	for (int i = 0; i < 400; i++) {
+		snprintf(key, sizeof(key), "unit/%d", i);
+		CHECK_INT(put(s, key, value), ==, 0);
+	}
+	CHECK_INT(store_trim(s), ==, -EBUSY);
+	CHECK_INT(store_flush(s), ==, 0);
+	/* LMDB keeps what the transaction needed. */
+	CHECK_INT(mallinfo2().uordblks, >, before + 400000);
+	CHECK_INT(store_trim(s), ==, 0);
+	CHECK_INT(mallinfo2().uordblks, <, before + 20000);
+	CHECK_INT(put(s, "one", "seven"), ==, 0);
+	CHECK_INT(store_flush(s), ==, 0);
+	CHECK_STR(content(s, "one"), "one=seven;");
+	/* A file that was taken away is not replaced by an empty one. */
+	snprintf(path, sizeof(path), "%s/" STORE_FILE, dir);
+	CHECK_INT(unlink(path), ==, 0);
+	CHECK_INT(store_trim(s), ==, -ESTALE);
+	CHECK_STR(content(s, "one"), "one=seven;");
+	CHECK_INT(access(path, F_OK), <, 0);
 	store_free(s);
 	rm_rf(dir);
 }
