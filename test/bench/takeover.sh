@@ -37,16 +37,17 @@ phases() {
 }
 
 measure() { # SERVICES LOADED ROUNDS
-  local out=$work/$1-$2 median p99 worst kb
+  local out=$work/$1-$2 median p99 worst kb cpu
   "$program" --services "$1" --loaded "$2" --rounds "$3" >"$out" || { cat "$out" >&2; return 1; }
   read -r median p99 worst < <(sed -n 's/^takeover_us //p' "$out")
+  cpu=$(sed -n 's/^cpu_us //p' "$out")
   kb=$(sed -n 's/^memory-taken-over core-pss \([0-9]*\) .* init-pss \([0-9]*\)$/\1 + \2/p' "$out")
-  echo "| $1 | $2 | $(ms "$median") | $(ms "$p99") | $(ms "$worst") | $(phases "$out") | $kb |"
+  echo "| $1 | $2 | $(ms "$median") | $(ms "$p99") | $(ms "$worst") | $(ms "$cpu") | $(phases "$out") | $kb |"
 }
 
 table=$(
-  echo "| services | loaded, at rest | median, ms | p99 | worst | phases in core, median ms | PSS of core + init, KB |"
-  echo "|---|---|---|---|---|---|---|"
+  echo "| services | loaded, at rest | median, ms | p99 | worst | CPU of core, ms | phases in core, median ms | PSS of core + init, KB |"
+  echo "|---|---|---|---|---|---|---|---|"
   measure 200 0 "$rounds"
   measure 200 1000 "$rounds"
   measure 200 10000 $(((rounds + 9) / 10))
