@@ -64,7 +64,7 @@ static int adopt_unit(struct state *t, const char *name, const char *cgroup, str
 {
 	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX};
 	struct record *record = NULL;
-	struct pidref main;
+	struct pidref main = PIDREF_NULL;
 	struct unit *u;
 	int r;
 
@@ -73,11 +73,13 @@ static int adopt_unit(struct state *t, const char *name, const char *cgroup, str
 		return r;
 	if (u->deserialized || unit_is_active_or_activating(u))
 		return 0;
-	/* The pids are those of this cgroup. */
-	r = unit_set_cgroup(u, cgroup);
-	if (r < 0)
-		return r;
-	find_main(u, &main);
+	if (cgroup) {
+		/* The pids are those of this cgroup. */
+		r = unit_set_cgroup(u, cgroup);
+		if (r < 0)
+			return r;
+		find_main(u, &main);
+	}
 	record_begin(&b);
 	record_add_bool(&b, "adopted", true);
 	record_add(&b, "u.cgroup", cgroup);
@@ -91,9 +93,25 @@ static int adopt_unit(struct state *t, const char *name, const char *cgroup, str
 	record_free(record);
 	if (r < 0)
 		return r;
-	(void) cgroup_adopt(u);
+	/* It may have been loaded and looked at before, as another unit's dependency, with nothing to go by. */
+	u->coldplugged = false;
+	if (u->cgroup)
+		(void) cgroup_adopt(u);
 	FAULT_POINT("adopt.unit.after");
 	return 1;
+}
+
+/* One whose unit ended, or was about to begin, when the record was lost. */
+static void remove_empty(struct state *t, const char *name, const char *cgroup)
+{
+	const struct unit *u = manager_get_unit(t->manager, name);
+	int r;
+
+	if (u && u->cgroup)
+		return;
+	r = cgroupfs_remove(cgroup);
+	if (r < 0)
+		log_debug_errno(r, "Cannot remove the empty cgroup '%s': %m", cgroup);
 }
 
 /* Walks slices; a unit's own children are its business (Delegate=). */
@@ -123,8 +141,12 @@ static int adopt_tree(struct state *t, const char *cgroup, unsigned depth, struc
 			n += r;
 			continue;
 		}
-		if (!type_has_processes(type) || streq(*name, "init.scope") ||
-		    cgroupfs_is_populated(child) <= 0)
+		if (!type_has_processes(type) || streq(*name, "init.scope"))
+			continue;
+		r = cgroupfs_is_populated(child);
+		if (r == 0)
+			remove_empty(t, *name, child);
+		if (r <= 0)
 			continue;
 		r = adopt_unit(t, *name, child, d);
 		if (r == -ENOMEM)
@@ -138,13 +160,44 @@ static int adopt_tree(struct state *t, const char *cgroup, unsigned depth, struc
 	return n;
 }
 
+/* What the vault holds listens: "socket/UNIT/PORT". A socket seldom has processes. */
+static int adopt_sockets(struct state *t, struct diag *d)
+{
+	auto_strv char **kept = NULL;
+	int n = 0, r;
+
+	r = t->link ? link_vault_names(t->link, "socket/", &kept) : 0;
+	if (r < 0)
+		return r;
+	STRV_FOREACH (item, kept) {
+		const char *name = str_after(*item, "socket/");
+		auto_free char *id = strndup(name, strcspn(name, "/"));
+
+		if (!id)
+			return -ENOMEM;
+		if (!unit_name_is_valid(id, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ||
+		    unit_name_type(id) != UNIT_SOCKET)
+			continue;
+		r = adopt_unit(t, id, NULL, d);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0)
+			diag_add(d, r, DIAG_WARNING, id, 0, "Cannot be adopted: %s", strerror(-r));
+		else
+			n += r;
+	}
+	return n;
+}
+
 int state_adopt_cgroups(struct state *t, struct diag *d)
 {
-	int n, r;
+	int n = 0, sockets, r;
 
-	if (t->manager->no_cgroup)
-		return 0;
-	n = adopt_tree(t, cgroup_root(t->manager), 0, d);
+	if (!t->manager->no_cgroup)
+		n = adopt_tree(t, cgroup_root(t->manager), 0, d);
+	sockets = adopt_sockets(t, d);
 	r = manager_coldplug(t->manager);
-	return n < 0 ? n : r < 0 ? r : n;
+	if (n < 0 || sockets < 0)
+		return MIN(n, sockets);
+	return r < 0 ? r : n + sockets;
 }
