@@ -192,6 +192,14 @@ static void go_on(struct service *s)
 
 	switch (s->state) {
 	case SERVICE_START:
+		/* Written, or given up, while nobody watched for it. */
+		if (s->pid_file_fd >= 0) {
+			service_pid_file_changed(s);
+			if (s->state == SERVICE_START && s->unit.cgroup &&
+			    cgroup_is_empty(&s->unit) == 1)
+				(void) service_event(s, SERVICE_EVENT_CGROUP_EMPTY, RESULT_SUCCESS);
+			break;
+		}
 		if (!service_has_main(s))
 			break;
 		/* The exec pipe died with the core before us. A process that still is core-exec
@@ -233,14 +241,44 @@ static void go_on(struct service *s)
 	}
 }
 
-/* Nobody has heard of the process: it never was. */
+/* In the cgroup of a forking service there may be the daemon alone, its parent being gone: only init can tell. */
+static bool may_have_forked(const struct service *s)
+{
+	return service_settings(s)->type == SERVICE_FORKING && s->spawning == SPAWNING_CONTROL &&
+	       s->control_list == SERVICE_EXEC_START;
+}
+
+static bool take_spawned(struct service *s)
+{
+	enum service_spawning what = s->spawning;
+	struct pidref p;
+
+	if (process_find_spawned(&s->unit, s->main_pid.pid, s->control_pid.pid, &p) <= 0)
+		return false;
+	log_unit(LOG_INFO, s->unit.id, "Found process %d, spawned by the core before this one",
+	         p.pid);
+	s->spawning = SPAWNING_NONE;
+	if (what == SPAWNING_MAIN) {
+		s->main_pid = p;
+		s->main_pid_known = true;
+		process_status_begin(&s->main_status, p.pid);
+	} else {
+		s->control_pid = p;
+		process_status_begin(&s->control_status, p.pid);
+	}
+	unit_save_soon(&s->unit);
+	go_on(s);
+	return true;
+}
+
+/* Nobody has heard of the process: it still runs, or it never was. */
 static int on_unknown(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
 {
 	struct service *s = userdata;
 	enum service_spawning what = s->spawning;
 	int r;
 
-	if (what == SPAWNING_NONE)
+	if (what == SPAWNING_NONE || (may_have_forked(s) && take_spawned(s)))
 		return 0;
 	s->spawning = SPAWNING_NONE;
 	if (s->accept_socket) {
@@ -265,26 +303,10 @@ static int on_unknown(_unused_ struct source *source, _unused_ usec_t deadline, 
  * it never spawned? */
 static void finish_spawn(struct service *s)
 {
-	enum service_spawning what = s->spawning;
-	struct pidref p;
 	int r;
 
-	if (process_find_spawned(&s->unit, s->main_pid.pid, s->control_pid.pid, &p) > 0) {
-		log_unit(LOG_INFO, s->unit.id,
-		         "Found process %d, spawned by the core before this one", p.pid);
-		s->spawning = SPAWNING_NONE;
-		if (what == SPAWNING_MAIN) {
-			s->main_pid = p;
-			s->main_pid_known = true;
-			process_status_begin(&s->main_status, p.pid);
-		} else {
-			s->control_pid = p;
-			process_status_begin(&s->control_status, p.pid);
-		}
-		unit_save_soon(&s->unit);
-		go_on(s);
+	if (!may_have_forked(s) && take_spawned(s))
 		return;
-	}
 	/* If it ended meanwhile, init is about to say so. */
 	r = loop_add_time(s->unit.manager->loop, CLOCK_BOOTTIME,
 	                  usec_add(now(CLOCK_BOOTTIME), SPAWN_UNKNOWN_USEC), TIMER_EXACT,
@@ -296,7 +318,7 @@ static void finish_spawn(struct service *s)
 /* Somebody speaks who may be the process that the core before us spawned: who is it? */
 void service_settle_spawn(struct service *s)
 {
-	if (s->spawning == SPAWNING_NONE)
+	if (s->spawning == SPAWNING_NONE || may_have_forked(s))
 		return;
 	s->lost_source = source_free(s->lost_source);
 	finish_spawn(s);
