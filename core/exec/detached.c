@@ -16,6 +16,8 @@
  */
 #include "exec/clone.h"
 
+#include "base/fault.h"
+
 #include "exec/direct.h"
 #include "exec/raw.h"
 
@@ -166,7 +168,9 @@ pid_t spawn_detached(struct detached_request *q, int *ret_pidfd)
 		.stack_size = STACK_SIZE,
 		.cgroup = q->cgroup_fd >= 0 ? (uint64_t) q->cgroup_fd : 0,
 	};
+	FAULT_POINT("spawn.detached.before");
 	pid = clone3_call(&a, child_main, s);
+	FAULT_POINT("spawn.detached.after");
 	if (pid > 0) {
 		*ret_pidfd = pidfd;
 		return (pid_t) pid;
