@@ -193,18 +193,18 @@ static bool file_is_in_place(const struct store *s)
 	       ours.st_ino == there.st_ino;
 }
 
-int store_trim(struct store *s)
+/* The new one first: without it, the old one goes on. Two of one file are fine, since neither locks it (MDB_NOLOCK) and nothing is
+ * written meanwhile. */
+static int reopen(struct store *s)
 {
 	MDB_env *env;
 	MDB_dbi dbi;
 	int r;
 
-	if (s->iterating || map_size(s->queue) > 0)
+	if (s->iterating)
 		return -EBUSY;
 	if (!file_is_in_place(s))
 		return -ESTALE;
-	/* The new one first: without it, the old one goes on. Two of one file are fine, since
-	 * neither locks it (MDB_NOLOCK) and nothing is written meanwhile. */
 	r = env_open(s->path, &env, &dbi);
 	if (r < 0)
 		return r;
@@ -212,6 +212,11 @@ int store_trim(struct store *s)
 	s->env = env;
 	s->dbi = dbi;
 	return 0;
+}
+
+int store_trim(struct store *s)
+{
+	return map_size(s->queue) > 0 ? -EBUSY : reopen(s);
 }
 
 static int store_queue(struct store *s, const char *key, const char *data, size_t size)
@@ -291,6 +296,9 @@ int store_flush(struct store *s)
 	if (s->iterating)
 		return -EBUSY;
 	r = mdb_txn_begin(s->env, NULL, 0, &txn);
+	/* Not even begun: of a commit that failed while writing its meta page LMDB does not recover. */
+	if (r == MDB_PANIC && reopen(s) >= 0)
+		r = mdb_txn_begin(s->env, NULL, 0, &txn);
 	if (r != 0)
 		return store_error(r);
 	MAP_FOREACH (p, s->queue) {
