@@ -37,7 +37,7 @@ is "in the root of the disk" "$(in_guest 'stat -c %d:%i /proc/1/root/')" "$(in_g
 is "which is ext4" "$(in_guest "awk '\$2 == \"/\" {print \$3}' /proc/mounts | tail -n 1")" ext4
 is "core is the root's" "$(in_guest 'readlink /proc/$(pgrep -P 1 -f "^core")/exe')" /usr/lib/sysmaster/core
 ok "default.target of the root is active" vmctl exec "$m" -- sctl is-active default.target
-ok "nginx answers" in_guest 'exec 3<>/dev/tcp/127.0.0.1/80 && printf "GET / HTTP/1.0\r\n\r\n" >&3 && grep -q "200 OK" <&3'
+ok "nginx answers" vmctl exec "$m" -- bash -c 'exec 3<>/dev/tcp/127.0.0.1/80 && printf "GET / HTTP/1.0\r\n\r\n" >&3 && grep -q "200 OK" <&3'
 ok "a service of the initramfs lives on" vmctl exec "$m" -- pgrep -P 1 -x idle
 is "and core knows it" "$(in_guest 'sctl show -p ActiveState --value survivor.service')" active
 in_guest 'kill $(pgrep -x idle)'
