@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #define MAX_FRAMES 24
+#define SPAN       1024
 
 static int report_fd;
 
@@ -25,14 +26,14 @@ static void on_crash(int sig, siginfo_t *si _unused_, void *context)
 /* Kept apart by volatile counters, or the compiler would make one function, or a jump, of them. */
 static volatile int calls;
 
-static __attribute__((noinline, aligned(64))) void innermost(void (*die)(void))
+static __attribute__((noinline, aligned(SPAN))) void innermost(void (*die)(void))
 {
 	calls++;
 	die();
 	calls++;
 }
 
-static __attribute__((noinline, aligned(64))) void middle(void (*die)(void))
+static __attribute__((noinline, aligned(SPAN))) void middle(void (*die)(void))
 {
 	calls++;
 	innermost(die);
@@ -40,7 +41,7 @@ static __attribute__((noinline, aligned(64))) void middle(void (*die)(void))
 }
 
 /* Not a leaf: gcc gives those no frame, whatever it is told, and their caller is then missing in the list. */
-static __attribute__((noinline, aligned(64))) void die_of_fault(void)
+static __attribute__((noinline, aligned(SPAN))) void die_of_fault(void)
 {
 	static int *volatile nowhere = (int *) 16;
 
@@ -49,12 +50,12 @@ static __attribute__((noinline, aligned(64))) void die_of_fault(void)
 	calls += getpid() > 0;
 }
 
-static __attribute__((noinline, aligned(64))) void die_in_libc(void)
+static __attribute__((noinline, aligned(SPAN))) void die_in_libc(void)
 {
 	abort();
 }
 
-static __attribute__((noinline, aligned(64))) void die_without_stack(void)
+static __attribute__((noinline, aligned(SPAN))) void die_without_stack(void)
 {
 #if defined(__x86_64__)
 	__asm__ volatile("mov $64, %%rsp\n\tmov $72, %%rbp\n\tud2" ::: "memory");
@@ -94,10 +95,10 @@ static int frames_of(void (*die)(void), uintptr_t frames[static MAX_FRAMES])
 	return n < 0 ? -1 : (int) (n / (ssize_t) sizeof(*frames));
 }
 
-/* The functions asked for lie 64 bytes apart at least, and are shorter. */
+/* The functions asked for lie that far apart at least, and are shorter, with a sanitizer, too. */
 static bool is_in(uintptr_t address, void *function)
 {
-	return address > (uintptr_t) function && address < (uintptr_t) function + 64;
+	return address > (uintptr_t) function && address < (uintptr_t) function + SPAN;
 }
 
 TEST(crash__names_the_callers_of_a_fault)
