@@ -91,6 +91,7 @@ TEST(spec__is_plain_only_without_settings_of_its_own)
 		CHECK_INT(exec_spec_is_plain(&p), ==, expected);
 		p.nss_fd = 5;
 		CHECK(!exec_spec_is_plain(&p));
+		unit_file_free(f);
 	}
 }
 

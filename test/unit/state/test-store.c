@@ -351,10 +351,12 @@ TEST(store__goes_on_after_a_trim)
 	}
 	CHECK_INT(store_trim(s), ==, -EBUSY);
 	CHECK_INT(store_flush(s), ==, 0);
-	/* LMDB keeps what the transaction needed. */
-	CHECK_INT(mallinfo2().uordblks, >, before + 400000);
+	/* LMDB keeps what the transaction needed. A sanitizer's allocator counts nothing. */
+	if (before > 0)
+		CHECK_INT(mallinfo2().uordblks, >, before + 400000);
 	CHECK_INT(store_trim(s), ==, 0);
-	CHECK_INT(mallinfo2().uordblks, <, before + 20000);
+	if (before > 0)
+		CHECK_INT(mallinfo2().uordblks, <, before + 20000);
 	CHECK_INT(put(s, "one", "seven"), ==, 0);
 	CHECK_INT(store_flush(s), ==, 0);
 	CHECK_STR(content(s, "one"), "one=seven;");
