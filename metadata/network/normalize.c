@@ -153,6 +153,8 @@ int route_normalize(struct interpreter *n, const cJSON *route, cJSON **ret)
 
 	if (!net)
 		return -ENOMEM;
+	if (!cJSON_IsObject(route))
+		return network_fail(n, "routes", "a map is expected");
 	cJSON_ArrayForEach(it, route) if (!is_empty_text(it))
 		json_set(net, streq(it->string, "destination") ? "network" : it->string,
 	                 cJSON_Duplicate(it, true));
@@ -197,6 +199,8 @@ int subnet_normalize(struct interpreter *n, const cJSON *subnet, cJSON **ret)
 
 	if (!s || !routes)
 		return -ENOMEM;
+	if (!cJSON_IsObject(subnet))
+		return network_fail(n, "subnets", "a map is expected");
 	cJSON_ArrayForEach(it, subnet) if (json_is_truthy(it))
 		json_set(s, it->string, cJSON_Duplicate(it, true));
 	if (streq(type, "static") || streq(type, "static6"))

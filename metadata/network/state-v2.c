@@ -144,8 +144,7 @@ static cJSON *route_to_v1(const cJSON *route)
 
 	for (size_t i = 0; i < ELEMENTSOF(keys); i++)
 		copy_if(r, keys[i].v1, route, keys[i].v2);
-	cJSON_ArrayForEach(it, route)
-	{
+	for (it = cJSON_IsObject(route) ? route->child : NULL; it; it = it->next) {
 		bool known = false;
 
 		for (size_t i = 0; i < ELEMENTSOF(keys); i++)
@@ -245,6 +244,8 @@ static int read_group(struct interpreter *n, const char *id, const cJSON *cfg, b
 	const cJSON *it;
 	int r;
 
+	if (get(cfg, "parameters") && !cJSON_IsObject(get(cfg, "parameters")))
+		return network_fail(n, "parameters", "a map is expected");
 	json_add_string(command, "type", is_bond ? "bond" : "bridge");
 	json_add_string(command, "name", id);
 	json_set(command, is_bond ? "bond_interfaces" : "bridge_interfaces",
@@ -295,6 +296,12 @@ int network_read_v2(struct interpreter *n, const cJSON *config)
 			         "wifis are left to the image's own tools");
 			continue;
 		}
+		cJSON_ArrayForEach(
+			it,
+			section) if (!cJSON_IsObject(section) ||
+		                     !cJSON_IsObject(
+					     it)) return network_fail(n, kind,
+		                                                      "a map of maps is expected");
 		if (!streq(kind, "ethernets") && !streq(kind, "vlans") && !streq(kind, "bonds") &&
 		    !streq(kind, "bridges"))
 			return network_fail(n, kind, "not a section that is known");

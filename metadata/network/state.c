@@ -50,7 +50,8 @@ static void add_params(cJSON *iface, const cJSON *params)
 {
 	const cJSON *it;
 
-	cJSON_ArrayForEach(it, params) json_set(iface, it->string, cJSON_Duplicate(it, true));
+	for (it = cJSON_IsObject(params) ? params->child : NULL; it; it = it->next)
+		json_set(iface, it->string, cJSON_Duplicate(it, true));
 }
 
 /* Makes or changes an interface; *ret stays the state's. */

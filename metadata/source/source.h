@@ -75,6 +75,7 @@ int smartos_request(const char *id, const char *command, const char *key, char *
 int smartos_response_parse(const char *line, const char *id,
                            struct blob *ret); /* -ENOENT: NOTFOUND */
 /* GCE: lines "user:key" of metadata, filtered by user and google-ssh's expireOn. @now: seconds. */
+bool gce_key_has_expired(const char *key, int64_t now);
 int gce_keys_parse(char *const *lines, const char *default_user, int64_t now, char ***ret);
 /* vendor_data.json in any of its forms -> user-data text; -ENOENT: nothing for us. */
 int vendor_data_text(const cJSON *v, struct diag *d, cJSON **ret);

@@ -311,7 +311,7 @@ static int run_for(struct engine *e, size_t i, unsigned depth, size_t *ret)
 		return text ? fail(e, e->pieces[i].line, "\"for\" needs \"in\"") : -ENOMEM;
 	target = strndup(text, (size_t) (in - text));
 	r = target ? strv_split(target, ", \t\n", &names) : -ENOMEM;
-	if (r >= 0 && (!names || strv_length(names) > 2))
+	if (r >= 0 && (strv_length(names) < 1 || strv_length(names) > 2))
 		r = fail(e, e->pieces[i].line, "\"for\" takes one name or two");
 	if (r >= 0)
 		r = evaluate(e, in + 4, e->pieces[i].line, &list);

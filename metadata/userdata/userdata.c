@@ -101,10 +101,12 @@ static int mergers_of(cJSON *config, const struct part *p, cJSON **ret)
 	r = merge_how_parse(own, ret);
 	if (r >= 0 && !(*ret)->child) {
 		cJSON_Delete(*ret);
+		*ret = NULL;
 		r = merge_how_parse(header, ret);
 	}
 	if (r >= 0 && !(*ret)->child) {
 		cJSON_Delete(*ret);
+		*ret = NULL;
 		r = merge_how_parse(fallback, ret);
 	}
 	return r;

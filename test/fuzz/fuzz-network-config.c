@@ -25,7 +25,8 @@ static void convert(const cJSON *doc)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	auto_json cJSON *doc = NULL, *lines = NULL, *state = NULL, *entry = NULL, *own = NULL;
+	auto_json cJSON *doc = NULL, *lines = NULL, *state = NULL, *entry = NULL, *own = NULL,
+			*routes = NULL;
 	auto_free char *name = NULL, *text = NULL;
 	auto_blob struct blob b = {0};
 	struct network_plan plan;
@@ -36,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	(void) network_from_klibc(b.data, NULL, &name, &entry);
 	(void) network_from_cmdline(b.data, &d, &own);
+	(void) dhcp_static_routes_parse(b.data, &routes);
 	if (yaml_parse_lines(b.data, size, "fuzz", &d, &doc, &lines) < 0)
 		return 0;
 	for (int kind = SCHEMA_CLOUD_CONFIG; kind <= SCHEMA_NETWORK_V2; kind++) {

@@ -37,7 +37,35 @@ static enum case_result run_vendor_data(const cJSON *c)
 	return case_compare("vendor data", got, case_get(c, "expect"));
 }
 
+/* Dates in the cases are a day before and after the recording. */
+#define RECORDED_AT 1795428000 /* 2026-11-23 10:00 UTC */
+
+static enum case_result run_gce(const cJSON *c)
+{
+	const cJSON *first = case_get(c, "args")->child, *user = first->next, *it;
+	auto_strv char **lines = NULL, **keys = NULL;
+	auto_json cJSON *got = NULL;
+
+	if (streq(case_text(c, "op"), "_has_expired")) {
+		got = cJSON_CreateBool(cJSON_IsString(first) &&
+		                       gce_key_has_expired(first->valuestring, RECORDED_AT));
+		return case_compare("expired", got, case_get(c, "expect"));
+	}
+	cJSON_ArrayForEach(it, first) strv_append(&lines, it->valuestring);
+	if (gce_keys_parse(lines,
+	                   cJSON_IsString(user) ? user->valuestring
+	                   : user               ? NULL
+	                                        : "default",
+	                   RECORDED_AT, &keys) < 0)
+		return CASE_FAIL;
+	got = cJSON_CreateArray();
+	STRV_FOREACH (k, keys)
+		cJSON_AddItemToArray(got, cJSON_CreateString(*k));
+	return case_compare("keys", got, case_get(c, "expect"));
+}
+
 const struct case_file source_files[] = {
+	{"misc/gce_keys.json", run_gce, NULL},
 	{"misc/vendordata.json", run_vendor_data, NULL},
 	{"misc/combine_url.json", run_url, NULL},
 };
