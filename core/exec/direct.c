@@ -2,6 +2,8 @@
 /* What core prepares of a start without core-exec. What its child does is in direct-child.c. */
 #include "exec/direct.h"
 
+#include "exec/exec-internal.h"
+
 #include <stdio.h>
 
 /* Room for the digits that the child fills in. The names are those of systemd.exec(5). */
@@ -9,17 +11,6 @@
 #define STREAM_ASSIGNMENT "JOURNAL_STREAM="
 #define PID_ROOM          "0000000000"
 #define STREAM_ROOM       "00000000000000000000:00000000000000000000"
-
-static int env_merge(char ***env, char *const *more)
-{
-	STRV_FOREACH (assignment, more) {
-		int r = env_set(env, *assignment);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
 
 /* In the order of core-exec's child_environment(). */
 static int make_environment(struct direct *d, const struct exec_spec *p)

@@ -36,7 +36,7 @@ int exec_locale_read(char ***ret)
 	return 0;
 }
 
-static int env_merge(char ***env, char *const *more)
+int env_merge(char ***env, char *const *more)
 {
 	STRV_FOREACH (assignment, more) {
 		int r = env_set(env, *assignment);

@@ -29,3 +29,6 @@ int exec_pass_environment(char *const *names, char ***ret);
  * of a unit. */
 int exec_private_tmp_name(const char *boot_id, const char *unit, const char *invocation_id,
                           char **ret);
+
+/* exec-environment.c: sets each assignment of @more in *@env. 0 or -ENOMEM, -EINVAL. */
+int env_merge(char ***env, char *const *more);
