@@ -332,14 +332,15 @@ static void do_upgrade_init(const char *a)
 	upgrade(WIRE_UPGRADE_INIT, a);
 }
 
-/* request TYPE VALUE STATUS: with serial 5 */
+/* request TYPE VALUE STATUS [SERIAL]: with serial 5 if none is given */
 static void do_request(const char *a)
 {
 	int type, value, status;
+	unsigned serial = 5;
 
-	if (sscanf(a, "%d %d %d", &type, &value, &status) == 3)
+	if (sscanf(a, "%d %d %d %u", &type, &value, &status, &serial) >= 3)
 		wire_send((struct wire_message){.type = (uint16_t) type,
-		                                .serial = 5,
+		                                .serial = serial,
 		                                .value = value,
 		                                .status = status},
 		          "", -1);
