@@ -37,9 +37,10 @@ is "commands run in parallel" "$(cat "$vm_work"/parallel.* | tr -d '\n')" 123456
 # Files.
 head -c 3000000 /dev/urandom >"$vm_work/file"
 chmod 640 "$vm_work/file"
-ok "a file is put" vmctl put "$m" "$vm_work/file" /tmp/file
-is "with its mode" "$(vmctl exec "$m" -- stat -c %a /tmp/file)" 640
-ok "and got back" vmctl get "$m" /tmp/file "$vm_work/back"
+# Not in /tmp, which systemd-tmpfiles empties at some moment of the boot that goes on.
+ok "a file is put" vmctl put "$m" "$vm_work/file" /root/file
+is "with its mode" "$(vmctl exec "$m" -- stat -c %a /root/file)" 640
+ok "and got back" vmctl get "$m" /root/file "$vm_work/back"
 ok "unchanged" cmp "$vm_work/file" "$vm_work/back"
 
 # The machine.
