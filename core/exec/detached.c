@@ -89,8 +89,25 @@ fail:
  */
 static bool huge_pages_lent;
 
+/* The flag is of the whole memory, and a service's start may take long enough for core to grow meanwhile: what its heap has
+ * is kept out by itself. From the end of the program on, for where the heap begins is random; the hole between is no fault. */
+static void heap_stays_small(void)
+{
+	extern char _end;
+	static uintptr_t done;
+	const uintptr_t page = (uintptr_t) sysconf(_SC_PAGESIZE),
+			begin = ((uintptr_t) &_end + page - 1) & ~(page - 1),
+			heap_end = (uintptr_t) sbrk(0);
+
+	if (heap_end == done)
+		return;
+	(void) madvise((void *) begin, heap_end - begin, MADV_NOHUGEPAGE);
+	done = heap_end;
+}
+
 static void huge_pages_lend(void)
 {
+	heap_stays_small();
 	if (!huge_pages_lent && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1)
 		huge_pages_lent = prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) >= 0;
 }

@@ -47,6 +47,7 @@ ok "/tmp of fstab is mounted" vmctl sh "$m" 'grep -q "^tmpfs /tmp " /proc/mounts
 is "the root is writable" "$(vmctl sh "$m" 'touch /var/tmp/x && echo yes')" yes
 console_complaints "$m" >"$vm_work/console.ours"
 is "the console has no complaint that systemd's lacks" "$(comm -13 "$vm_work/console.systemd" "$vm_work/console.ours" | head -n 5)" ""
+is "core has no huge page" "$(vmctl sh "$m" 'awk "/^AnonHugePages/ {print \$2}" /proc/$(pgrep -x core)/smaps_rollup')" 0
 is "every zombie was reaped" "$(vmctl sh "$m" "ps -eo stat= | grep -c '^Z'")" 0
 
 vmctl sh "$m" 'sctl poweroff' >/dev/null 2>&1
