@@ -153,10 +153,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
-	{"apply", cmd_apply},
-	{"final", cmd_final},
-	{"identify", cmd_identify},
-	{"validate", cmd_validate},
+	{"apply", cmd_apply},   {"final", cmd_final},       {"identify", cmd_identify},
+	{"render", cmd_render}, {"validate", cmd_validate},
 };
 
 int main(int argc, char **argv)
@@ -167,6 +165,6 @@ int main(int argc, char **argv)
 		if (streq(argv[1], verbs[i].name))
 			return verbs[i].run(argc - 1, argv + 1);
 	fprintf(stderr, "usage: sysmaster-metadata apply | final | identify [--root DIR] | "
-	                "validate FILE...\n");
+	                "render --format netplan|networkd [--root DIR] FILE | validate FILE...\n");
 	return EXIT_FAILURE;
 }

@@ -10,3 +10,6 @@ int cmd_identify(int argc, char **argv);
 /* validate FILE...: each mistake as "FILE:LINE: PATH: what"; never a value. 0, 1 wrong, 2 deprecated forms
  * alone. */
 int cmd_validate(int argc, char **argv);
+/* render --format netplan|networkd [--root DIR] FILE: the network configuration in FILE ("-": standard
+ * input) as another manager's files. */
+int cmd_render(int argc, char **argv);

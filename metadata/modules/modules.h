@@ -73,8 +73,20 @@ int authorized_key_parse(const char *line, const char *instead, cJSON **ret);
 int authorized_keys_paths(const char *value, const char *home, const char *user, char ***ret);
 /* power_state -> argv of shutdown, condition and timeout; -ENOENT: nothing to do. */
 int power_state_parse(const cJSON *config, struct diag *d, cJSON **ret);
-/* Suggested size of swap in bytes for memory, or as swap: says; see mounts.c. */
+/* Suggested bytes of swap for @memory bytes, at most @maxsize, or a quarter of @disk_free where that is 0.
+ * 0: too little room. */
 uint64_t swap_size_suggest(uint64_t memory, uint64_t disk_free, uint64_t maxsize);
+/* write_files: "encoding"; an unknown one leaves the text as it is. */
+struct file_encoding {
+	bool base64, gzip;
+};
+struct file_encoding file_encoding_parse(const char *s);
+/* An entry's "content", decoded; -EINVAL, -EBADMSG. */
+int file_content_decode(const cJSON *entry, struct blob *ret);
+/* "0640" in octal, a number as it is (YAML has read it as octal already), 0644 where there is none. */
+int file_mode_parse(const cJSON *v, mode_t *ret);
+/* "updates" -> {"network": ["boot", ...]}: scopes and events that are known; others are findings. */
+int update_events_of(const cJSON *updates, struct diag *d, cJSON **ret);
 
 /* ---- helpers that modules share (modules/util.c) ---- */
 char *root_path(const struct context *c, const char *path); /* path below c->root */

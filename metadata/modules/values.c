@@ -38,6 +38,30 @@ int size_parse(const char *text, uint64_t *ret)
 	return -EINVAL;
 }
 
+uint64_t swap_size_suggest(uint64_t memory, uint64_t disk_free, uint64_t maxsize)
+{
+	/* As much as the memory up to 4 GiB, then less and less of it: room for what is idle, not for
+	 * hibernation. */
+	static const struct {
+		uint64_t memory, swap;
+	} rows[] = {
+		{16 * GIB, 4 * GIB},   {32 * GIB, 6 * GIB},   {64 * GIB, 8 * GIB},
+		{128 * GIB, 11 * GIB}, {256 * GIB, 16 * GIB}, {512 * GIB, 23 * GIB},
+	};
+	uint64_t size = rows[ELEMENTSOF(rows) - 1].swap;
+
+	for (size_t i = ELEMENTSOF(rows); i-- > 0;)
+		if (memory <= rows[i].memory)
+			size = rows[i].swap;
+	if (memory <= 4 * GIB)
+		size = memory;
+	if (!maxsize)
+		maxsize = disk_free / 4;
+	size = MIN(size, maxsize);
+	/* Less than 32 MiB helps nobody. */
+	return size < 32 * MIB ? 0 : size;
+}
+
 /* A word in single quotes, a quote in it as '\''. */
 static void add_quoted(struct strbuf *b, const char *s)
 {

@@ -3,16 +3,11 @@
 
 #define DEFAULT_MODE 0644
 
-struct encoding {
-	bool base64, gzip;
-};
-
-/* The names that cloud-init accepts; an unknown one leaves the text as it is. */
-static struct encoding encoding_parse(const char *s)
+struct file_encoding file_encoding_parse(const char *s)
 {
 	static const struct {
 		const char *name;
-		struct encoding e;
+		struct file_encoding e;
 	} names[] = {
 		{"b64", {true, false}},     {"base64", {true, false}},
 		{"gz", {false, true}},      {"gzip", {false, true}},
@@ -23,14 +18,14 @@ static struct encoding encoding_parse(const char *s)
 	for (size_t i = 0; i < ELEMENTSOF(names); i++)
 		if (streq(names[i].name, s))
 			return names[i].e;
-	return (struct encoding){false, false};
+	return (struct file_encoding){false, false};
 }
 
-static int content_decode(const cJSON *entry, char **ret, size_t *ret_size)
+int file_content_decode(const cJSON *entry, struct blob *ret)
 {
 	auto_free char *text = NULL;
 	auto_blob struct blob plain = {0};
-	struct encoding e = encoding_parse(json_string_or(entry, "encoding", ""));
+	struct file_encoding e = file_encoding_parse(json_string_or(entry, "encoding", ""));
 	const cJSON *content = cJSON_GetObjectItemCaseSensitive(entry, "content");
 	int r;
 
@@ -43,13 +38,12 @@ static int content_decode(const cJSON *entry, char **ret, size_t *ret_size)
 		r = gunzip(plain.data, plain.size, METADATA_DOCUMENT_MAX, &plain);
 	if (r < 0)
 		return r;
-	*ret = TAKE_PTR(plain.data);
-	*ret_size = plain.size;
+	*ret = plain;
+	plain = (struct blob){0};
 	return 0;
 }
 
-/* "0640" in octal; a YAML number has been read as octal already. */
-static int mode_parse(const cJSON *v, mode_t *ret)
+int file_mode_parse(const cJSON *v, mode_t *ret)
 {
 	uint64_t n;
 
@@ -79,9 +73,9 @@ static int append(const char *path, const char *data, size_t size, mode_t mode)
 
 static int write_one(struct context *c, const cJSON *entry, const char *name)
 {
-	auto_free char *path = root_path(c, name), *data = NULL;
+	auto_free char *path = root_path(c, name);
 	const char *owner = json_string_or(entry, "owner", "root:root");
-	size_t size;
+	auto_blob struct blob data = {0};
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -89,11 +83,11 @@ static int write_one(struct context *c, const cJSON *entry, const char *name)
 
 	if (!path)
 		return -ENOMEM;
-	r = mode_parse(cJSON_GetObjectItemCaseSensitive(entry, "permissions"), &mode);
+	r = file_mode_parse(cJSON_GetObjectItemCaseSensitive(entry, "permissions"), &mode);
 	if (r < 0)
 		return diag_add(c->d, r, DIAG_ERROR, name, 0,
 		                "permissions are not an octal number");
-	r = content_decode(entry, &data, &size);
+	r = file_content_decode(entry, &data);
 	if (r < 0)
 		return diag_add(c->d, r, DIAG_ERROR, name, 0,
 		                "the content is not what its encoding says");
@@ -104,8 +98,9 @@ static int write_one(struct context *c, const cJSON *entry, const char *name)
 	if (r < 0)
 		return diag_add(c->d, r, DIAG_ERROR, name, 0, "its folder cannot be made: %s",
 		                strerror(-r));
-	r = json_bool_or(entry, "append", false) ? append(path, data, size, mode)
-	                                         : file_write_atomic(path, data, size, mode, false);
+	r = json_bool_or(entry, "append", false)
+	            ? append(path, data.data, data.size, mode)
+	            : file_write_atomic(path, data.data, data.size, mode, false);
 	if (r >= 0 && geteuid() == 0 && chown(path, uid, gid) < 0)
 		r = -errno;
 	/* Again: chown takes the set-id bits away, and an appended file keeps the mode it had

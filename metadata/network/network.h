@@ -36,12 +36,16 @@ int network_plan_of(const cJSON *state, struct network_plan *ret);
 
 int network_render_netplan(const cJSON *config, struct diag *d, cJSON **ret);
 int network_render_networkd(const cJSON *state, struct diag *d, cJSON **ret);
+/* Writes them below @root ("": /); files of netplan 0600. */
+int network_files_write(const char *root, const cJSON *files, struct diag *d);
 
 /* ---- converters: a platform's form -> config ---- */
 
 /* @macs: object of mac -> interface name, of what is plugged in. */
 int network_from_openstack(const cJSON *network_data, const cJSON *macs, struct diag *d,
                            cJSON **ret);
+/* @full: all interfaces and second addresses, else DHCP on the first alone. @with_policy: a routing table for
+ * each but the first; its way out is the interface's "gateway" (of a lease), else the subnet's first address. */
 int network_from_ec2(const cJSON *network, const cJSON *macs, bool full, bool with_policy,
                      cJSON **ret);
 /* mac -> index: by network-card, device-number, then the fallback order ("mac" or "nic_name"). */

@@ -50,8 +50,17 @@ const char *bridge_param_to_v1(const char *name)
 	FIND(bridge_params, v2, v1);
 }
 
-const char *bond_param_to_v2(const char *name)
+/* Version 1 writes them with either dash or underline, the whole name or its end: "bond_miimon",
+ * "bond-xmit_hash_policy". */
+const char *bond_param_to_v2(const char *key)
 {
+	char name[64];
+	size_t n = strlen(key);
+
+	if (n >= sizeof(name))
+		return NULL;
+	for (size_t i = 0; i <= n; i++)
+		name[i] = key[i] == '_' ? '-' : key[i];
 	FIND(bond_params, v1, v2);
 }
 

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void convert(const cJSON *doc)
 {
 	auto_json cJSON *macs = cJSON_CreateObject();
-	cJSON *out[8] = {NULL};
+	cJSON *out[9] = {NULL};
 	struct diag d = {0};
 
 	cJSON_AddStringToObject(macs, "00:11:22:33:44:55", "eth0");
@@ -19,6 +19,8 @@ static void convert(const cJSON *doc)
 	(void) network_from_vultr(doc, macs, &out[4]);
 	(void) network_from_upcloud(doc, macs, &out[5]);
 	(void) network_from_rbx(doc, &out[6]);
+	(void) network_from_ec2(doc, macs, true, true, &out[7]);
+	(void) network_from_aliyun(doc, macs, true, &out[8]);
 	for (size_t i = 0; i < ELEMENTSOF(out); i++)
 		cJSON_Delete(out[i]);
 }
@@ -26,7 +28,7 @@ static void convert(const cJSON *doc)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_json cJSON *doc = NULL, *lines = NULL, *state = NULL, *entry = NULL, *own = NULL,
-			*routes = NULL;
+			*routes = NULL, *netplan = NULL, *networkd = NULL;
 	auto_free char *name = NULL, *text = NULL;
 	auto_blob struct blob b = {0};
 	struct network_plan plan;
@@ -46,7 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	(void) yaml_print(doc, &text);
 	convert(doc);
-	if (network_state_of(doc, &d, &state) >= 0 && network_plan_of(state, &plan) >= 0)
+	if (network_state_of(doc, &d, &state) < 0)
+		return 0;
+	(void) network_render_netplan(doc, &d, &netplan);
+	(void) network_render_networkd(state, &d, &networkd);
+	if (network_plan_of(state, &plan) >= 0)
 		network_plan_done(&plan);
 	return 0;
 }

@@ -21,7 +21,9 @@ typedef enum case_result (*case_fn)(const cJSON *c);
 struct case_file {
 	const char *name;
 	case_fn run;
-	const char *list; /* the array's name, NULL: "cases" */
+	const char *
+		list; /* the array's name, NULL: "cases". Of a name that ends in /: what a case's file begins
+	                     with; the case is {"id": file}. */
 };
 
 extern const struct case_file detect_files[], userdata_files[], network_files[], module_files[],

@@ -165,22 +165,51 @@ static void run_case(const struct case_file *f, const cJSON *c, size_t index, st
 	printf("  FAIL %s:%s\n", f->name, id);
 }
 
-static void run_file(const struct case_file *f, struct totals *total)
+/* The files of a folder that begin as they should, each a case. */
+static cJSON *cases_of_folder(const char *path, const char *prefix)
+{
+	cJSON *doc = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(doc, prefix);
+	auto_strv char **names = NULL;
+
+	(void) dir_list(path, &names);
+	STRV_FOREACH (n, names) {
+		cJSON *c;
+
+		if (!str_after(*n, prefix))
+			continue;
+		c = cJSON_CreateObject();
+		json_add_string(c, "id", *n);
+		cJSON_AddItemToArray(list, c);
+	}
+	return doc;
+}
+
+static cJSON *cases_of(const struct case_file *f)
 {
 	auto_free char *path = case_path(f->name), *text = NULL;
-	auto_json cJSON *doc = NULL;
+	size_t size;
+
+	if (str_ends_with(f->name, "/"))
+		return cases_of_folder(path, f->list);
+	if (file_read(path, &text, &size) < 0)
+		return NULL;
+	for (char *p = strstr(text, "\\u0000"); p; p = strstr(p, "\\u0000"))
+		p[5] = '0' + NUL_MARK;
+	return cJSON_ParseWithLength(text, size);
+}
+
+static void run_file(const struct case_file *f, struct totals *total)
+{
+	auto_json cJSON *doc = cases_of(f);
 	struct totals t = {0};
 	const cJSON *c;
-	size_t i = 0, size;
+	size_t i = 0;
 
-	if (file_read(path, &text, &size) < 0) {
+	if (!doc) {
 		printf("  %s cannot be read\n", f->name);
 		total->failed++;
 		return;
 	}
-	for (char *p = strstr(text, "\\u0000"); p; p = strstr(p, "\\u0000"))
-		p[5] = '0' + NUL_MARK;
-	doc = cJSON_ParseWithLength(text, size);
 	cJSON_ArrayForEach(c, case_get(doc, f->list ? f->list : "cases")) run_case(f, c, i++, &t);
 	printf("%-42s %4u of %4zu, %u known to differ, %u failed\n", f->name, t.passed, i, t.known,
 	       t.failed);

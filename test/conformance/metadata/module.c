@@ -119,7 +119,99 @@ static enum case_result run_power_state(const cJSON *c)
 	return case_compare("power state", got, expect);
 }
 
+/* The distribution's default user is not in the record: it is what the recorded run had. */
+static cJSON *default_user_of_case(const cJSON *c)
+{
+	static const char bob[] = "{\"name\": \"bob\", \"gecos\": \"Ubuntu\", \"groups\": \"foo\", "
+				  "\"home\": \"/home/ubuntu\", \"lock_passwd\": true, "
+				  "\"plain_text_passwd\": \"ubuntu\", \"shell\": \"/bin/bash\"}";
+	const cJSON *it;
+	cJSON *user;
+
+	if (strstr(case_text(c, "test"), "test_user_data_normalize"))
+		return cJSON_Parse(bob);
+	cJSON_ArrayForEach(it, case_get(c, "expect_users"))
+	{
+		if (!cJSON_IsTrue(case_get(it, "default")))
+			continue;
+		user = cJSON_Duplicate(it, true);
+		cJSON_DeleteItemFromObject(user, "default");
+		json_add_string(user, "name", it->string);
+		return user;
+	}
+	return NULL;
+}
+
+static enum case_result run_users(const cJSON *c)
+{
+	auto_json cJSON *image = default_user_of_case(c), *got = NULL;
+	struct diag d = {0};
+
+	if (users_normalise(case_get(c, "config"), image, &d, &got) < 0)
+		return case_differs_text("users", d.n_items ? d.items[0].text : "?", NULL);
+	if (case_compare("groups", case_get(got, "groups"), case_get(c, "expect_groups")))
+		return CASE_FAIL;
+	return case_compare("users", case_get(got, "users"), case_get(c, "expect_users"));
+}
+
+static enum case_result run_swap_size(const cJSON *c)
+{
+	auto_json cJSON *got = cJSON_CreateNumber((double) swap_size_suggest(
+		(uint64_t) cJSON_GetNumberValue(argument(c, 0)), UINT64_MAX, UINT64_MAX));
+
+	return case_compare("bytes", got, case_get(c, "expect"));
+}
+
+static cJSON *encodings_json(const char *name)
+{
+	struct file_encoding e = file_encoding_parse(name);
+	cJSON *list = cJSON_CreateArray();
+
+	if (e.base64)
+		cJSON_AddItemToArray(list, cJSON_CreateString("application/base64"));
+	if (e.gzip)
+		cJSON_AddItemToArray(list, cJSON_CreateString("application/x-gzip"));
+	if (!list->child)
+		cJSON_AddItemToArray(list, cJSON_CreateString("text/plain"));
+	return list;
+}
+
+static enum case_result run_write_files(const cJSON *c)
+{
+	const char *op = case_text(c, "op");
+	auto_json cJSON *got = NULL, *entry = cJSON_CreateObject();
+	auto_blob struct blob text = {0};
+	mode_t mode;
+
+	if (streq(op, "decode_perms")) {
+		if (file_mode_parse(argument(c, 0), &mode) >= 0)
+			got = cJSON_CreateNumber(mode);
+		else
+			got = cJSON_CreateNull();
+	} else if (streq(op, "canonicalize_extraction")) {
+		got = encodings_json(text_argument(c, 0));
+	} else {
+		cJSON_AddItemToObject(entry, "content", cJSON_Duplicate(argument(c, 0), true));
+		if (file_content_decode(entry, &text) >= 0)
+			got = cJSON_CreateString(text.data);
+	}
+	return case_compare(op, got, case_get(c, "expect"));
+}
+
+static enum case_result run_update_events(const cJSON *c)
+{
+	auto_json cJSON *got = NULL;
+	struct diag d = {0};
+
+	(void) update_events_of(argument(c, 0), &d, &got);
+	return case_compare("events", got, case_get(c, "expect"));
+}
+
 const struct case_file module_files[] = {
+	{"misc/users_groups.json", run_users, NULL},
+	{"misc/swapsize.json", run_swap_size, NULL},
+	{"misc/write_files_encoding.json", run_write_files, NULL},
+	{"misc/update_events.json", run_update_events, NULL},
 	{"misc/authorized_keys_line.json", run_key, NULL},
 	{"misc/authorized_keys_paths.json", run_key_paths, NULL},
 	{"misc/shellify.json", run_shellify, NULL},

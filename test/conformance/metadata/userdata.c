@@ -134,6 +134,43 @@ static enum case_result run_merge(const cJSON *c)
 	return result;
 }
 
+static cJSON *document_of(const char *file)
+{
+	auto_free char *path = case_path(file), *text = NULL;
+	struct diag d = {0};
+	cJSON *doc = NULL;
+	size_t size;
+
+	if (file_read(path, &text, &size) >= 0)
+		(void) yaml_parse(text, size, file, &d, &doc);
+	return doc;
+}
+
+/* sourceN-M.yaml, in order, are expectedN.yaml. */
+static enum case_result run_merge_sources(const cJSON *c)
+{
+	const char *id = str_after(case_text(c, "id"), "expected");
+	auto_json cJSON *whole = cJSON_CreateObject();
+	cJSON *parts = cJSON_AddArrayToObject(whole, "parts");
+	auto_free char *expected = str_printf("userdata/merge_sources/%s", case_text(c, "id"));
+
+	for (int m = 1;; m++) {
+		auto_free char *name = str_printf("userdata/merge_sources/source%d-%d.yaml",
+		                                  atoi(id), m),
+			       *path = case_path(name), *text = NULL;
+		cJSON *part;
+
+		if (file_read(path, &text, NULL) < 0)
+			break;
+		part = cJSON_CreateObject();
+		json_add_string(part, "payload", text);
+		cJSON_AddItemToArray(parts, part);
+	}
+	json_add_string(whole, "id", case_text(c, "id"));
+	cJSON_AddItemToObject(whole, "result", document_of(expected));
+	return run_merge(whole);
+}
+
 /* ---- jinja ---- */
 
 static enum case_result run_jinja(const cJSON *c)
@@ -275,6 +312,7 @@ const struct case_file userdata_files[] = {
 	{"userdata/type_from_prefix.json", run_type, NULL},
 	{"userdata/merge_how_parse.json", run_how, NULL},
 	{"userdata/cloud_config_merge.json", run_merge, NULL},
+	{"userdata/merge_sources/", run_merge_sources, "expected"},
 	{"userdata/jinja.json", run_jinja, NULL},
 	{"schema/cases.json", run_schema, NULL},
 	{"cloud-config/index.json", run_document, "docs"},
