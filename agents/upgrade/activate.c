@@ -4,7 +4,6 @@
 /* init gives a new core 10 s to be ready and then watches it for 10 s more; a fall-back takes one
  * more start. */
 #define CORE_SWITCH_USEC (45 * USEC_PER_SEC)
-#define TRIAL_USEC       (11 * USEC_PER_SEC)
 #define BUSY_USEC        (30 * USEC_PER_SEC)
 #define BUSY_LOOK_USEC   (200 * USEC_PER_MSEC)
 #define INIT_SWITCH_USEC (30 * USEC_PER_SEC)
@@ -141,7 +140,7 @@ int activate(const char *directory, const char *version, progress_fn progress, s
 
 int gate(const struct upgrade_state *s, struct diag *d)
 {
-	usec_t end = now(CLOCK_BOOTTIME) + MAX(config.gate_usec, (usec_t) TRIAL_USEC);
+	usec_t end = now(CLOCK_BOOTTIME) + MAX(config.gate_usec, config.trial_usec);
 	uint64_t pid = 0;
 
 	for (;;) {

@@ -16,6 +16,7 @@ struct upgrade_config config = {
 	.control = "/run/sysmaster/control",
 	.packaged = "/usr/lib/sysmaster",
 	.gate_usec = 5 * USEC_PER_SEC,
+	.trial_usec = 11 * USEC_PER_SEC,
 };
 
 extern const char sysmaster_version[], upgrade_description[];

@@ -49,6 +49,7 @@ struct upgrade_config {
 	const char *control;   /* /run/sysmaster/control */
 	const char *packaged;  /* /usr/lib/sysmaster: the version of the package */
 	usec_t gate_usec;
+	usec_t trial_usec; /* init watches a new core for so long; a gate is never shorter */
 };
 extern struct upgrade_config config;
 
@@ -116,5 +117,5 @@ int worker_apply(const char *bundle, int fd);
 int worker_rollback(const char *reason, int fd);
 /* At start: an upgrade that was cut off is finished or undone. 0: there was nothing to do. */
 int worker_resume(int fd);
-/* At boot: the committed version's init takes over from the packaged one. */
+/* At boot: an upgrade that the reboot cut off is settled; the committed version's init takes over from the packaged one. */
 int worker_boot(void);

@@ -14,7 +14,7 @@ static void report(cJSON *line)
 	auto_free char *text = line ? json_print(line, false) : NULL;
 
 	cJSON_Delete(line);
-	if (!text)
+	if (!text || report_fd < 0)
 		return;
 	/* The server may be gone (it is being restarted, too): the state file is what counts. */
 	(void) fd_write_all(report_fd, text, strlen(text));
@@ -56,13 +56,20 @@ static int finish(struct upgrade_state *s, enum upgrade_phase phase, const char 
 	return phase == PHASE_COMMITTED ? 0 : 1;
 }
 
-static int finish_diag(struct upgrade_state *s, enum upgrade_phase phase, int r,
-                       const struct diag *d)
+/* "STEP: why", in one sentence: who reads it later does not see the progress before it. */
+static char *reason_of(const char *step, int r, const struct diag *d)
 {
 	char text[DIAG_TEXT_MAX + DIAG_FILE_MAX];
 
 	diag_first(d, text, sizeof(text));
-	return finish(s, phase, *text ? text : strerror(-r));
+	return str_printf("%s: %s", step, *text ? text : strerror(-r));
+}
+
+static int finish_failed(struct upgrade_state *s, const char *step, int r, const struct diag *d)
+{
+	auto_free char *text = reason_of(step, r, d);
+
+	return finish(s, PHASE_FAILED, text ? text : step);
 }
 
 /* What the bundle says it is must fit this machine. */
@@ -89,11 +96,33 @@ static int check_manifest(const struct bundle_manifest *m, struct diag *d)
 	return 0;
 }
 
+/* What a kill or a power cut left half-written: unpacked files, a state file that did not get its name. One worker runs at a
+ * time, so none of it is anybody's. */
+static void drop_leftovers(void)
+{
+	auto_free char *versions = path_join(config.directory, "versions");
+	auto_strv char **names = NULL;
+
+	if (!versions || dir_list(versions, &names) < 0)
+		return;
+	STRV_FOREACH (n, names) {
+		auto_free char *path = (*n)[0] == '.' ? path_join(versions, *n) : NULL;
+
+		if (path && rm_rf(path) < 0)
+			log_warning("\"%s\" cannot be removed", path);
+	}
+}
+
+static char *staging_directory(const char *version)
+{
+	return str_printf("%s/versions/.%s.new", config.directory, version);
+}
+
 /* Unpacked beside its place and renamed, so that a directory with a version's name is always whole.
  */
 static int stage(int fd, const struct bundle_manifest *m, const char *directory, struct diag *d)
 {
-	auto_free char *fresh = str_printf("%s/versions/.%s.new", config.directory, m->version);
+	auto_free char *fresh = staging_directory(m->version);
 	int r;
 
 	if (!fresh)
@@ -112,9 +141,12 @@ static int stage(int fd, const struct bundle_manifest *m, const char *directory,
 	if (r < 0 && r != -ENOENT)
 		return diag_add(d, r, DIAG_ERROR, directory, 0,
 		                "a damaged copy cannot be removed: %s", strerror(-r));
-	if (rename(fresh, directory) < 0)
-		return diag_add(d, -errno, DIAG_ERROR, directory, 0, "cannot be put in place: %s",
-		                strerror(errno));
+	if (rename(fresh, directory) < 0) {
+		r = diag_add(d, -errno, DIAG_ERROR, directory, 0, "cannot be put in place: %s",
+		             strerror(errno));
+		(void) rm_rf(fresh);
+		return r;
+	}
 	return 0;
 }
 
@@ -135,7 +167,7 @@ static int note_origin(struct upgrade_state *s, struct diag *d)
 	return r;
 }
 
-/* Back to where the upgrade came from; @reason is why. */
+/* Back to where the upgrade came from; @reason is why, with the step's name before it. */
 static int go_back(struct upgrade_state *s, const char *reason)
 {
 	struct diag d = {0};
@@ -156,35 +188,42 @@ static int go_back(struct upgrade_state *s, const char *reason)
 	return finish(s, PHASE_ROLLED_BACK, reason);
 }
 
+static int go_back_from(struct upgrade_state *s, const char *step, int r, const struct diag *d)
+{
+	auto_free char *text = reason_of(step, r, d);
+
+	return go_back(s, text ? text : step);
+}
+
 /* From a staged version to the commit. */
 static int switch_over(struct upgrade_state *s)
 {
 	struct diag d = {0};
-	char why[DIAG_TEXT_MAX];
 	int r;
 
 	s->phase = PHASE_ACTIVATING;
 	r = upgrade_state_save(s);
-	if (r < 0)
-		return finish(s, PHASE_FAILED, strerror(-r));
+	if (r < 0) {
+		diag_add(&d, r, DIAG_ERROR, NULL, 0,
+		         "the state of the upgrade cannot be stored: %s", strerror(-r));
+		return finish_failed(s, "activating", r, &d);
+	}
 	r = activate(s->target_directory, s->target, progress, &d);
 	if (r < 0)
-		return go_back(s, diag_first(&d, why, sizeof(why)));
+		return go_back_from(s, "activating", r, &d);
 	s->phase = PHASE_GATING;
 	r = upgrade_state_save(s);
 	progress("gate", s->target, "");
 	if (r >= 0)
 		r = gate(s, &d);
-	if (r < 0) {
-		diag_first(&d, why, sizeof(why));
-		return go_back(s, *why ? why : strerror(-r));
-	}
+	if (r < 0)
+		return go_back_from(s, "gating", r, &d);
 	/* previous first: with a power cut in between both links name a version that works. */
 	r = version_link("previous", s->origin_directory);
 	if (r >= 0)
 		r = version_link("current", s->target_directory);
 	if (r < 0)
-		return go_back(s, strerror(-r));
+		return go_back_from(s, "committing", r, &d);
 	versions_prune(s->target_directory, VERSIONS_KEPT);
 	return finish(s, PHASE_COMMITTED, "");
 }
@@ -198,6 +237,7 @@ int worker_apply(const char *bundle, int fd)
 	int r;
 
 	report_fd = fd;
+	drop_leftovers();
 	progress("verifying", NULL, bundle);
 	bundle_fd = r = bundle_open(bundle, config.keys, &d, &m);
 	if (r >= 0 && (str_set(&s.target, m->version) < 0 ||
@@ -210,16 +250,19 @@ int worker_apply(const char *bundle, int fd)
 	if (r >= 0 && streq(s.origin, s.target))
 		r = diag_add(&d, -EALREADY, DIAG_ERROR, NULL, 0, "%s is what runs", s.target);
 	if (r < 0) {
-		r = finish_diag(&s, PHASE_FAILED, r, &d);
+		r = finish_failed(&s, "verifying", r, &d);
 		upgrade_state_done(&s);
 		return r;
 	}
 	s.phase = PHASE_STAGING;
 	progress("staging", s.target, "");
 	r = upgrade_state_save(&s);
-	if (r >= 0)
+	if (r < 0)
+		diag_add(&d, r, DIAG_ERROR, NULL, 0,
+		         "the state of the upgrade cannot be stored: %s", strerror(-r));
+	else
 		r = stage(bundle_fd, m, s.target_directory, &d);
-	r = r < 0 ? finish_diag(&s, PHASE_FAILED, r, &d) : switch_over(&s);
+	r = r < 0 ? finish_failed(&s, "staging", r, &d) : switch_over(&s);
 	upgrade_state_done(&s);
 	return r;
 }
@@ -252,7 +295,7 @@ int worker_rollback(const char *reason, int fd)
 	if (r >= 0 && !(s.target = version_of(s.target_directory)))
 		r = -ENOMEM;
 	if (r < 0) {
-		r = finish_diag(&s, PHASE_FAILED, r, &d);
+		r = finish_failed(&s, "rolling-back", r, &d);
 	} else {
 		if (!str_is_empty(reason))
 			version_mark_bad(s.origin, reason);
@@ -260,6 +303,14 @@ int worker_rollback(const char *reason, int fd)
 	}
 	upgrade_state_done(&s);
 	return r;
+}
+
+/* The links are moved last, so "current" tells on which side of the commit the power went. */
+static bool is_committed(const struct upgrade_state *s)
+{
+	auto_free char *current = NULL;
+
+	return version_linked("current", &current) >= 0 && streq(current, s->target_directory);
 }
 
 int worker_resume(int fd)
@@ -271,6 +322,7 @@ int worker_resume(int fd)
 	int r;
 
 	report_fd = fd;
+	drop_leftovers();
 	r = upgrade_state_load(&s);
 	if (r < 0)
 		log_error_errno(r, "Failed to read how far the last upgrade got: %m");
@@ -283,12 +335,17 @@ int worker_resume(int fd)
 	if (id128_boot(&id) >= 0)
 		id128_format(&id, boot);
 	if (s.phase == PHASE_STAGING) {
-		finish(&s, PHASE_FAILED, "it was interrupted before anything was changed");
+		finish(&s, PHASE_FAILED, "staging: it was interrupted before anything was changed");
+	} else if (s.boot_id && !streq(s.boot_id, boot) && is_committed(&s)) {
+		finish(&s, PHASE_COMMITTED, "");
 	} else if (s.boot_id && !streq(s.boot_id, boot)) {
+		auto_free char *text =
+			str_printf("%s: the machine was rebooted before the upgrade was committed",
+		                   upgrade_phase_to_string(s.phase));
+
 		/* "current" was not moved, so this boot runs the old version. Whether the new one
 		 * was at fault is not known. */
-		finish(&s, PHASE_ROLLED_BACK,
-		       "the machine was rebooted before the upgrade was committed");
+		finish(&s, PHASE_ROLLED_BACK, text ? text : "");
 	} else if (core_facts_get(&f, 10 * USEC_PER_SEC) < 0) {
 		finish(&s, PHASE_FAILED, "it was interrupted, and core does not answer");
 	} else {
@@ -298,10 +355,25 @@ int worker_resume(int fd)
 		if (there || s.phase == PHASE_ACTIVATING)
 			switch_over(&s);
 		else
-			go_back(&s, "core did not stay on it");
+			go_back(&s, "gating: core did not stay on it");
 	}
 	upgrade_state_done(&s);
 	return 1;
+}
+
+/* Said at boot and not only when somebody asks. An upgrade of this boot is its own worker's. */
+static void settle_after_reboot(void)
+{
+	struct upgrade_state s;
+	char boot[ID128_TEXT_MAX] = "";
+	struct id128 id;
+
+	if (upgrade_state_load(&s) >= 0 && s.boot_id && id128_boot(&id) >= 0) {
+		id128_format(&id, boot);
+		if (!streq(s.boot_id, boot))
+			(void) worker_resume(-EBADF);
+	}
+	upgrade_state_done(&s);
 }
 
 int worker_boot(void)
@@ -311,6 +383,7 @@ int worker_boot(void)
 	struct diag d = {0};
 	int r;
 
+	settle_after_reboot();
 	if (version_linked("current", &current) < 0)
 		return 0;
 	r = core_facts_get(&f, 30 * USEC_PER_SEC);
