@@ -248,11 +248,19 @@ bool record_get_pid(const struct record *r, const char *key, pid_t *ret_pid,
 
 void record_carry(const struct record *r, struct strbuf *b)
 {
+	bool any = false;
+
 	if (r->schema <= RECORD_SCHEMA)
 		return;
-	for (size_t i = 0; i < r->n_entries; i++)
-		if (!r->entries[i].seen)
-			record_add(b, r->entries[i].key, r->entries[i].value);
+	for (size_t i = 0; i < r->n_entries; i++) {
+		if (r->entries[i].seen)
+			continue;
+		/* Said again behind our own: the next of our version has to keep them, too. */
+		if (!any)
+			record_add_u64(b, "v", r->schema);
+		any = true;
+		record_add(b, r->entries[i].key, r->entries[i].value);
+	}
 }
 
 uint64_t record_schema(const struct record *r)

@@ -68,9 +68,23 @@ static int read_exits(const char *key, const char *data, size_t size, void *user
 	return 0;
 }
 
+/* What a newer version wrote into the manager's record goes into the next one, too. */
+static void keep_unknown(struct state *t, const struct record *r)
+{
+	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX / 2};
+	char *text;
+
+	record_carry(r, &b);
+	if (b.size == 0 || strbuf_take(&b, &text) < 0)
+		return;
+	free(t->carry);
+	t->carry = text;
+}
+
 static int read_manager(const char *key, const char *data, size_t size, void *userdata)
 {
-	struct manager *m = userdata;
+	struct state *t = userdata;
+	struct manager *m = t->manager;
 	struct record *r;
 	uint64_t level;
 
@@ -95,6 +109,7 @@ static int read_manager(const char *key, const char *data, size_t size, void *us
 			m->environment = TAKE_PTR(environment);
 		}
 	}
+	keep_unknown(t, r);
 	record_free(r);
 	return 0;
 }
@@ -103,7 +118,7 @@ int state_restore_manager(struct state *t)
 {
 	int r = store_foreach(t->store, STATE_EXITS_KEY, read_exits, t);
 
-	return r < 0 ? r : store_foreach(t->store, STATE_MANAGER_KEY, read_manager, t->manager);
+	return r < 0 ? r : store_foreach(t->store, STATE_MANAGER_KEY, read_manager, t);
 }
 
 static int drop(const char *key, const char *data _unused_, size_t size _unused_, void *userdata)

@@ -23,6 +23,7 @@ struct state {
 	struct map *dirty; /* units whose record is made at the end of the turn */
 	uint64_t exits_handled, exits_stored;
 	bool failing; /* the last flush failed; said once */
+	char *carry;  /* of the manager's record: lines of a newer version */
 };
 
 int state_restore_manager(struct state *t);

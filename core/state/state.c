@@ -42,6 +42,7 @@ struct state *state_free(struct state *t)
 		t->manager->state_data = NULL;
 	source_free(t->retry);
 	map_free(t->dirty);
+	free(t->carry);
 	free(t);
 	return NULL;
 }
@@ -113,6 +114,8 @@ void state_manager_save(struct state *t)
 	const struct manager *m = t->manager;
 
 	record_begin(&b);
+	if (t->carry)
+		strbuf_puts(&b, t->carry);
 	record_add_u64(&b, "last-job-id", m->last_job_id);
 	record_add_strv(&b, "environment", m->environment);
 	record_add_u64(&b, "log-level", (uint64_t) log_get_level() + 1);

@@ -73,7 +73,7 @@ TEST(record__keeps_what_a_newer_version_wrote)
 	CHECK_INT(record_get_u64(newer, "known", 0), ==, 1);
 	CHECK_INT(record_get_u64(ours, "known", 0), ==, 1);
 	record_carry(newer, &a);
-	CHECK_STR(a.data, "future=a\\nb\nfuture=c\n");
+	CHECK_STR(a.data, "v=99\nfuture=a\\nb\nfuture=c\n");
 	/* In our own schema a key that nobody asks for is not one that we do not know. */
 	record_carry(ours, &b);
 	CHECK_INT(b.size, ==, 0);
@@ -160,6 +160,14 @@ TEST(unit_record__unknown_keys_survive)
 	CHECK_INT(unit_record(unit("a.service"), &b), ==, 0);
 	CHECK(strstr(b.data, "\nu.shiny=yes\n"));
 	CHECK_STR(state("a.service"), "active");
+	/* And in the hands of the next of our version, which finds our record. */
+	auto_strbuf struct strbuf again = {0};
+	auto_cleanup(record_free) struct record *second = parse(b.data);
+	CHECK(second != NULL);
+	CHECK_INT(record_schema(second), ==, 2);
+	CHECK_INT(unit_restore(unit("a.service"), second), ==, 0);
+	CHECK_INT(unit_record(unit("a.service"), &again), ==, 0);
+	CHECK(strstr(again.data, "\nu.shiny=yes\n"));
 	fixture_end();
 }
 
