@@ -5,8 +5,7 @@
  *	main.c        arguments
  *	self-check.c  --self-check: can this binary read the state of the one that runs?
  *	test-root.c   --test-root: what would a boot of this tree do?
- *	crash.c       a note in the kernel's log when core dies of a fault
- *	crash-frames.c  the callers, for that note
+ *	crash-notes.c who died: reports about core, init and agents
  *	boot.c        the machine's own set-up before units: directories, loopback, environment
  *	credentials.c what firmware and kernel command line say in secret; smbios.c reads the table
  *	options.c     what the kernel's command line says
@@ -25,13 +24,12 @@
 #include "engine/host.h"
 #include "state/state.h"
 
-#include <ucontext.h>
-
 #define CORE_RUNTIME_DIR "/run/sysmaster"
 #define CORE_STATE_DIR   "/run/sysmaster/state"
 #define CORE_BOOTED      "/run/sysmaster/booted"
 
 struct helper_run;
+struct crash_report;
 
 struct core {
 	struct loop *loop;
@@ -48,7 +46,9 @@ struct core {
 	char *target; /* from the kernel's command line, or NULL */
 	char **mask, **wants;
 	char **environment; /* of the manager before anybody set something */
-	struct helper_run *boot_agent, *generators;
+	struct helper_run *boot_agent, *generators, *keeper;
+	struct crash_report *crash; /* of the core before us */
+	bool keep_again;
 	struct reload_request *reload;
 	struct source *trim;
 	usec_t start_usec;
@@ -67,12 +67,14 @@ int self_check(const char *state_dir);
 /* test-root.c: @unit NULL is default.target */
 int test_root(const char *root, const char *unit);
 
-/* crash.c */
-void crash_setup(void);
-
-/* crash-frames.c: where @context was, then the return addresses in core's own code, innermost
- * first. Their number, at most @max. Safe in a signal handler, whatever the stack looks like. */
-int crash_frames(const ucontext_t *context, uintptr_t *ret_frames, int max);
+/* crash-notes.c: in this order */
+void notes_begin(struct core *c);   /* first of all */
+void notes_welcome(struct core *c); /* init has said why we were started */
+void notes_ready(struct core *c);   /* there is somebody to tell */
+void notes_keep(struct core *c);    /* what is in /run goes to the disk, if it can be written */
+void notes_init_fault(struct core *c, const char *text);
+void notes_agent_exit(struct core *c, const struct process_exit *e);
+int notes_keep_crashes(void); /* --keep-crashes: an exit status */
 
 /* boot.c */
 int boot_directory(char **ret);         /* of /proc/self/exe */
@@ -97,6 +99,7 @@ int boot_agent_run(struct core *c, helper_done_fn done);
 /* False for a generator of the systemd package that would find nothing to do (generator-needs.c). */
 bool generator_is_needed(const char *path, char *const *cmdline);
 int generators_run(struct core *c, helper_done_fn done);
+int crash_keeper_run(struct core *c, helper_done_fn done);
 void helpers_stop(struct core *c);
 
 /* startup.c */

@@ -12,9 +12,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define GENERATORS_USEC (30 * USEC_PER_SEC)
-#define BOOT_AGENT_USEC (10 * USEC_PER_SEC)
-#define GENERATORS_MAX  128
+#define GENERATORS_USEC   (30 * USEC_PER_SEC)
+#define BOOT_AGENT_USEC   (10 * USEC_PER_SEC)
+#define CRASH_KEEPER_USEC (30 * USEC_PER_SEC)
+#define GENERATORS_MAX    128
 
 struct helper {
 	struct list link;
@@ -172,6 +173,28 @@ int boot_agent_run(struct core *c, helper_done_fn done)
 	return 0;
 }
 
+/* A disk may hang, and core must not: it is this process that waits. */
+int crash_keeper_run(struct core *c, helper_done_fn done)
+{
+	auto_free char *path = path_join(c->directory, "core");
+	char *argv[] = {path, (char *) "--keep-crashes", NULL};
+	const char *place = secure_getenv("SYSMASTER_CRASH_DIRECTORY");
+	auto_free char *assignment =
+		place ? str_printf("SYSMASTER_CRASH_DIRECTORY=%s", place) : NULL;
+	char *env[] = {assignment, NULL};
+	struct helper_run *run;
+	int r;
+
+	if (!path || (place && !assignment))
+		return -ENOMEM;
+	r = run_new(c, &c->keeper, CRASH_KEEPER_USEC, done, &run);
+	if (r < 0)
+		return r;
+	(void) helper_start(run, argv, env);
+	finish_if_all_ended(run);
+	return 0;
+}
+
 /* ---- generators ---- */
 
 static int search_path(const struct core *c, char ***ret)
@@ -317,4 +340,5 @@ void helpers_stop(struct core *c)
 {
 	run_free(c->boot_agent);
 	run_free(c->generators);
+	run_free(c->keeper);
 }

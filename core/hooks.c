@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "cgroup/cgroup.h"
+#include "crash/crash.h"
 #include "exec/exec.h"
 
 /* ---- from the manager ---- */
@@ -77,6 +78,8 @@ static void on_boot_finished(void *userdata)
 	api_manager_event(m, "finished");
 	exec_settle(true);
 	trim_soon(c);
+	/* The disk can be written by now: reports of an early crash move there. */
+	notes_keep(c);
 }
 
 static void on_turn_end(void *userdata)
@@ -85,6 +88,7 @@ static void on_turn_end(void *userdata)
 
 	state_flush(c->state);
 	exec_settle(false);
+	crash_note_counts(map_size(c->manager->units), map_size(c->manager->jobs));
 	if (!c->booted_soon)
 		return;
 	/* The boot transaction is in the store: whoever comes now goes on from there. */
@@ -116,8 +120,10 @@ static void on_exit_report(const struct process_exit *e, uint64_t number, void *
 	struct core *c = userdata;
 
 	/* Told a second time, since its acknowledgement got lost with the core before us. */
-	if (!state_exit_is_known(c->state, number))
+	if (!state_exit_is_known(c->state, number)) {
+		notes_agent_exit(c, e);
 		manager_process_exited(c->manager, e);
+	}
 	state_exit_handled(c->state, number);
 	/* Its acknowledgement needs the end of a turn, even if no unit cared. */
 	(void) source_set_state(c->manager->dispatch_source, SOURCE_ONESHOT);
@@ -138,6 +144,11 @@ static void on_reply(uint32_t serial, int error, const char *text, void *userdat
 	api_link_reply(c->manager, serial, error, text);
 }
 
+static void on_fault(const char *text, void *userdata)
+{
+	notes_init_fault(userdata, text);
+}
+
 static void on_lost(void *userdata)
 {
 	struct core *c = userdata;
@@ -150,5 +161,6 @@ const struct link_handlers core_link_handlers = {
 	.on_exit = on_exit_report,
 	.on_signal = on_signal,
 	.on_reply = on_reply,
+	.on_fault = on_fault,
 	.on_lost = on_lost,
 };

@@ -20,6 +20,7 @@ static int usage(void)
 	       "core --test-root DIRECTORY [UNIT]\n"
 	       "                               prints the jobs that a boot of that tree would "
 	       "have\n"
+	       "core --keep-crashes            moves crash reports to the disk\n"
 	       "core --version\n");
 	return 0;
 }
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
 			return self_check(argv[i + 1] ? argv[i + 1] : CORE_STATE_DIR);
 		if (streq(argv[i], "--test-root"))
 			return argv[i + 1] ? test_root(argv[i + 1], argv[i + 2]) : 2;
+		if (streq(argv[i], "--keep-crashes"))
+			return notes_keep_crashes();
 		if (streq(argv[i], "--version")) {
 			printf("%s\n", core_version);
 			return 0;

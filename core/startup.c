@@ -16,6 +16,7 @@
 
 #include "api/api.h"
 #include "cgroup/cgroup.h"
+#include "crash/crash.h"
 #include "exec/exec.h"
 #include "types/types.h"
 
@@ -409,7 +410,7 @@ int core_run(bool safe_mode)
 #ifdef FAULTS
 	fault_setup();
 #endif
-	crash_setup();
+	notes_begin(c);
 	process_setup();
 	r = boot_directory(&c->directory);
 	if (r < 0)
@@ -422,11 +423,14 @@ int core_run(bool safe_mode)
 	if (r < 0)
 		return log_error_errno(r, "Failed to greet init: %m") < 0;
 	read_welcome(c);
+	notes_welcome(c);
 	r = open_rooms(c);
 	if (r >= 0)
 		r = core_begin(c);
 	if (r >= 0) {
+		notes_ready(c);
 		loop_set_busy_hook(c->loop, link_busy_hook, c->link);
+		loop_set_source_hook(c->loop, crash_note_source);
 		r = loop_run(c->loop);
 	}
 	core_done(c);

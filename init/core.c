@@ -186,7 +186,7 @@ static int page_map(void)
 			return -errno;
 		/* Core must not be able to shrink it under our eyes. */
 		st.page_fd = fd;
-		if (ftruncate(fd, PAGE_BYTES) < 0 ||
+		if (ftruncate(fd, WIRE_BOX_OFFSET + WIRE_BOX_BYTES) < 0 ||
 		    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 			int r = -errno;
 

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <sys/reboot.h>
 #include <sys/time.h>
+#include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -98,6 +100,33 @@ static void __attribute__((noreturn)) become(int exe_fd, const char *why)
 	stage_exec("rescue", why, st.rescue);
 }
 
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
+static long long fault_pc(const ucontext_t *u)
+{
+#if defined(__x86_64__)
+	return (long long) u->uc_mcontext.gregs[REG_RIP] - (long long) (uintptr_t) __ehdr_start;
+#elif defined(__aarch64__)
+	return (long long) u->uc_mcontext.pc - (long long) (uintptr_t) __ehdr_start;
+#else
+	(void) u;
+	return 0;
+#endif
+}
+
+/* Core keeps the report: it hears of the fault when we are ourselves again. */
+static void fault_note(int sig, const siginfo_t *si, const void *context)
+{
+	bool sent = si->si_code <= 0;
+	struct timespec t = {0};
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	text_set(st.fault, "version=%s signal=%d code=%d sender=%d address=%lld time=%lld pc=%lld",
+	         init_version, sig, si->si_code, sent ? (int) si->si_pid : 0,
+	         sent ? 0LL : (long long) (uintptr_t) si->si_addr,
+	         (long long) t.tv_sec * SECOND + t.tv_nsec / 1000, fault_pc(context));
+}
+
 static void on_fault(int sig, siginfo_t *si, void *context)
 {
 	static volatile sig_atomic_t depth;
@@ -107,7 +136,6 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 	usec_t now = now_usec();
 	int old = (int) st.init_old_fd;
 
-	(void) context;
 	text_set(why, "signal %d", sig);
 	if (is_stray && (reexec.taking_over || st.crashes >= CRASHES_MAX))
 		return;
@@ -124,6 +152,7 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 		st.crashes = 0;
 	}
 	log_line(LOG_CRIT, "signal %d in PID 1; re-executing", sig);
+	fault_note(sig, si, context);
 	if (++st.crashes <= CRASHES_MAX)
 		become(st.self_fd >= 0 ? (int) st.self_fd : self_open(), why);
 	/* Too many in a minute: the version before is worth a try, once. */

@@ -72,6 +72,7 @@
 	FD(init_old_fd)	    /* the init before the last upgrade */				\
 	NUM(crashes)										\
 	NUM(crash_window)									\
+	TEXT(fault, NAME_TEXT_MAX)  /* of our last fault, for core; "" once it has it */	\
 	NUM(garbage)	    /* packets from core that made no sense */				\
 	/* What was chosen on the command lines: see stage/settings.c. */			\
 	TEXT(cores, WIRE_TEXT_MAX)    /* the ladder: paths with ':' between them */		\

@@ -138,6 +138,24 @@ static int send_answer(void)
 	return send_once(&st.answer_serial, m, st.last_upgrade);
 }
 
+static int send_fault(void)
+{
+	char text[sizeof(st.fault)];
+	int r;
+
+	if (!st.fault[0] || !core_is_ready())
+		return 0;
+	/* One line in the state, lines on the wire. */
+	text_set(text, "%s", st.fault);
+	for (char *p = text; *p; p++)
+		if (*p == ' ')
+			*p = '\n';
+	r = wire_send((struct wire_message){.type = WIRE_FAULT}, text, -1);
+	if (r == 0)
+		st.fault[0] = '\0';
+	return r;
+}
+
 static int send_signals(void)
 {
 	while (st.signals && core_is_ready()) {
@@ -167,8 +185,8 @@ static int send_exits(void)
 
 void wire_flush(void)
 {
-	static int (*const senders[])(void) = {send_welcome, send_ping,    send_listing, send_reply,
-	                                       send_answer,  send_signals, send_exits};
+	static int (*const senders[])(void) = {send_welcome, send_ping,  send_listing, send_reply,
+	                                       send_answer,  send_fault, send_signals, send_exits};
 
 	blocked = 0;
 	for (size_t i = 0; st.wire_fd >= 0 && !blocked && i < COUNT(senders); i++)

@@ -64,6 +64,8 @@ enum wire_type {
 	WIRE_STATUS = 19,
 	/* An operator's order to try again after the restart budget is used up or a version was put aside. */
 	WIRE_RETRY = 20,
+	/* init -> core, once: PID 1 had a fault and has executed itself again. Text "key=value\n...", see below. */
+	WIRE_FAULT = 21,
 };
 
 /*
@@ -74,6 +76,9 @@ enum wire_type {
  *	restarts  of core so far, upgrades not counted	init-upgrades, core-upgrades: how many succeeded
  *	container 1 when init must not mount or reboot	mode: normal | safe | exhausted
  *	last-upgrade  the outcome of the newest upgrade, in words, for the operator
+ *
+ * Text of FAULT: version (of the init that had it), signal, code, sender (process id, 0: none), address, time (realtime usec),
+ * pc (distance from the program's first byte); numbers are decimal.
  */
 
 enum wire_shutdown {
@@ -116,3 +121,10 @@ static_assert(sizeof(struct wire_message) == 48, "wire layout");
 struct wire_page {
 	_Atomic uint64_t busy_since_usec;
 };
+
+/*
+ * Behind that page the memfd has room that init only keeps: core's black box (core/crash/box.h), in which the next core finds
+ * what the one before was doing. An init of an earlier version gives a memfd without it.
+ */
+#define WIRE_BOX_OFFSET 4096
+#define WIRE_BOX_BYTES  8192

@@ -70,6 +70,7 @@ const struct verb verbs[] = {
 	{ "upgrade",		"BUNDLE",	  "Replace init, core and agents while services run",	1,  1, verb_upgrade },
 	{ "rollback",		"",		  "Back to the version before",				0,  0, verb_rollback },
 	{ "versions",		"",		  "Versions on this machine and how the last upgrade went", 0, 0, verb_versions },
+	{ "crashes",		"[ID]",		  "Reports of deaths of core, init and agents; ID or \"last\": one in full", 0, 1, verb_crashes },
 	{ "default",		"",		  "Go to the default target",				0,  0, verb_state_target },
 	{ "rescue",		"",		  "Go to single-user mode",				0,  0, verb_state_target },
 	{ "emergency",		"",		  "Go to emergency mode",				0,  0, verb_state_target },

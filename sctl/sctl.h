@@ -151,6 +151,7 @@ int verb_analyze(const struct verb *v, char **args);
 int verb_events(const struct verb *v, char **args);
 int verb_upgrade(const struct verb *v, char **args);
 int verb_versions(const struct verb *v, char **args);
+int verb_crashes(const struct verb *v, char **args);
 int verb_rollback(const struct verb *v, char **args);
 int verb_environment(const struct verb *v, char **args);
 int verb_set_property(const struct verb *v, char **args);

@@ -2,8 +2,10 @@
 /* The stream of events: a ring of the newest ones, and subscribers that follow it. */
 #include "api/api-internal.h"
 
-static const char *const event_kinds[] = {
-	[EVENT_UNIT] = "unit", [EVENT_JOB] = "job", [EVENT_MANAGER] = "manager"};
+static const char *const event_kinds[] = {[EVENT_UNIT] = "unit",
+                                          [EVENT_JOB] = "job",
+                                          [EVENT_MANAGER] = "manager",
+                                          [EVENT_CRASH] = "crash"};
 
 static cJSON *event_to_json(const struct api_event *e)
 {
@@ -36,6 +38,7 @@ static cJSON *event_to_json(const struct api_event *e)
 			                job_result_to_string((enum job_result) e->job_result));
 		break;
 	case EVENT_MANAGER:
+	case EVENT_CRASH:
 		json_add_string(o, "text", e->text);
 		break;
 	}
@@ -132,6 +135,15 @@ void api_manager_event(struct manager *m, const char *text)
 
 	if (a)
 		event_add(a, (struct api_event){.kind = EVENT_MANAGER, .text = strdup(text)});
+}
+
+void api_crash_added(struct manager *m, const char *id, const char *summary)
+{
+	struct api *a = api_of(m);
+
+	if (a)
+		event_add(a, (struct api_event){.kind = EVENT_CRASH,
+		                                .text = str_printf("%s; report %s", summary, id)});
 }
 
 /* Sends what the ring still has after number @after. */

@@ -11,14 +11,14 @@ struct api;
 struct api_event {
 	uint64_t number;
 	usec_t realtime;
-	enum { EVENT_UNIT, EVENT_JOB, EVENT_MANAGER } kind;
+	enum { EVENT_UNIT, EVENT_JOB, EVENT_MANAGER, EVENT_CRASH } kind;
 	enum unit_active_state old, new;
 	enum job_type job_type;
 	int job_result; /* -1: the job was added */
 	uint32_t job;
 	pid_t main_pid;
 	const char *sub, *result; /* static strings of the type */
-	char *text;               /* unit id, or a sentence for EVENT_MANAGER */
+	char *text;               /* unit id, or a sentence for EVENT_MANAGER and EVENT_CRASH */
 };
 
 struct api_subscriber {
@@ -41,6 +41,7 @@ struct api {
 	struct varlink_server *server;
 	struct list subscribers, requests, waiting /* calls answered later */, followed;
 	struct source *follow_source;
+	cJSON *crashes;         /* the newest, for Describe */
 	uint32_t status_serial; /* of the question to a new init who it is */
 	char *init_version;     /* its answer; NULL: as in the welcome */
 	uint64_t last_event;
@@ -55,12 +56,12 @@ static inline struct api *api_of(struct manager *m)
 
 /* Text of FILE.varlink, made at build time. */
 extern const char api_description_manager[], api_description_unit[], api_description_unitfile[],
-	api_description_reexec[], api_description_error[];
+	api_description_reexec[], api_description_crash[], api_description_error[];
 
 extern const struct varlink_method api_manager_methods[], api_unit_methods[],
-	api_unitfile_methods[], api_reexec_methods[];
+	api_unitfile_methods[], api_reexec_methods[], api_crash_methods[];
 extern const size_t api_manager_n_methods, api_unit_n_methods, api_unitfile_n_methods,
-	api_reexec_n_methods;
+	api_reexec_n_methods, api_crash_n_methods;
 
 /* Answers a failed load or transaction under its stable error name; findings become the message and
  * place. Returns 0. */

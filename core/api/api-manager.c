@@ -86,6 +86,8 @@ static int describe(struct varlink_call *call, const cJSON *parameters, void *us
 	json_add_u64(o, "uptime_usec", now(CLOCK_BOOTTIME));
 	json_add_string(o, "directory", a->c.directory);
 	describe_welcome(a, o);
+	if (a->crashes)
+		json_add_take(o, "crashes", cJSON_Duplicate(a->crashes, true));
 	json_add_take(o, "boot", boot_times(a));
 	return varlink_reply(call, o);
 }

@@ -163,6 +163,7 @@ int api_setup(const struct api_context *context, const char *socket_path)
 		{ api_description_unit,	    api_unit_methods,	  api_unit_n_methods },
 		{ api_description_unitfile, api_unitfile_methods, api_unitfile_n_methods },
 		{ api_description_reexec,   api_reexec_methods,	  api_reexec_n_methods },
+		{ api_description_crash,    api_crash_methods,	  api_crash_n_methods },
 		{ api_description_error,    NULL,		  0 },
 	};
 	/* clang-format on */
@@ -195,6 +196,7 @@ void api_shutdown(struct manager *m)
 	varlink_server_free(a->server);
 	api_follow_done(a);
 	m->api_data = NULL;
+	cJSON_Delete(a->crashes);
 	free(a->init_version);
 	free(a);
 }

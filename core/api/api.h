@@ -57,5 +57,8 @@ void api_job_added(struct job *j);
 void api_job_removed(struct job *j, enum job_result result);
 /* "started", "recovered", "upgraded", "reloaded", "finished": core's own history. */
 void api_manager_event(struct manager *m, const char *text);
+/* "crash": a program of ours died and there is a report; then, or when reports were moved, what Describe says of them. */
+void api_crash_added(struct manager *m, const char *id, const char *summary);
+void api_crashes_changed(struct manager *m);
 /* For link_handlers.on_reply. */
 void api_link_reply(struct manager *m, uint32_t serial, int error, const char *text);

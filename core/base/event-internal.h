@@ -96,6 +96,7 @@ struct loop {
 	struct event_clock clocks[CLOCK_INDEX_MAX];
 	struct slot *slots;
 	uint32_t n_slots, free_slot;
+	void (*source_hook)(const char *name, usec_t monotonic);
 	void (*busy_hook)(bool busy, void *userdata);
 	void *busy_userdata;
 	struct loop_statistics statistics;

@@ -83,6 +83,11 @@ void loop_exit(struct loop *l, int code)
 	l->exit_code = code;
 }
 
+void loop_set_source_hook(struct loop *l, void (*fn)(const char *name, usec_t monotonic))
+{
+	l->source_hook = fn;
+}
+
 void loop_set_busy_hook(struct loop *l, void (*fn)(bool busy, void *userdata), void *userdata)
 {
 	l->busy_hook = fn;
@@ -187,6 +192,8 @@ static int dispatch(struct loop *l, struct source *s)
 	count_lag(l, s, t);
 	if (s->state == SOURCE_ONESHOT || s->kind == SOURCE_TIME || s->kind == SOURCE_PID)
 		(void) source_set_state(s, SOURCE_OFF);
+	if (l->source_hook)
+		l->source_hook(s->name, t);
 	s->running++;
 	r = call_table[s->kind](s);
 	s->running--;
@@ -291,6 +298,8 @@ static int loop_turn(struct loop *l, usec_t timeout)
 		wait = 0;
 	else if (timeout != USEC_INFINITY)
 		wait = (int) MIN(timeout / 1000 + (timeout % 1000 > 0), (usec_t) INT_MAX);
+	if (l->source_hook)
+		l->source_hook(NULL, 0);
 	if (l->busy_hook)
 		l->busy_hook(false, l->busy_userdata);
 	n = epoll_wait(l->epoll_fd, events, EVENTS_A_TURN, wait);

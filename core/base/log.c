@@ -27,6 +27,7 @@ static struct {
 	int kmsg_fd, journal_fd;
 	usec_t journal_retry; /* do not look for the journal before this (CLOCK_MONOTONIC) */
 	unsigned long lost;
+	void (*tap)(int level, const char *text, size_t size);
 } logger = {
 	.ident = "sysmaster",
 	.level = LOG_INFO,
@@ -48,6 +49,11 @@ void log_setup(const char *ident, enum log_target target, int max_level)
 	logger.target = target;
 	logger.level = max_level;
 	logger.journal_retry = 0;
+}
+
+void log_set_tap(void (*fn)(int level, const char *text, size_t size))
+{
+	logger.tap = fn;
 }
 
 void log_set_level(int max_level)
@@ -257,6 +263,8 @@ int log_full(int level, int error, const char *unit, const char *file, int line,
 			n = (int) sizeof(text) - 1;
 		}
 		l.size = (size_t) n;
+		if (logger.tap)
+			logger.tap(l.level, text, l.size);
 		if (logger.lost > 0)
 			log_say_lost();
 		if (log_dispatch(&l) < 0)

@@ -24,6 +24,9 @@ enum log_target {
 /* @ident is the SYSLOG_IDENTIFIER and prefix; kept by reference. */
 void log_setup(const char *ident, enum log_target target, int max_level);
 void log_set_level(int max_level);
+/* Gets each line that is logged, too, before it goes to a sink (core keeps the last ones for a report of its death). It must not
+ * log. */
+void log_set_tap(void (*fn)(int level, const char *text, size_t size));
 int log_get_level(void);
 
 /**

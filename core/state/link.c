@@ -102,6 +102,14 @@ static int on_reply(struct link *k, const struct wire_message *m, const char *te
 	return 0;
 }
 
+static int on_init_fault(struct link *k, const struct wire_message *m _unused_, const char *text,
+                         int fd _unused_)
+{
+	if (k->handlers.on_fault)
+		k->handlers.on_fault(text, k->userdata);
+	return 0;
+}
+
 /* clang-format off */
 static int (*const packet_handlers[])(struct link *k, const struct wire_message *m, const char *text, int fd) = {
 	[WIRE_WELCOME]	  = on_welcome,
@@ -111,6 +119,7 @@ static int (*const packet_handlers[])(struct link *k, const struct wire_message 
 	[WIRE_VAULT_END]  = on_vault_end,
 	[WIRE_SIGNAL]	  = on_signal,
 	[WIRE_REPLY]	  = on_reply,
+	[WIRE_FAULT]	  = on_init_fault,
 };
 /* clang-format on */
 

@@ -40,6 +40,8 @@ struct link_handlers {
 	void (*on_exit)(const struct process_exit *e, uint64_t number, void *userdata);
 	void (*on_signal)(int signo, void *userdata);
 	void (*on_reply)(uint32_t serial, int error, const char *text, void *userdata);
+	/* PID 1 had a fault and runs again: text of WIRE_FAULT; may be NULL. */
+	void (*on_fault)(const char *text, void *userdata);
 	/* init is gone or speaks nonsense: core must exit, init (or the kernel) decides what comes next. */
 	void (*on_lost)(void *userdata);
 };

@@ -141,7 +141,7 @@ int machines_load(struct controller *c)
 static int add_status(const struct machine *m, bool full, cJSON *o)
 {
 	auto_json cJSON *status = NULL;
-	cJSON *failed;
+	cJSON *failed, *crashes;
 	int r;
 
 	if (!m->status || json_parse(m->status, strlen(m->status), "status", NULL, &status) < 0)
@@ -152,7 +152,12 @@ static int add_status(const struct machine *m, bool full, cJSON *o)
 		if (r < 0)
 			return r;
 	}
-	return full ? json_add_take(o, "status", TAKE_PTR(status)) : 0;
+	if (!full)
+		return 0;
+	/* Deaths of core, init and agents are the first thing to be seen of a machine. */
+	crashes = cJSON_DetachItemFromObject(status, "crashes");
+	r = crashes ? json_add_take(o, "crashes", crashes) : 0;
+	return r < 0 ? r : json_add_take(o, "status", TAKE_PTR(status));
 }
 
 cJSON *machine_to_json(const struct machine *m, bool full)

@@ -48,6 +48,13 @@ char *world_manager(struct world *w, const char *key); /* of Manager.Describe, a
 pid_t world_core(const struct world *w);             /* core's pid as we see it; 0: there is none */
 pid_t world_pid(const struct world *w, long inside); /* a child of init; 0 */
 int world_kill(const struct world *w, long inside, int sig);
+/*
+ * Writes @code over the first bytes of a function of a running program (@name: core or init), found by nm(1) in our build of
+ * it: a fault or a hang that is real. -ENOENT: no such function.
+ */
+int world_poke(struct world *w, pid_t pid, const char *name, const char *function, const void *code,
+               size_t size);
+char *world_crash_directory(const struct world *w); /* where reports are kept */
 /* Kills core and waits until the next one answers. Milliseconds that took, or -ETIMEDOUT. */
 int world_kill_core(struct world *w, int sig);
 bool world_has_file(const struct world *w, const char *name);

@@ -2,7 +2,7 @@
 /* What a crash says of who called whom: from our own code, from inside of the C library, and with a
  * stack that is no stack. */
 #include "check.h"
-#include "core.h"
+#include "crash/crash.h"
 
 #include <signal.h>
 #include <sys/mman.h>

@@ -49,7 +49,7 @@ static void on_lost_seen(void *userdata)
 {
 	((struct seen *) userdata)->lost++;
 }
-static const struct link_handlers handlers = {on_exit_seen, on_signal_seen, on_reply_seen,
+static const struct link_handlers handlers = {on_exit_seen, on_signal_seen, on_reply_seen, NULL,
                                               on_lost_seen};
 
 /* ---- init's end ---- */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * crash-frames.c - who called whom when core died, by frame pointers (core's rooms are built with
+ * frames.c - who called whom when core died, by frame pointers (core's rooms are built with
  * them). backtrace(3) would do it without, but needs libgcc's unwinder in memory all the time.
  *
  * The stack may be what is broken, so it is copied first, by the kernel, and only the copy is
  * walked: a bad pointer ends the walk instead of faulting again.
  */
-#include "core.h"
+#include "crash/crash.h"
 
 #include <sys/uio.h>
 #include <ucontext.h>
@@ -73,6 +73,27 @@ static bool frame_at(const struct stack_copy *s, uintptr_t frame, uintptr_t *ret
 	       *ret_next > frame && is_our_code(*ret_address);
 }
 
+/* As frame_at(), also behind the end of the copy: then the copy goes on from there. */
+static bool follow(struct stack_copy *s, uintptr_t frame, uintptr_t *ret_next,
+                   uintptr_t *ret_address)
+{
+	if (frame_at(s, frame, ret_next, ret_address))
+		return true;
+	if (frame <= s->begin || frame + 2 * sizeof(frame) <= s->end)
+		return false;
+	copy_stack(s, frame);
+	return frame_at(s, frame, ret_next, ret_address);
+}
+
+/* A call through a pointer to nowhere ends at an address where there is nothing to execute. */
+static bool is_nowhere(uintptr_t pc)
+{
+	char byte;
+	struct iovec to = {&byte, 1}, from = {(void *) pc, 1};
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) != 1;
+}
+
 /* Libraries use the frame pointer as they like. Below their frames the first pair of words that
  * looks like a frame of ours is one. */
 static uintptr_t find_frame(const struct stack_copy *s)
@@ -105,6 +126,9 @@ int crash_frames(const ucontext_t *context, uintptr_t *ret_frames, int max)
 		return 0;
 	ret_frames[n++] = pc;
 	copy_stack(&copy, sp);
+	/* Past the end of the stack: the frame of the function that needed more is still there. */
+	if (copy.begin == copy.end)
+		copy_stack(&copy, frame);
 	if (!frame_at(&copy, frame, &next, &address))
 		frame = find_frame(&copy);
 		/* A function that calls none may have no frame: then its caller is on top of the stack. */
@@ -113,10 +137,10 @@ int crash_frames(const ucontext_t *context, uintptr_t *ret_frames, int max)
 #else
 	(void) word_at(&copy, sp, &leaf);
 #endif
-	if (is_our_code(pc) && is_return_address(leaf) &&
+	if ((is_our_code(pc) || is_nowhere(pc)) && is_return_address(leaf) &&
 	    !(frame_at(&copy, frame, &next, &address) && address == leaf))
 		ret_frames[n++] = leaf;
-	while (n < max && frame_at(&copy, frame, &next, &address)) {
+	while (n < max && follow(&copy, frame, &next, &address)) {
 		ret_frames[n++] = address;
 		frame = next;
 	}
