@@ -54,3 +54,24 @@ int public_keys_of(const cJSON *v, char ***ret)
 	*ret = TAKE_PTR(keys);
 	return 0;
 }
+
+int instance_public_keys(const struct instance *i, char ***ret)
+{
+	static const char *const names[] = {"public-keys", "public_keys"};
+	auto_strv char **keys = NULL, **own = NULL;
+	int r = 0;
+
+	for (size_t k = 0; k < ELEMENTSOF(names) && r >= 0; k++) {
+		const cJSON *v = cJSON_GetObjectItemCaseSensitive(i->meta_data, names[k]);
+
+		r = v && !keys ? public_keys_of(v, &keys) : 0;
+	}
+	if (r >= 0 && i->public_keys)
+		r = public_keys_of(i->public_keys, &own);
+	if (r >= 0 && own)
+		r = strv_extend(&keys, own);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(keys);
+	return 0;
+}

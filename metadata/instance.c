@@ -26,6 +26,7 @@ struct instance *instance_free(struct instance *i)
 	free(i->id);
 	free(i->dsmode);
 	cJSON_Delete(i->meta_data);
+	cJSON_Delete(i->public_keys);
 	cJSON_Delete(i->network);
 	cJSON_Delete(i->config);
 	cJSON_Delete(i->raw);

@@ -75,13 +75,14 @@ struct tree tree_of_json(const cJSON *files);
 /* ---- what was found ---- */
 
 struct instance {
-	char *datasource; /* as cloud-init writes it: "NoCloud" */
-	char *platform;   /* cloud_name: "nocloud", "aws", ...; NULL: datasource in lower case */
-	char *origin;     /* for people: "/dev/vdb (iso9660, cidata)" */
-	char *id;         /* instance-id */
-	char *dsmode;     /* "local", "net", "pass", "disabled"; NULL: the source's default */
-	cJSON *meta_data; /* object, never NULL */
-	cJSON *network;   /* network config v1 or v2 as an object; NULL: none said */
+	char *datasource;   /* as cloud-init writes it: "NoCloud" */
+	char *platform;     /* cloud_name: "nocloud", "aws", ...; NULL: datasource in lower case */
+	char *origin;       /* for people: "/dev/vdb (iso9660, cidata)" */
+	char *id;           /* instance-id */
+	char *dsmode;       /* "local", "net", "pass", "disabled"; NULL: the source's default */
+	cJSON *meta_data;   /* object, never NULL */
+	cJSON *public_keys; /* keys that are not in meta_data; or NULL */
+	cJSON *network;     /* network config v1 or v2 as an object; NULL: none said */
 	cJSON *config; /* cloud-config that the source itself asks for, below vendor data; or NULL */
 	cJSON *raw;    /* all that the platform said, for instance-data's "ds"; or NULL */
 	struct blob user_data, vendor_data, vendor_data2;
@@ -92,5 +93,7 @@ DEFINE_CLEANUP(struct instance *, instance_free)
 /* What every source's answer is asked for in the same words (instance-data's "v1"). Strings are the
  * caller's to free. */
 int instance_hostname(const struct instance *i, bool full, char **ret); /* -ENOENT: none said */
+/* All keys of the instance, wherever its source puts them. */
+int instance_public_keys(const struct instance *i, char ***ret);
 /* Keys in whatever form @v has: text of lines, list, map of name -> key(s), EC2's numbered maps. */
 int public_keys_of(const cJSON *v, char ***ret);

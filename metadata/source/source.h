@@ -26,7 +26,8 @@ struct source_context {
 	const struct tree *media; /* the mounted medium, or the seed's folder; NULL: none */
 	const char *origin;       /* the medium's or seed's name, for people */
 	const cJSON *config;      /* datasource.NAME of the system's configuration; or NULL */
-	const struct http *http;  /* NULL in the local stage */
+	const struct http *http;  /* NULL: the network must not be asked */
+	const char *default_user; /* the image's first user, for keys by user name; or NULL */
 	const struct nic *nics;
 	size_t n_nics;
 	usec_t deadline; /* BOOTTIME, absolute */
@@ -42,10 +43,15 @@ struct source_row {
 	/* 0, -ENOENT: not here, -EBADMSG: here, but unreadable (a finding says why) */
 	int (*from_media)(const struct source_context *c, struct instance **ret);
 	int (*from_network)(const struct source_context *c, struct instance **ret);
+	const struct web_source *web; /* instead of from_network: the service's row (web.h) */
 };
 extern const struct source_row sources[];
 extern const size_t n_sources;
 const struct source_row *source_find(const char *name);
+int source_read_media(const struct source_row *s, const struct source_context *c,
+                      struct instance **ret);
+int source_read_network(const struct source_row *s, const struct source_context *c,
+                        struct instance **ret);
 
 int instance_new(const char *datasource, const char *origin, struct instance **ret);
 
@@ -56,6 +62,12 @@ int source_opennebula_media(const struct source_context *c, struct instance **re
 int source_ovf_media(const struct source_context *c, struct instance **ret);
 int source_azure_media(const struct source_context *c, struct instance **ret);
 int source_maas_media(const struct source_context *c, struct instance **ret);
+
+/* ---- sources over HTTP ---- */
+int source_ec2(const struct source_context *c, struct instance **ret);
+int source_gce(const struct source_context *c, struct instance **ret);
+int source_openstack(const struct source_context *c, struct instance **ret);
+int source_oracle(const struct source_context *c, struct instance **ret);
 
 /* ---- readers of documents (pure) ---- */
 

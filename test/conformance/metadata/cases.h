@@ -27,9 +27,9 @@ struct case_file {
 };
 
 extern const struct case_file detect_files[], userdata_files[], network_files[], module_files[],
-	source_files[];
+	source_files[], platform_files[];
 extern const size_t n_detect_files, n_userdata_files, n_network_files, n_module_files,
-	n_source_files;
+	n_source_files, n_platform_files;
 
 /* Shows what came out and what was wanted (with CASES_VERBOSE=1), and is CASE_FAIL. */
 enum case_result case_differs(const char *what, const cJSON *got, const cJSON *wanted);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of datasources, in cloud-init's words: what each needs, and who reads it. */
+#include "metadata/source/web.h"
+
+const struct source_row sources[] = {
+	/* clang-format off */
+	/* name            labels                  seeds                   needs                            media                       network              row */
+	{"Akamai",         NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_akamai},
+	{"AliYun",         NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_aliyun},
+	{"CloudCIX",       NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_cloudcix},
+	{"CloudStack",     NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_cloudstack},
+	{"ConfigDrive",    "config-2 CONFIG-2",    "config_drive",         SOURCE_MEDIA,                    source_configdrive_media,   NULL,                NULL},
+	{"DigitalOcean",   NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_digitalocean},
+	{"Ec2",            NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       source_ec2,          NULL},
+	{"Exoscale",       NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_exoscale},
+	{"GCE",            NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       source_gce,          NULL},
+	{"Hetzner",        NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_hetzner},
+	{"NWCS",           NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_nwcs},
+	{"OpenStack",      NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       source_openstack,    NULL},
+	{"Oracle",         NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       source_oracle,       NULL},
+	{"Scaleway",       NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_scaleway},
+	{"UpCloud",        NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_upcloud},
+	{"Vultr",          NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_vultr},
+	/* clang-format on */
+};
+const size_t n_sources = ELEMENTSOF(sources);
+
+const struct source_row *source_find(const char *name)
+{
+	for (size_t i = 0; i < n_sources; i++)
+		if (streq(sources[i].name, name))
+			return &sources[i];
+	return NULL;
+}
+
+int source_read_media(const struct source_row *s, const struct source_context *c,
+                      struct instance **ret)
+{
+	return s->from_media && c->media ? s->from_media(c, ret) : -ENOENT;
+}
+
+int source_read_network(const struct source_row *s, const struct source_context *c,
+                        struct instance **ret)
+{
+	if (!c->http)
+		return -ENOENT;
+	if (s->web)
+		return web_read(c, s->web, ret);
+	return s->from_network ? s->from_network(c, ret) : -ENOENT;
+}
