@@ -260,6 +260,7 @@ static void core_spawn(void)
 	st.core_start = start_time_of(st.core_pid);
 	wire_open(pair[0]);
 	core_enter(CORE_STARTING, st.ready_usec);
+	patience_begin(st.ready_usec);
 	log_line(LOG_INFO, "core is %lld (%s)", st.core_pid, reasons[st.reason]);
 }
 
@@ -383,6 +384,7 @@ static void core_look(void)
 	st.ping_value++;
 	st.ping_due = 1;
 	core_enter(CORE_ASKED, PING_USEC < st.hang_usec ? PING_USEC : st.hang_usec);
+	patience_begin(st.hang_usec);
 }
 
 int core_on_ready(void)
@@ -445,6 +447,18 @@ static void core_rescue(void)
 	core_enter(CORE_EXHAUSTED, rescue_open() < 0 ? RESCUE_USEC : USEC_NEVER);
 }
 
+static bool core_is_starved(usec_t now)
+{
+	/* We are late ourselves: the machine was paused or starved, and core had no time either. */
+	if (now - st.core_deadline > LATE_USEC)
+		return true;
+	if (!patience_has())
+		return false;
+	log_line(LOG_WARNING, "core %lld is given no processor time; waiting for it", st.core_pid);
+	watchdog_feed();
+	return true;
+}
+
 void core_on_deadline(usec_t now)
 {
 	static void (*const handlers[CORE_STATE_MAX])(void) = {
@@ -455,9 +469,8 @@ void core_on_deadline(usec_t now)
 
 	if (now < st.core_deadline)
 		return;
-	/* We are late ourselves: the machine was paused or starved, and core had no time either. */
-	if (now - st.core_deadline > LATE_USEC &&
-	    (st.core_state == CORE_STARTING || st.core_state == CORE_ASKED)) {
+	if ((st.core_state == CORE_STARTING || st.core_state == CORE_ASKED) &&
+	    core_is_starved(now)) {
 		st.core_deadline = now + PING_USEC;
 		return;
 	}

@@ -5,6 +5,7 @@
  *
  *	main.c		begins with a state, then one loop: wait, signals, reap, wire, deadlines, send
  *	core.c		core's life: states and deadlines, restart budget, the ladder, health
+ *	patience.c	was a late core given any time?
  *	spawn.c		how a child is started: vfork, fds in place, execveat
  *	reap.c		zombies to numbered exits, kept until core has stored them
  *	vault.c		fds by name
@@ -134,6 +135,13 @@ void core_take_over(void);
 /** status_text - the keys of WELCOME and STATUS */
 void status_text(struct text *t);
 
+/* ---- patience.c ---- */
+
+/** patience_begin - core is to do something within @limit: what has it had until now? */
+void patience_begin(usec_t limit);
+/** patience_has - it has not: should it be waited for, since it was given no time? Until PATIENCE times the limit. */
+bool patience_has(void);
+
 /* ---- reap.c ---- */
 
 struct exit_record {
@@ -148,8 +156,9 @@ struct exit_record *exit_at(long long number);
 /** exits_ack - core has stored all exits up to @number */
 void exits_ack(long long number);
 void exits_reset(void);
-/** proc_start_time, proc_cgroup - of the text of /proc/PID/stat and /proc/PID/cgroup; -EBADMSG */
-int proc_start_time(const char *data, size_t n, long long *ret);
+/** proc_stat_number, proc_cgroup - of the text of /proc/PID/stat (fields as proc(5) counts them, from 4) and
+ * /proc/PID/cgroup; -EBADMSG */
+int proc_stat_number(const char *data, size_t n, int field, long long *ret);
 int proc_cgroup(const char *data, size_t n, char *ret, size_t size);
 /** proc_read - /proc/PID/@name into @buf with a NUL behind. Returns its length or -errno. */
 int proc_read(long long pid, const char *name, char *buf, size_t size);

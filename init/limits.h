@@ -38,6 +38,8 @@
 #define GRACE_USEC	(SECOND / 50) /* for a core that is to be replaced to read the reply that says so */
 #define TAKE_OVER_SECS	5	      /* a new init has reached its loop, or the old one returns */
 #define LATE_USEC	(1 * SECOND)  /* a deadline seen this late is put off once more */
+#define PATIENCE	12	      /* times its deadline: the longest for a core that gets no time */
+#define STARVED_SHARE	4	      /* it ran for less than one in so many parts of the time */
 #define CONTINUED_USEC	(60 * SECOND) /* a core stopped twice within this is killed */
 #define HEALTHY_USEC	(60 * SECOND) /* a core that ran this long has paid back its restart budget */
 #define RESCUE_USEC	(1 * SECOND)  /* between two rescue shells */

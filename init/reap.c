@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define STAT_START_TIME 22
+
 bool reap_due;
 
 static struct exit_record exits[EXITS_MAX];
@@ -58,13 +60,13 @@ int proc_read(long long pid, const char *name, char *buf, size_t size)
 	return (int) n;
 }
 
-int proc_start_time(const char *data, size_t n, long long *ret)
+int proc_stat_number(const char *data, size_t n, int field, long long *ret)
 {
 	/* The command may hold blanks and parentheses: count fields from the last ')'; the next one
 	 * is field 3. */
 	const char *p = memrchr(data, ')', n), *end = data + n;
 
-	for (int field = 2; p && field < 22; field++) {
+	for (int at = 2; p && at < field; at++) {
 		p = memchr(p, ' ', (size_t) (end - p));
 		p = p ? p + 1 : NULL;
 	}
@@ -112,7 +114,7 @@ long long start_time_of(long long pid)
 	long long start = 0;
 	int n = proc_read(pid, "stat", buf, sizeof(buf));
 
-	return n > 0 && proc_start_time(buf, (size_t) n, &start) == 0 ? start : 0;
+	return n > 0 && proc_stat_number(buf, (size_t) n, STAT_START_TIME, &start) == 0 ? start : 0;
 }
 
 /* Records the zombie. Returns 0, or -ENOBUFS if there is no room: then it must stay. */

@@ -29,6 +29,10 @@
 	NUM(core_deadline)  /* when that state's handler runs; USEC_NEVER: not by time */	\
 	NUM(core_ready)	    /* when it became READY; 0: it has not */				\
 	NUM(core_stopped)   /* when it was last continued after a stop */			\
+	NUM(core_looked)    /* when patience.c looked at it, and */			\
+	NUM(core_cpu)	    /* the processor time that it had had */			\
+	NUM(core_reads)	    /* the pages that had been read for it */			\
+	NUM(patience_end)									\
 	NUM(failures)	    /* against the budget of this rung */				\
 	NUM(rung)	    /* of the ladder: index of candidate, then safe mode, then exhausted */ \
 	NUM(rung_opened)    /* 1 + the rung that core_fd was opened for; 0: none */		\

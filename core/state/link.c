@@ -176,11 +176,12 @@ static int wait_until(struct link *k, const bool *done, usec_t deadline)
 		struct pollfd p = {.fd = k->fd, .events = POLLIN | (k->n_queued > 0 ? POLLOUT : 0)};
 		usec_t t = now(CLOCK_BOOTTIME);
 
-		if (t >= deadline)
-			return -ETIMEDOUT;
-		r = poll(&p, 1, (int) ((deadline - t) / USEC_PER_MSEC) + 1);
+		/* Late ourselves, what has come meanwhile is still taken. */
+		r = poll(&p, 1, t < deadline ? (int) ((deadline - t) / USEC_PER_MSEC) + 1 : 0);
 		if (r < 0 && errno != EINTR)
 			return -errno;
+		if (r == 0 && t >= deadline)
+			return -ETIMEDOUT;
 		if (r <= 0)
 			continue;
 		if (p.revents & POLLOUT) {

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size >= sizeof(line))
 		return 0;
-	(void) proc_start_time((const char *) data, size, &v);
+	(void) proc_stat_number((const char *) data, size, 22, &v);
 	if (proc_cgroup((const char *) data, size, cgroup, sizeof(cgroup)) == 0 &&
 	    (cgroup[0] != '/' || strlen(cgroup) >= sizeof(cgroup)))
 		__builtin_trap();

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -164,6 +166,60 @@ static void do_hang(const char *a)
 	atomic_store(&page->busy_since_usec, boottime_usec());
 	for (;;)
 		pause();
+}
+
+/* blocked: as in a system call that does not return (a file system that hangs), in state D */
+static void do_blocked(const char *a)
+{
+	(void) a;
+	atomic_store(&page->busy_since_usec, boottime_usec());
+	if (vfork() == 0)
+		for (;;)
+			pause();
+}
+
+static void burn(clockid_t clock, long long msec)
+{
+	struct timespec from, t;
+
+	clock_gettime(clock, &from);
+	do
+		clock_gettime(clock, &t);
+	while ((t.tv_sec - from.tv_sec) * 1000LL + (t.tv_nsec - from.tv_nsec) / 1000000 < msec);
+}
+
+static void do_spin(const char *a)
+{
+	(void) a;
+	for (;;)
+		burn(CLOCK_MONOTONIC, 1000);
+}
+
+/*
+ * starve MSEC: work for 0.2 s of processor time, which it does not get for so long: a busy child on the same processor has all
+ * but a thousandth of it. (They share a session, and with it the scheduler's group, if it groups by session.)
+ */
+static void do_starve(const char *a)
+{
+	const struct sched_param none = {0};
+	pid_t self = getpid();
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one) < 0)
+		tell("affinity-failed %d", errno);
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		tell("starving");
+		burn(CLOCK_MONOTONIC, atoll(a));
+		sched_setscheduler(self, SCHED_OTHER, &none);
+		_exit(0);
+	}
+	if (sched_setscheduler(0, SCHED_IDLE, &none) < 0)
+		tell("idle-failed %d", errno);
+	burn(CLOCK_PROCESS_CPUTIME_ID, 200);
+	tell("starved");
 }
 
 static void do_close(const char *a)
@@ -360,6 +416,9 @@ static const struct command {
 	{"signal", do_signal},
 	{"exit", do_exit},
 	{"hang", do_hang},
+	{"blocked", do_blocked},
+	{"spin", do_spin},
+	{"starve", do_starve},
 	{"close", do_close},
 	{"kill1", do_kill1},
 	{"spawn", do_spawn},

@@ -95,6 +95,56 @@ TEST(core__hanging_without_sigabrt_is_killed)
 	CHECK_INT(now_msec() - began, >, 2000);
 }
 
+TEST(core__without_processor_time_is_waited_for)
+{
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--hang-usec=500000");
+	CHECK(world_started(&w, 5000) != NULL);
+	/* Longer than the limit and the time for an answer. */
+	world_tell(&w, "starve 3500");
+	CHECK(world_wait(&w, "starving", 15000) != NULL);
+	world_tell(&w, "count");
+	CHECK_STR(world_wait(&w, "starved", 15000), "");
+	CHECK(world_wait(&w, "count ", 5000) != NULL);
+}
+
+TEST(core__without_processor_time_is_ended_at_last)
+{
+	long long began = now_msec();
+	const char *text;
+
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--hang-usec=200000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "starve 60000");
+	text = world_started(&w, 30000);
+	CHECK(text != NULL);
+	CHECK(has_line(text, "died=hang"));
+	CHECK_INT(now_msec() - began, >, 2400);
+}
+
+TEST(core__busy_with_its_processor_time_hangs)
+{
+	const char *text;
+
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--hang-usec=300000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "spin");
+	text = world_started(&w, 15000);
+	CHECK(text != NULL);
+	CHECK(has_line(text, "died=hang"));
+}
+
+TEST(core__blocked_in_the_kernel_hangs)
+{
+	const char *text;
+
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--hang-usec=1000000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "blocked");
+	text = world_started(&w, 11000);
+	CHECK(text != NULL);
+	CHECK(has_line(text, "died=hang"));
+}
+
 TEST(core__deaf_on_its_wire_hangs)
 {
 	const char *text;
@@ -178,6 +228,20 @@ TEST(ladder__core_that_is_never_ready_is_a_failure)
 	usleep(600000);
 	world_tell(&w, "count");
 	CHECK(world_wait(&w, "count ", 1000) != NULL);
+}
+
+TEST(ladder__core_without_processor_time_may_be_late)
+{
+	WITH_WORLD(w, false, NULL, "--core=" FAKE_CORE, "--ready-usec=1500000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "starve 4000");
+	CHECK(world_wait(&w, "starving", 15000) != NULL);
+	world_tell(&w, "ready");
+	world_tell(&w, "count");
+	CHECK_STR(world_wait(&w, "starved", 15000), "");
+	CHECK(world_wait(&w, "count ", 5000) != NULL);
+	/* Nothing ends it afterwards. */
+	CHECK_INT(world_event(&w, 2500), ==, -ETIMEDOUT);
 }
 
 TEST(ladder__binary_that_cannot_be_executed_is_passed_over)

@@ -8,7 +8,7 @@
 static long long start_time(const char *stat)
 {
 	long long v;
-	int r = proc_start_time(stat, strlen(stat), &v);
+	int r = proc_stat_number(stat, strlen(stat), 22, &v);
 
 	return r < 0 ? r : v;
 }
@@ -17,6 +17,21 @@ TEST(stat__start_time_is_field_22)
 {
 	CHECK_INT(start_time("7 (cat) Z 1 7 7 0 -1 4 1 2 3 4 5 6 7 8 20 0 1 0 987654 0 0"), ==,
 	          987654);
+}
+
+TEST(stat__fields_are_counted_as_proc_5_does)
+{
+	static const char text[] = "7 (cat) R 1 7 7 0 -1 4 9 2 33 4 55 66 7 8 20 0 1 0 987654 0 0";
+	long long v;
+
+	CHECK_INT(proc_stat_number(text, strlen(text), 4, &v), ==, 0);
+	CHECK_INT(v, ==, 1);
+	CHECK_INT(proc_stat_number(text, strlen(text), 12, &v), ==, 0);
+	CHECK_INT(v, ==, 33);
+	CHECK_INT(proc_stat_number(text, strlen(text), 14, &v), ==, 0);
+	CHECK_INT(v, ==, 55);
+	CHECK_INT(proc_stat_number(text, strlen(text), 15, &v), ==, 0);
+	CHECK_INT(v, ==, 66);
 }
 
 TEST(stat__command_may_look_like_fields)
