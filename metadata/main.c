@@ -5,9 +5,8 @@
 
 #include <stdio.h>
 
-#define STATE_DIRECTORY  "/var/lib/sysmaster/metadata"
-#define RESULT_FILE      "/run/sysmaster/metadata/result.json"
-#define EXIT_RECOVERABLE 2 /* as cloud-init: it worked, but not all of it */
+#define STATE_DIRECTORY "/var/lib/sysmaster/metadata"
+#define RESULT_FILE     "/run/sysmaster/metadata/result.json"
 
 static int write_result(const struct instance *i, const struct diag *d, const char *stage,
                         usec_t began)
@@ -153,8 +152,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
-	{"apply", cmd_apply},   {"final", cmd_final},       {"identify", cmd_identify},
-	{"render", cmd_render}, {"validate", cmd_validate},
+	{"apply", cmd_apply},     {"final", cmd_final},   {"identify", cmd_identify},
+	{"network", cmd_network}, {"render", cmd_render}, {"validate", cmd_validate},
 };
 
 int main(int argc, char **argv)
@@ -165,6 +164,7 @@ int main(int argc, char **argv)
 		if (streq(argv[1], verbs[i].name))
 			return verbs[i].run(argc - 1, argv + 1);
 	fprintf(stderr, "usage: sysmaster-metadata apply | final | identify [--root DIR] | "
-	                "render --format netplan|networkd [--root DIR] FILE | validate FILE...\n");
+	                "render --format netplan|networkd [--root DIR] FILE | network [--root DIR] "
+	                "FILE | validate FILE...\n");
 	return EXIT_FAILURE;
 }

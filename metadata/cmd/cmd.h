@@ -5,6 +5,8 @@
 
 #include "metadata/metadata.h"
 
+#define EXIT_RECOVERABLE 2 /* as cloud-init: it worked, but not all of it */
+
 /* identify [--root DIR]: what detection says, as JSON. Status as ds-identify: 0, 1 not found, 2 disabled. */
 int cmd_identify(int argc, char **argv);
 /* validate FILE...: each mistake as "FILE:LINE: PATH: what"; never a value. 0, 1 wrong, 2 deprecated forms
@@ -13,3 +15,13 @@ int cmd_validate(int argc, char **argv);
 /* render --format netplan|networkd [--root DIR] FILE: the network configuration in FILE ("-": standard
  * input) as another manager's files. */
 int cmd_render(int argc, char **argv);
+/* network [--root DIR] [--wait SECONDS] FILE: the network configuration in FILE into the kernel. 0, 1 nothing
+ * could be done, 2 not all of it. */
+int cmd_network(int argc, char **argv);
+
+/* ---- what they share (cmd/util.c) ---- */
+
+/* A YAML document; "-" is standard input. */
+int cmd_read_document(const char *path, struct diag *d, cJSON **ret);
+/* Prints the findings; the exit status for @r and them. */
+int cmd_finish(const struct diag *d, int r);

@@ -2,22 +2,9 @@
 #include "metadata/cmd/cmd.h"
 
 #include "metadata/network/network.h"
-#include "metadata/userdata/userdata.h"
 
 #include <getopt.h>
 #include <stdio.h>
-
-static int read_config(const char *path, struct diag *d, cJSON **ret)
-{
-	auto_free char *text = NULL;
-	size_t size;
-	int r = streq(path, "-") ? file_read_fd(STDIN_FILENO, METADATA_DOCUMENT_MAX, &text, &size)
-	                         : file_read(path, &text, &size);
-
-	if (r < 0)
-		return diag_add(d, r, DIAG_ERROR, path, 0, "cannot be read: %s", strerror(-r));
-	return yaml_parse(text, size, path, d, ret);
-}
 
 static int render(const char *format, const cJSON *config, struct diag *d, cJSON **ret)
 {
@@ -79,12 +66,10 @@ int cmd_render(int argc, char **argv)
 	}
 	if (argc - optind != 1 || (!streq(format, "netplan") && !streq(format, "networkd")))
 		return usage();
-	r = read_config(argv[optind], &d, &config);
+	r = cmd_read_document(argv[optind], &d, &config);
 	if (r >= 0)
 		r = render(format, config, &d, &files);
 	if (r >= 0)
 		r = network_files_write(root, files, &d);
-	for (size_t i = 0; i < d.n_items; i++)
-		fprintf(stderr, "%s: %s\n", d.items[i].file, d.items[i].text);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return cmd_finish(&d, r);
 }

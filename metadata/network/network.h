@@ -32,6 +32,29 @@ struct network_plan {
 void network_plan_done(struct network_plan *p);
 int network_plan_of(const cJSON *state, struct network_plan *ret);
 
+/* ---- the plan into the kernel ---- */
+
+struct network_apply_options {
+	const char *root; /* of resolv.conf; "": / */
+	/* Gets @device its lease: @entry is {dev, type: dhcp|dhcp4|dhcp6|ipv6_*, also{overrides}}. 0, or -errno
+	 * once its own deadline has passed. NULL: every lease is a finding. */
+	int (*lease)(void *userdata, const char *device, const cJSON *entry, struct diag *d);
+	void *userdata;
+};
+/**
+ * network_apply - does by netlink what the plan says
+ * What fails (an interface that is not there, a parameter that the kernel refuses) is a finding with the
+ * interface's name, and the rest is done. A second run with the same plan changes nothing.
+ * Returns 0, or -errno when nothing could be done at all.
+ */
+int network_apply(const struct network_plan *plan, const struct network_apply_options *o,
+                  struct diag *d);
+/* Until links that are not optional have a carrier and IPv6 addresses are settled; -ETIMEDOUT at @deadline
+ * (BOOTTIME). */
+int network_wait(const struct network_plan *plan, usec_t deadline);
+/* Name servers and search domains into resolv.conf, or where that is resolved's, into its configuration. */
+int network_dns_write(const char *root, char *const *servers, char *const *domains);
+
 /* ---- renderers: object of file name -> text ---- */
 
 int network_render_netplan(const cJSON *config, struct diag *d, cJSON **ret);

@@ -55,12 +55,20 @@ static void add_link(struct network_plan *p, const cJSON *iface)
 	cJSON_ArrayForEach(it, iface)
 	{
 		bool is_param =
-			(str_after(it->string, "bond-") && !streq(it->string, "bond-master") &&
-		         !streq(it->string, "bond-slaves")) ||
+			((str_after(it->string, "bond-") || str_after(it->string, "bond_")) &&
+		         !streq(it->string, "bond-master") && !streq(it->string, "bond-slaves")) ||
 			(str_after(it->string, "bridge_") && !streq(it->string, "bridge_ports"));
 
 		if (is_param)
 			json_set(params, it->string, cJSON_Duplicate(it, true));
+	}
+	if (get(iface, "config_id") &&
+	    !streq(json_string_or(iface, "config_id", ""), json_string_or(iface, "name", ""))) {
+		cJSON *also = cJSON_GetObjectItemCaseSensitive(link, "also");
+
+		/* Others refer to it by this. */
+		also = also ? also : cJSON_AddObjectToObject(link, "also");
+		copy(also, "id", iface, "config_id");
 	}
 	if (params->child)
 		json_set(link, "params", params);

@@ -209,6 +209,13 @@ static int add_common(struct interpreter *n, cJSON *command, const cJSON *cfg)
 	return r;
 }
 
+static cJSON *also_of(cJSON *command)
+{
+	cJSON *also = cJSON_GetObjectItemCaseSensitive(command, "also");
+
+	return also ? also : cJSON_AddObjectToObject(command, "also");
+}
+
 static int read_ethernet(struct interpreter *n, const char *id, const cJSON *cfg)
 {
 	const cJSON *match = get(cfg, "match"), *mac = get(match, "macaddress");
@@ -228,6 +235,9 @@ static int read_ethernet(struct interpreter *n, const char *id, const cJSON *cfg
 	for (size_t i = 0; i < ELEMENTSOF(same); i++)
 		copy_if(command, same[i], cfg, same[i]);
 	r = add_common(n, command, cfg);
+	if (r >= 0 && get(cfg, "macaddress"))
+		/* Version 1 has an address to find an interface by, and none to give it. */
+		copy_if(also_of(command), "macaddress", cfg, "macaddress");
 	return r < 0 ? r : network_command(n, command);
 }
 

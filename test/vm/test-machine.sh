@@ -8,6 +8,14 @@ m='' # vm_start's
 image=$(vm_image plain) || { fail "the image is made"; done_testing; }
 mkdir "$vm_work/seed"
 echo 'instance-id: seed-test' >"$vm_work/seed/meta-data"
+# The network test goes along on the seed: this kernel has bonds and vlans. jq is the host's, the image has none.
+network=$VM_BIN/../../metadata/sysmaster-metadata
+with_network=
+if [ -x "$network" ] && command -v jq >/dev/null; then
+  with_network=yes
+  cp "$network" "$(command -v jq)" "$vm_here/../integration/metadata/network.sh" "$vm_work/seed/"
+  ldd "$(command -v jq)" | awk '/libjq|libonig/ { print $3 }' | xargs -I{} cp -L {} "$vm_work/seed/"
+fi
 # A shell as PID 1 that only reaps; the agent does what is to be done.
 idle=(--init /bin/sh --append '-- -c "while :; do sleep 1000; done"')
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.*[ZX]' "/proc/$1/status" 2>/dev/null; }
@@ -20,6 +28,12 @@ is "arguments after -- reach the init" "$(vmctl exec "$m" -- cat /proc/1/cmdline
 like "--append reaches the kernel" "$(vmctl exec "$m" -- cat /proc/cmdline)" 'vm.word=1 plainword=2'
 is "--seed is a disk with its label" "$(vmctl exec "$m" -- blkid -o value -s LABEL /dev/vdb)" cidata
 is "and its files" "$(vmctl sh "$m" 'mount -r /dev/vdb /mnt && cat /mnt/meta-data')" 'instance-id: seed-test'
+if [ -n "$with_network" ]; then
+  said=$(vmctl sh "$m" -t 300 'mkdir -p /tmp/seed && cp -r /mnt/. /tmp/seed && chmod +x /tmp/seed/* && modprobe -a veth bridge bonding 8021q &&
+    LD_LIBRARY_PATH=/tmp/seed PATH=/tmp/seed:$PATH bash /tmp/seed/network.sh /tmp/seed/sysmaster-metadata' 2>&1)
+  is "network configurations, with bonds and vlans" "$?" 0 || note "$said"
+  is "none of them is left out" "$(grep -c 'not here' <<<"$said")" 0
+fi
 is "--smbios reaches the guest" "$(vmctl exec "$m" -- cat /sys/class/dmi/id/product_serial)" ds=nocloud
 is "--smp" "$(vmctl exec "$m" -- nproc)" 1
 ok "--serial-port is there in the guest" vmctl sh "$m" 'grep -qx org.sysmaster.agent.0 /sys/class/virtio-ports/*/name'

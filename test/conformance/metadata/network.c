@@ -13,9 +13,19 @@ static void drop_additions(cJSON *v)
 		drop_additions(it);
 }
 
+/* The record's effects leave out parameters that are written "bond_miimon", which its states have. */
+static void drop_underlined(cJSON *params)
+{
+	for (cJSON *it = params ? params->child : NULL, *next; it; it = next) {
+		next = it->next;
+		if (str_after(it->string, "bond_"))
+			cJSON_Delete(cJSON_DetachItemViaPointer(params, it));
+	}
+}
+
 static cJSON *effects_of(struct network_plan *p)
 {
-	cJSON *j = cJSON_CreateObject();
+	cJSON *j = cJSON_CreateObject(), *link;
 
 	cJSON_AddItemToObject(j, "addresses", TAKE_PTR(p->addresses));
 	cJSON_AddItemToObject(j, "dhcp", TAKE_PTR(p->dhcp));
@@ -24,6 +34,8 @@ static cJSON *effects_of(struct network_plan *p)
 	cJSON_AddItemToObject(j, "links", TAKE_PTR(p->links));
 	cJSON_AddItemToObject(j, "routes", TAKE_PTR(p->routes));
 	drop_additions(j);
+	cJSON_ArrayForEach(link, cJSON_GetObjectItem(j, "links"))
+		drop_underlined(cJSON_GetObjectItem(link, "params"));
 	return j;
 }
 
