@@ -7,6 +7,8 @@
  */
 #include "core.h"
 
+#include "types/plugin.h"
+
 #include <stdio.h>
 
 /* The running core may write while we copy; a copy that is torn is no verdict. */
@@ -99,10 +101,16 @@ static int check_programs(void)
 	return 0;
 }
 
+/* The units of a plug-in that this version cannot take would be lost to whoever looks after them. */
+static int check_plugins(void)
+{
+	return plugins_load() == 0 ? 0 : -ENOEXEC;
+}
+
 int self_check(const char *state_dir)
 {
 	log_setup("core", LOG_TARGET_STDERR, LOG_ERR);
-	if (check_programs() < 0 || check_state(state_dir) < 0)
+	if (check_programs() < 0 || check_plugins() < 0 || check_state(state_dir) < 0)
 		return 1;
 	printf("core %s can go on from this state, wire version %d\n", core_version, WIRE_VERSION);
 	return 0;

@@ -18,6 +18,7 @@
 #include "cgroup/cgroup.h"
 #include "crash/crash.h"
 #include "exec/exec.h"
+#include "types/plugin.h"
 #include "types/types.h"
 
 #include <signal.h>
@@ -61,6 +62,12 @@ static int open_manager(struct core *c)
 	struct manager *m;
 	int r;
 
+	/* Before the first name is read. They are the first thing to do without when core cannot live. */
+	if (!c->safe_mode) {
+		r = plugins_load();
+		if (r < 0)
+			log_error_errno(r, "Failed to look for plug-ins: %m");
+	}
 	r = manager_new(c->loop, unit_types, &core_hooks, c, &c->manager);
 	if (r < 0)
 		return log_error_errno(r, "Failed to set up the manager: %m");

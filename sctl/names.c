@@ -23,10 +23,42 @@ int mangle_names(char **args, bool allow_glob, char ***ret)
 	return 0;
 }
 
+/* "a.counter" is a.counter.service unless a plug-in of that machine has units of type counter: asked for once something looks so. */
+static int learn_types(struct session *s, char **args)
+{
+	static bool known;
+	auto_json cJSON *answer = NULL;
+	const char *error;
+	const cJSON *type;
+	bool wanted = false;
+
+	STRV_FOREACH (a, args)
+		wanted = wanted || (strrchr(*a, '.') && !strchr(*a, '/') && unit_name_type(*a) < 0);
+	if (known || !wanted)
+		return 0;
+	known = true;
+	if (session_call(s, "org.sysmaster.Manager.Describe", NULL, &error, &answer) < 0)
+		return 0; /* the call that follows says it better */
+	cJSON_ArrayForEach(type, cJSON_GetObjectItemCaseSensitive(answer, "unit_types"))
+	{
+		/* For as long as the program runs, as the built-in names. */
+		char *name = cJSON_IsString(type) ? strdup(type->valuestring) : NULL;
+
+		if (!name)
+			return -ENOMEM;
+		if (unit_type_register(name, name, NULL) < 0)
+			free(name);
+	}
+	return 0;
+}
+
 int expand_names(struct session *s, char **args, char ***ret)
 {
 	auto_strv char **typed = NULL, **names = NULL;
-	int r = mangle_names(args, true, &typed);
+	int r = learn_types(s, args);
+
+	if (r >= 0)
+		r = mangle_names(args, true, &typed);
 
 	STRV_FOREACH (t, typed) {
 		auto_json cJSON *answer = NULL;

@@ -50,14 +50,15 @@ static int describe(struct varlink_call *call, const cJSON *parameters, void *us
 	struct api *a = userdata;
 	struct manager *m = a->c.manager;
 	cJSON *o = cJSON_CreateObject(), *failed = cJSON_AddArrayToObject(o, "failed_units"),
-	      *tainted = cJSON_AddArrayToObject(o, "tainted");
+	      *tainted = cJSON_AddArrayToObject(o, "tainted"),
+	      *types = cJSON_AddArrayToObject(o, "unit_types");
 	struct utsname uts;
 	size_t n_units = 0, n_failed = 0, position = 0;
 	const void *key;
 	struct unit *u;
 
 	(void) parameters;
-	if (!failed || !tainted || uname(&uts) < 0) {
+	if (!failed || !tainted || !types || uname(&uts) < 0) {
 		cJSON_Delete(o);
 		return -ENOMEM;
 	}
@@ -72,6 +73,8 @@ static int describe(struct varlink_call *call, const cJSON *parameters, void *us
 	}
 	for (const char *const *t = a->c.tainted; t && *t; t++)
 		json_append_take(tainted, cJSON_CreateString(*t));
+	for (int t = UNIT_PLUGIN; t <= UNIT_PLUGIN_LAST && unit_type_to_string(t); t++)
+		json_append_take(types, cJSON_CreateString(unit_type_to_string(t)));
 	json_add_string(o, "version", a->c.version);
 	json_add_string(o, "state", manager_state(m));
 	json_add_string(o, "hostname", uts.nodename);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "types/common.h"
 
-const struct unit_ops *const unit_types[UNIT_TYPE_MAX] = {
+const struct unit_ops *unit_types[UNIT_TYPE_MAX] = {
 	[UNIT_SERVICE] = &service_ops, [UNIT_SOCKET] = &socket_ops,
 	[UNIT_TARGET] = &target_ops,   [UNIT_DEVICE] = &device_ops,
 	[UNIT_MOUNT] = &mount_ops,     [UNIT_AUTOMOUNT] = &automount_ops,

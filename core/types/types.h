@@ -11,8 +11,8 @@
 #include "engine/engine.h"
 #include "state/state.h"
 
-/* By enum unit_type; every slot filled. */
-extern const struct unit_ops *const unit_types[UNIT_TYPE_MAX];
+/* By enum unit_type; every slot filled but those that wait for plug-ins (plugin.h). */
+extern const struct unit_ops *unit_types[UNIT_TYPE_MAX];
 
 /*
  * The sd_notify(3) socket /run/systemd/notify: from the vault or new, and into the vault. Call it before units are read back: types_vault() is @k

@@ -26,6 +26,7 @@ static const struct type_parts parts[UNIT_TYPE_MAX] = {
 	[UNIT_PATH] = {sizeof(struct path_settings), false, false, false},
 	[UNIT_SCOPE] = {sizeof(struct scope_settings), false, true, true},
 	[UNIT_SLICE] = {0, false, false, true},
+	[UNIT_PLUGIN... UNIT_PLUGIN_LAST] = {sizeof(struct plugin_settings), true, true, true},
 };
 
 static void unit_defaults(struct unit_settings *u, const struct unit_context *c,

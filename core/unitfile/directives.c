@@ -53,7 +53,7 @@ struct group_row {
 	size_t n;
 };
 #define GROUP(rows) { rows, ELEMENTSOF(rows) }
-static const struct group_row groups[GROUP_MAX] = {
+static struct group_row groups[GROUP_MAX] = {
 	[GROUP_UNIT] = GROUP(unit_rows), [GROUP_INSTALL] = GROUP(install_rows), [GROUP_SERVICE] = GROUP(service_rows),
 	[GROUP_SERVICE_UNIT] = GROUP(service_unit_rows), [GROUP_SOCKET] = GROUP(socket_rows), [GROUP_MOUNT] = GROUP(mount_rows),
 	[GROUP_AUTOMOUNT] = GROUP(automount_rows), [GROUP_SWAP] = GROUP(swap_rows), [GROUP_TIMER] = GROUP(timer_rows),
@@ -66,7 +66,7 @@ struct type_row {
 	const char *section;
 	int groups[5]; /* -1 ends */
 };
-static const struct type_row types[UNIT_TYPE_MAX] = {
+static struct type_row types[UNIT_TYPE_MAX] = {
 	[UNIT_SERVICE] = { "Service", { GROUP_SERVICE, GROUP_EXEC, GROUP_KILL, GROUP_CGROUP, GROUP_SERVICE_UNIT } },
 	[UNIT_SOCKET] = { "Socket", { GROUP_SOCKET, GROUP_EXEC, GROUP_KILL, GROUP_CGROUP, -1 } },
 	[UNIT_MOUNT] = { "Mount", { GROUP_MOUNT, GROUP_EXEC, GROUP_KILL, GROUP_CGROUP, -1 } },
@@ -140,6 +140,63 @@ static const struct directive *find_directive(enum unit_type type, const char *s
 		}
 	}
 	return NULL;
+}
+
+/* ---- types of plug-ins ---- */
+
+static int value_assignment(struct parse *p, const char *value, void *field, _unused_ int64_t arg)
+{
+	auto_free char *expanded = NULL;
+	int r = parse_expand(p, value, false, &expanded);
+
+	return r <= 0 ? r
+	              : strv_append_consume((char ***) field,
+	                                    str_printf("%s=%s", p->key, expanded));
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	return strcmp(((const struct directive *) a)->key, ((const struct directive *) b)->key);
+}
+
+static bool is_own_key(const char *key, const struct directive *rows, size_t n)
+{
+	static const enum directive_group shared[] = {GROUP_EXEC, GROUP_KILL, GROUP_CGROUP};
+
+	for (size_t i = 0; i < ELEMENTSOF(shared); i++)
+		if (find_in_group(shared[i], key))
+			return false;
+	for (size_t i = 0; i < n; i++)
+		if (streq(rows[i].key, key))
+			return false;
+	return *key != '\0' && !strpbrk(key, "= \t[]#;");
+}
+
+int directives_add_type(enum unit_type type, const char *section, const char *const *keys)
+{
+	int group = GROUP_PLUGIN + (int) type - UNIT_PLUGIN;
+	auto_free struct directive *rows = NULL;
+	size_t n = 0;
+
+	if (section_kind(type, section) != SECTION_UNKNOWN)
+		return -EEXIST;
+	while (keys && keys[n])
+		n++;
+	rows = calloc(n + 1, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_own_key(keys[i], rows, i))
+			return -EINVAL;
+		rows[i] =
+			(struct directive){.key = keys[i],
+		                           .parse = value_assignment,
+		                           .offset = offsetof(struct plugin_settings, assignments)};
+	}
+	qsort(rows, n, sizeof(*rows), compare_rows);
+	groups[group] = (struct group_row){TAKE_PTR(rows), n};
+	types[type] = (struct type_row){section, {group, GROUP_EXEC, GROUP_KILL, GROUP_CGROUP, -1}};
+	return 0;
 }
 
 bool directive_exists(enum unit_type type, const char *section, const char *key)

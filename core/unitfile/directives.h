@@ -24,6 +24,8 @@ enum directive_group {
 	GROUP_EXEC,
 	GROUP_KILL,
 	GROUP_CGROUP,
+	GROUP_PLUGIN, /* one a type of plug-ins, as in enum unit_type */
+	GROUP_PLUGIN_LAST = GROUP_PLUGIN + UNIT_PLUGIN_LAST - UNIT_PLUGIN,
 	GROUP_MAX,
 };
 
@@ -47,6 +49,15 @@ enum section_kind {
 enum section_kind section_kind(enum unit_type type, const char *section);
 const char *
 section_of_type(enum unit_type type); /* "Service"; NULL: the type has none of its own */
+
+/**
+ * directives_add_type - a section for units of a plug-in's type
+ * @section: borrowed for ever
+ * @keys: its own keys, NULL at the end, borrowed for ever; those of exec, kill and cgroup are there beside them
+ *
+ * Returns 0; -EEXIST: the section is somebody's; -EINVAL: a key is empty, there twice or one of exec, kill or cgroup; or -ENOMEM.
+ */
+int directives_add_type(enum unit_type type, const char *section, const char *const *keys);
 
 /* Is there such a key in @section of units of @type (an ignored one, too)? */
 bool directive_exists(enum unit_type type, const char *section, const char *key);

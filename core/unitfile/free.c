@@ -138,6 +138,9 @@ static void free_type(struct unit_file *f)
 		free(f->swap->what);
 		free(f->swap->options);
 		break;
+	case UNIT_PLUGIN ... UNIT_PLUGIN_LAST:
+		strv_free(f->plugin->assignments);
+		break;
 	default:
 		break;
 	}

@@ -26,6 +26,9 @@ enum unit_type {
 	UNIT_PATH,
 	UNIT_SLICE,
 	UNIT_SCOPE,
+	/* Types that plug-ins bring (unit_type_register), in the order in which they came. */
+	UNIT_PLUGIN,
+	UNIT_PLUGIN_LAST = UNIT_PLUGIN + 3,
 	UNIT_TYPE_MAX,
 	UNIT_TYPE_INVALID = -EINVAL,
 };
@@ -72,6 +75,15 @@ const char *dependency_to_string(
 	enum unit_dependency d); /* "Requires", "RequiredBy", ... as D-Bus names them */
 const char *unit_type_to_string(enum unit_type t); /* "service" */
 int unit_type_from_string(const char *s);          /* or -EINVAL */
+/**
+ * unit_type_register - a type that is not built in, from then on known wherever names and files are read
+ * @name: the suffix of its units, in small letters
+ * @section: of its own settings; @keys: NULL at the end. All are borrowed for ever.
+ *
+ * Returns the new enum unit_type; -EINVAL: no such word, or a key is none or one of those that all types with processes have;
+ * -EEXIST: type or section are there; -ENOSPC: no more types; -ENOMEM.
+ */
+int unit_type_register(const char *name, const char *section, const char *const *keys);
 
 /* ---- [Unit], [Install] ---- */
 
@@ -510,6 +522,12 @@ struct scope_settings {
 	usec_t runtime_max_usec, timeout_stop_usec;
 };
 
+/* What a plug-in's own keys were given, "Key=value" with specifiers expanded, in the order of the files. An empty value is an
+ * assignment like any other: what it means is the plug-in's business. */
+struct plugin_settings {
+	char **assignments;
+};
+
 /* ---- all that one unit's files say ---- */
 
 enum unit_load_state {
@@ -557,5 +575,6 @@ struct unit_file {
 		struct automount_settings *automount;
 		struct swap_settings *swap;
 		struct scope_settings *scope;
+		struct plugin_settings *plugin;
 	};
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* tables.c - the names of the values in settings.h that more than one room spells out. */
-#include "unitfile/unitfile.h"
+#include "unitfile/directives.h"
+
+#define UNIT_TYPE_WORD_MAX 32
 
 /* clang-format off */
-static const char *const unit_types[UNIT_TYPE_MAX] = {
+static const char *unit_types[UNIT_TYPE_MAX] = {
 	[UNIT_SERVICE] = "service", [UNIT_SOCKET] = "socket", [UNIT_TARGET] = "target", [UNIT_DEVICE] = "device",
 	[UNIT_MOUNT] = "mount", [UNIT_AUTOMOUNT] = "automount", [UNIT_SWAP] = "swap", [UNIT_TIMER] = "timer",
 	[UNIT_PATH] = "path", [UNIT_SLICE] = "slice", [UNIT_SCOPE] = "scope",
@@ -93,6 +95,31 @@ const char *unit_type_to_string(enum unit_type t)
 int unit_type_from_string(const char *s)
 {
 	return ENUM_FROM_STRING(unit_types, s);
+}
+
+static bool is_type_word(const char *s)
+{
+	return s && *s && !s[strspn(s, "abcdefghijklmnopqrstuvwxyz")] &&
+	       strlen(s) < UNIT_TYPE_WORD_MAX;
+}
+
+int unit_type_register(const char *name, const char *section, const char *const *keys)
+{
+	int type = UNIT_PLUGIN, r;
+
+	if (!is_type_word(name) || !section || !*section)
+		return -EINVAL;
+	if (unit_type_from_string(name) >= 0)
+		return -EEXIST;
+	while (type <= UNIT_PLUGIN_LAST && unit_types[type])
+		type++;
+	if (type > UNIT_PLUGIN_LAST)
+		return -ENOSPC;
+	r = directives_add_type((enum unit_type) type, section, keys);
+	if (r < 0)
+		return r;
+	unit_types[type] = name;
+	return type;
 }
 
 const char *job_mode_to_string(enum job_mode m)
