@@ -59,7 +59,7 @@ TEST(directives__every_row_survives_empty_and_strange_values)
 		"",   "x",       "/",  "~",     "-", "%", "%n", "1", "18446744073709551616",
 		"\"", "a:b:c:d", "\\", "yes no"};
 
-	for (int type = 0; type < UNIT_TYPE_MAX; type++) {
+	for (int type = 0; type < UNIT_PLUGIN; type++) {
 		auto_free char *name =
 			str_printf("a.%s", unit_type_to_string((enum unit_type) type));
 
@@ -423,4 +423,42 @@ TEST(set__one_property)
 	CHECK_INT(unit_file_set(f, &context, "Unit", "Description", "d", NULL), ==, 0);
 	CHECK_INT(unit_file_set(f, &context, "Timer", "OnBootSec", "1", NULL), ==, -EINVAL);
 	CHECK_INT(f->cgroup->memory_max, ==, 1073741824);
+}
+
+TEST(plugin__type_has_its_own_section)
+{
+	static const char *const keys[] = {"Width", "Height", NULL},
+				 *const taken[] = {"Nice", NULL},
+				 *const twice[] = {"Width", "Width", NULL};
+	int type;
+
+	CHECK_INT(unit_name_type("a.frame"), <, 0);
+	CHECK_INT(unit_type_register("Frame", "Frame", keys), ==, -EINVAL);
+	CHECK_INT(unit_type_register("service", "Frame", keys), ==, -EEXIST);
+	CHECK_INT(unit_type_register("frame", "Service", keys), ==, -EEXIST);
+	CHECK_INT(unit_type_register("frame", "Frame", taken), ==, -EINVAL);
+	CHECK_INT(unit_type_register("frame", "Frame", twice), ==, -EINVAL);
+	CHECK_INT(unit_name_type("a.frame"), <, 0);
+	type = unit_type_register("frame", "Frame", keys);
+	CHECK_INT(type, ==, UNIT_PLUGIN);
+	CHECK_INT(unit_type_register("frame", "Other", keys), ==, -EEXIST);
+	CHECK_INT(unit_name_type("a@b.frame"), ==, type);
+
+	auto_unit f =
+		unit("a@b.frame",
+	             "[Frame]\nWidth=3\nDepth=1\nNice=5\nHeight=%i\nWidth=\n[Service]\nNice=7\n");
+	CHECK(f != NULL);
+	CHECK_INT(strv_length(f->plugin->assignments), ==, 3);
+	CHECK_STR(f->plugin->assignments[0], "Width=3");
+	CHECK_STR(f->plugin->assignments[1], "Height=b");
+	CHECK_STR(f->plugin->assignments[2], "Width=");
+	CHECK_INT(f->exec->nice, ==, 5);
+	/* Depth= and [Service] are foreign: a warning each. */
+	CHECK_INT(diag.n_items, ==, 2);
+	for (int i = 1; i <= UNIT_PLUGIN_LAST - UNIT_PLUGIN; i++) {
+		static const char *const more[] = {"one", "two", "three"};
+
+		CHECK_INT(unit_type_register(more[i - 1], more[i - 1], NULL), ==, UNIT_PLUGIN + i);
+	}
+	CHECK_INT(unit_type_register("many", "Many", NULL), ==, -ENOSPC);
 }
