@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metadata/source/source.h"
+#include "metadata/source/web.h"
 #include "metadata/userdata/userdata.h"
 
 #include <sys/mount.h>
@@ -9,59 +9,100 @@
 
 /* ISO 9660 without Rock Ridge knows only upper case, and no second dash rules: "user-data" may be
  * "USER_DATA" or "USERDATA.;1". */
-static int read_document(const char *directory, const char *name, struct blob *ret)
+static int read_document(const struct tree *t, const char *name, struct blob *ret)
 {
-	auto_fd int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_free char *upper = strdup(name);
 	int r;
 
-	if (dir < 0)
-		return -errno;
 	if (!upper)
 		return -ENOMEM;
-	r = file_read_at(dir, name, METADATA_DOCUMENT_MAX, &ret->data, &ret->size);
+	r = tree_read(t, name, METADATA_DOCUMENT_MAX, ret);
 	if (r != -ENOENT)
 		return r;
 	for (char *p = upper; *p; p++)
 		*p = *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char) (*p - 'a' + 'A') : *p;
-	return file_read_at(dir, upper, METADATA_DOCUMENT_MAX, &ret->data, &ret->size);
+	return tree_read(t, upper, METADATA_DOCUMENT_MAX, ret);
+}
+
+static int take_meta_data(struct instance *i, const struct blob *b, struct diag *d)
+{
+	cJSON *v = NULL;
+	int r = yaml_parse(b->data, b->size, "meta-data", d, &v);
+
+	if (r < 0)
+		return r;
+	if (cJSON_IsObject(v)) {
+		cJSON_Delete(i->meta_data);
+		i->meta_data = v;
+		return 0;
+	}
+	r = cJSON_IsNull(v) ? 0
+	                    : diag_add(d, -EBADMSG, DIAG_ERROR, "meta-data", 1,
+	                               "a map of keys is expected");
+	cJSON_Delete(v);
+	return r;
 }
 
 /* A folder is a seed when it has both user-data and meta-data. */
-static int read_seed(const char *directory, const char *origin, struct diag *d,
-                     struct instance **ret)
+static int read_seed_tree(const struct tree *t, const char *origin, struct diag *d,
+                          struct instance **ret)
 {
-	auto_cleanup(instance_free) struct instance *i = calloc(1, sizeof(*i));
+	auto_cleanup(instance_free) struct instance *i = NULL;
 	auto_blob struct blob meta = {0}, network = {0};
-	int r;
+	int r = instance_new("nocloud", origin, &i);
 
-	if (!i)
-		return -ENOMEM;
-	r = read_document(directory, "meta-data", &meta);
+	if (r < 0)
+		return r;
+	r = read_document(t, "meta-data", &meta);
 	if (r >= 0)
-		r = read_document(directory, "user-data", &i->user_data);
+		r = read_document(t, "user-data", &i->user_data);
 	if (r < 0)
 		return r == -ENOENT || r == -ENOTDIR ? -ENOENT
 		                                     : diag_add(d, r, DIAG_ERROR, origin, 0,
 		                                                "cannot be read: %s", strerror(-r));
-	(void) read_document(directory, "vendor-data", &i->vendor_data);
-	(void) read_document(directory, "network-config", &network);
+	(void) read_document(t, "vendor-data", &i->vendor_data);
+	(void) read_document(t, "network-config", &network);
 	if (network.size)
 		(void) yaml_parse(network.data, network.size, "network-config", d, &i->network);
-	r = yaml_parse(meta.data, meta.size, "meta-data", d, &i->meta_data);
+	r = take_meta_data(i, &meta, d);
 	if (r < 0)
 		return r;
-	if (cJSON_IsNull(i->meta_data)) {
-		cJSON_Delete(i->meta_data);
-		i->meta_data = cJSON_CreateObject();
-	}
-	if (!cJSON_IsObject(i->meta_data))
-		return diag_add(d, -EBADMSG, DIAG_ERROR, "meta-data", 1,
-		                "a map of keys is expected");
-	i->datasource = strdup("nocloud");
-	i->origin = strdup(origin);
-	if (!i->datasource || !i->origin)
-		return -ENOMEM;
+	*ret = TAKE_PTR(i);
+	return 0;
+}
+
+static int read_seed(const char *directory, const char *origin, struct diag *d,
+                     struct instance **ret)
+{
+	auto_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct tree t = tree_of_directory(&fd);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR
+		               ? -ENOENT
+		               : diag_add(d, -errno, DIAG_ERROR, origin, 0, "cannot be read: %s",
+		                          strerror(errno));
+	return read_seed_tree(&t, origin, d, ret);
+}
+
+int source_nocloud_media(const struct source_context *c, struct instance **ret)
+{
+	auto_cleanup(instance_free) struct instance *i = NULL;
+	int r = read_seed_tree(c->media, c->origin ? c->origin : "seed", c->d, &i);
+
+	if (r < 0)
+		return r;
+	if (!cJSON_HasObjectItem(i->meta_data, "instance-id"))
+		json_add_string(i->meta_data, "instance-id", DEFAULT_ID);
+	if (!cJSON_HasObjectItem(i->meta_data, "dsmode"))
+		json_add_string(i->meta_data, "dsmode", "net");
+	r = str_set(&i->dsmode, json_string_or(i->meta_data, "dsmode", "net"));
+	if (r >= 0)
+		r = str_set(&i->datasource, "NoCloud");
+	if (r >= 0)
+		r = instance_take_id(i, c->d);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(i);
 	return 0;
 }

@@ -27,6 +27,7 @@ struct source_context {
 	const char *origin;       /* the medium's or seed's name, for people */
 	const cJSON *config;      /* datasource.NAME of the system's configuration; or NULL */
 	const struct http *http;  /* NULL: the network must not be asked */
+	const char *fabric;       /* Azure's controller as the lease names it (option 245); or NULL */
 	const char *default_user; /* the image's first user, for keys by user name; or NULL */
 	const struct nic *nics;
 	size_t n_nics;
@@ -60,19 +61,40 @@ int source_nocloud_media(const struct source_context *c, struct instance **ret);
 int source_configdrive_media(const struct source_context *c, struct instance **ret);
 int source_opennebula_media(const struct source_context *c, struct instance **ret);
 int source_ovf_media(const struct source_context *c, struct instance **ret);
-int source_azure_media(const struct source_context *c, struct instance **ret);
 int source_maas_media(const struct source_context *c, struct instance **ret);
 
 /* ---- sources over HTTP ---- */
+int source_azure(const struct source_context *c, struct instance **ret);
+int source_bigstep(const struct source_context *c, struct instance **ret);
 int source_ec2(const struct source_context *c, struct instance **ret);
 int source_gce(const struct source_context *c, struct instance **ret);
+int source_lxd(const struct source_context *c, struct instance **ret);
+int source_maas(const struct source_context *c, struct instance **ret);
+/* A NoCloud seed whose base is a URL; MMDS version 2 is spoken to when the base is link-local. */
+int source_nocloud_url(const struct source_context *c, const char *url, struct instance **ret);
 int source_openstack(const struct source_context *c, struct instance **ret);
 int source_oracle(const struct source_context *c, struct instance **ret);
 
+/* ---- sources over a serial line or the hypervisor ---- */
+int source_cloudsigma(const struct source_context *c, struct instance **ret);
+int source_smartos(const struct source_context *c, struct instance **ret);
+int source_vmware(const struct source_context *c, struct instance **ret);
+/* The conversation alone: @fd is the line, or a socket that stands for it. */
+int cloudsigma_read(int fd, usec_t deadline, struct diag *d, struct instance **ret);
+int smartos_read(int fd, usec_t deadline, struct diag *d, struct instance **ret);
+
 /* ---- readers of documents (pure) ---- */
+
+/* RFC 5849's PLAINTEXT header of consumer_key, consumer_secret, token_key, token_secret. */
+int oauth_plaintext_header(const cJSON *config, int64_t seconds, uint64_t nonce, char **ret);
 
 /* ovf-env.xml: {"metadata": {}, "user-data": text, "config": {}}. -EBADMSG with the reason. */
 int ovf_env_parse(const char *xml, size_t size, struct diag *d, cJSON **ret);
+int source_ovf_read(const char *xml, size_t size, const char *origin, struct diag *d,
+                    struct instance **ret);
+/* Could a drive of that name ("/dev/sr0", "xvdc1") hold one? */
+bool ovf_is_cdrom_name(const char *device);
+/* The same of Azure's; user-data stays base64. -ENOENT: it is somebody else's. */
 int azure_ovf_env_parse(const char *xml, size_t size, struct diag *d, cJSON **ret);
 /* context.sh: object of NAME -> value; only assignments, no shell is run. */
 int opennebula_context_parse(const char *text, size_t size, struct diag *d, cJSON **ret);
