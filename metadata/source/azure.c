@@ -68,9 +68,9 @@ static int read_imds(struct azure *a)
 	int r = azure_imds_fetch(a->c, &o, &imds);
 
 	if (r < 0)
-		return r == -ENOMEM ? r
-		                    : diag_add(a->c->d, r, DIAG_WARNING, "IMDS", 0, "%s",
-		                               strerror(-r));
+		return r == -ENOMEM
+		               ? r
+		               : diag_add(a->c->d, r, DIAG_WARNING, "IMDS", 0, "%s", strerror(-r));
 	cJSON_Delete(a->imds);
 	a->imds = imds;
 	return 0;
@@ -148,7 +148,8 @@ static int set_config(struct azure *a)
 
 	a->i->config = config;
 	for (size_t k = 0; k < ELEMENTSOF(kept); k++) {
-		const cJSON *v = cJSON_GetObjectItemCaseSensitive(web_find(a->ovf, "config"), kept[k]);
+		const cJSON *v =
+			cJSON_GetObjectItemCaseSensitive(web_find(a->ovf, "config"), kept[k]);
 
 		if (v)
 			json_add_take(config, kept[k], cJSON_Duplicate(v, true));
@@ -165,7 +166,8 @@ static int set_config(struct azure *a)
 
 static int set_user_data(struct azure *a)
 {
-	const cJSON *own = web_find(a->ovf, "user-data"), *other = web_find(a->imds, "compute.userData");
+	const cJSON *own = web_find(a->ovf, "user-data"),
+		    *other = web_find(a->imds, "compute.userData");
 	int r = 0;
 
 	if (cJSON_IsString(own) && *own->valuestring)
@@ -189,7 +191,8 @@ static int set_keys(struct azure *a)
 	{
 		const char *key = json_string_or(it, "keyData", "");
 
-		is_openssh &= !str_is_empty(key) && !strstr(key, "\r\n") && !strstr(key, "-----BEGIN");
+		is_openssh &=
+			!str_is_empty(key) && !strstr(key, "\r\n") && !strstr(key, "-----BEGIN");
 		json_append_take(keys, cJSON_CreateString(key));
 	}
 	if (is_openssh) {
@@ -254,13 +257,15 @@ static void set_network(struct azure *a)
 		(void) network_from_azure(
 			network, macs,
 			json_bool_or(config, "apply_network_config_for_secondary_ips", true),
-			json_bool_or(config, "apply_network_config_set_name", true), &a->i->network);
+			json_bool_or(config, "apply_network_config_set_name", true),
+			&a->i->network);
 }
 
 static int fill(struct azure *a)
 {
-	const char *host = os_profile(a, "computerName"), *own =
-		json_string_or(web_find(a->ovf, "metadata"), "local-hostname", a->ovf ? NULL : "");
+	const char *host = os_profile(a, "computerName"),
+		   *own = json_string_or(web_find(a->ovf, "metadata"), "local-hostname",
+	                                 a->ovf ? NULL : "");
 	int r;
 
 	if (!str_is_empty(host) || own)

@@ -359,20 +359,22 @@ static struct transfer *next_finished(struct http_curl *c)
 	return NULL;
 }
 
-static bool is_success(const struct transfer *t)
+/* Of one that is done: 100 for a 2xx answer, else how much its failure tells. */
+static int rank_of(struct transfer *t)
 {
+	int error = error_of(t);
 	long status = 0;
 
-	if (t->code != CURLE_OK || t->is_too_big)
-		return false;
-	lib.curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	return status >= 200 && status <= 299;
+	if (error >= 0)
+		lib.curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status >= 200 && status <= 299 ? 100 : http_rank(error, (unsigned) status);
 }
 
 static int run_all(struct http_curl *c, struct transfer *t, const struct http_request *rqs,
                    size_t n, usec_t stagger, struct http_response *ret)
 {
-	size_t started = 0, done = 0, last = 0;
+	size_t started = 0, done = 0, best = 0;
+	int rank = -1;
 	usec_t next = 0;
 
 	while (done < n) {
@@ -391,9 +393,14 @@ static int run_all(struct http_curl *c, struct transfer *t, const struct http_re
 		if (lib.curl_multi_perform(c->multi, &running))
 			return -EIO;
 		while ((f = next_finished(c))) {
+			int own = rank_of(f);
+
 			done++;
-			last = (size_t) (f - t);
-			if (is_success(f))
+			if (own > rank) {
+				rank = own;
+				best = (size_t) (f - t);
+			}
+			if (own == 100)
 				done = n;
 		}
 		if (done == started)
@@ -405,9 +412,9 @@ static int run_all(struct http_curl *c, struct transfer *t, const struct http_re
 			lib.curl_multi_poll(c->multi, NULL, 0, wait, NULL);
 	}
 	{
-		int r = transfer_result(&t[last], ret);
+		int r = transfer_result(&t[best], ret);
 
-		return r < 0 ? r : (int) last;
+		return r < 0 ? r : (int) best;
 	}
 }
 

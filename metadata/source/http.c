@@ -23,6 +23,15 @@ bool http_is_transient(int error, unsigned status)
 	return status == 408 || status == 429 || (status >= 500 && status <= 599);
 }
 
+int http_rank(int error, unsigned status)
+{
+	if (error < 0)
+		return error == -ETIMEDOUT;
+	if (status == 401 || status == 403)
+		return 4;
+	return http_is_transient(0, status) ? 3 : 2;
+}
+
 static int verdict(int error, unsigned status)
 {
 	if (error < 0)
@@ -81,12 +90,21 @@ static int run(const struct http *h, const struct http_request *rqs, size_t n,
 	if (n > 1 && h->race)
 		return h->race(h->userdata, rqs, n, HTTP_RACE_STAGGER, ret);
 	for (size_t i = 0; i < n; i++) {
+		struct http_response a = {0};
+		int k = h->perform(h->userdata, &rqs[i], &a);
+		bool is_good = k >= 0 && !verdict(0, a.status);
+
+		if (i && !is_good && http_rank(k, a.status) <= http_rank(r, ret->status)) {
+			http_response_done(&a);
+			continue;
+		}
 		http_response_done(ret);
-		r = h->perform(h->userdata, &rqs[i], ret);
-		if (r >= 0 && !verdict(0, ret->status))
-			return (int) i;
+		*ret = a;
+		r = k < 0 ? k : (int) i;
+		if (is_good)
+			return r;
 	}
-	return r < 0 ? r : (int) n - 1;
+	return r;
 }
 
 static int fetch(const struct http *h, const struct http_request *rqs, size_t n,

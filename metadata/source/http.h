@@ -52,7 +52,8 @@ const char *http_response_header(const struct http_response *r, const char *name
 struct http {
 	int (*perform)(void *userdata, const struct http_request *rq, struct http_response *ret);
 	/* The first of @rqs with a 2xx answer, each started @stagger after the one before or when that
-	 * failed; its index. When none has: the last one's answer or error. NULL: one after the other. */
+	 * failed; its index. When none has: the answer or error of the highest http_rank(). NULL: one
+	 * after the other. */
 	int (*race)(void *userdata, const struct http_request *rqs, size_t n, usec_t stagger,
 	            struct http_response *ret);
 	usec_t (*now)(void *userdata);
@@ -69,6 +70,9 @@ struct http_retry {
 };
 /* No answer, 408, 429 and 5xx. */
 bool http_is_transient(int error, unsigned status);
+/* Which of several failures tells most: a refusal, then a server that is busy, then any other answer,
+ * then silence. */
+int http_rank(int error, unsigned status);
 
 /**
  * http_fetch - a request with retries

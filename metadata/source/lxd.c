@@ -65,7 +65,8 @@ static int read_config(struct web *w, cJSON *config)
 	int r = get_json(w, "1.0/config", &routes);
 
 	if (r < 0)
-		return r == -ENOMEM ? r : 0; /* a server may forbid it: there is no user-data then */
+		return r == -ENOMEM ? r
+		                    : 0; /* a server may forbid it: there is no user-data then */
 	cJSON_ArrayForEach(it, routes)
 	{
 		if (cJSON_IsString(it) && r >= 0)

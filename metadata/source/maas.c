@@ -87,9 +87,9 @@ static int take_field(struct instance *i, size_t k, struct blob *b)
 static int check_vendor_data(struct instance *i, struct diag *d)
 {
 	auto_json cJSON *v = NULL;
-	int r = i->vendor_data.size ? yaml_parse(i->vendor_data.data, i->vendor_data.size,
-	                                         "vendor-data", d, &v)
-	                            : 0;
+	int r = i->vendor_data.size
+	                ? yaml_parse(i->vendor_data.data, i->vendor_data.size, "vendor-data", d, &v)
+	                : 0;
 
 	return r;
 }
@@ -169,8 +169,8 @@ int source_maas(const struct source_context *c, struct instance **ret)
 
 	if (json_string_or(c->config, "consumer_key", NULL)) {
 		(void) !getrandom(&nonce, sizeof(nonce), 0);
-		r = oauth_plaintext_header(c->config, (int64_t) (now(CLOCK_REALTIME) / USEC_PER_SEC),
-		                           nonce, &header);
+		r = oauth_plaintext_header(
+			c->config, (int64_t) (now(CLOCK_REALTIME) / USEC_PER_SEC), nonce, &header);
 		if (r < 0)
 			return r;
 		headers[0].value = header;

@@ -197,7 +197,8 @@ static void add_address(cJSON *list, const char *address, const char *mask, int 
 	if (str_is_empty(address))
 		return;
 	if (mask)
-		prefix = strchr(address, ':') ? ipv6_mask_to_prefix(mask) : ipv4_mask_to_prefix(mask);
+		prefix = strchr(address, ':') ? ipv6_mask_to_prefix(mask)
+		                              : ipv4_mask_to_prefix(mask);
 	text = str_printf("%s/%d", address, prefix >= 0 ? prefix : fallback);
 	json_append_take(list, cJSON_CreateString(text ? text : ""));
 }
@@ -281,13 +282,14 @@ static int take_user_data(struct instance *i, const cJSON *v)
 	                                                         "USERDATA_ENCODING", NULL});
 	int r = text ? blob_set(&i->user_data, text, strlen(text)) : 0;
 
-	return r >= 0 && encoding && streq(encoding, "base64") ? blob_maybe_base64(&i->user_data) : r;
+	return r >= 0 && encoding && streq(encoding, "base64") ? blob_maybe_base64(&i->user_data)
+	                                                       : r;
 }
 
 int source_opennebula_media(const struct source_context *c, struct instance **ret)
 {
-	static const char *const hosts[] = {"SET_HOSTNAME", "HOSTNAME", "PUBLIC_IP", "IP_PUBLIC",
-	                                    "ETH0_IP", NULL},
+	static const char *const hosts[] = {"SET_HOSTNAME", "HOSTNAME", "PUBLIC_IP",
+	                                    "IP_PUBLIC",    "ETH0_IP",  NULL},
 				 *const keys[] = {"SSH_KEY", "SSH_PUBLIC_KEY", NULL};
 	auto_cleanup(instance_free) struct instance *i = NULL;
 	auto_blob struct blob b = {0};

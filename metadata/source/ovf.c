@@ -12,10 +12,10 @@ enum target { TO_META, TO_CONFIG, TO_USER_DATA, TO_NETWORK };
 static const struct {
 	const char *key;
 	enum target target;
-} properties[] = {
-	{"user-data", TO_USER_DATA}, {"password", TO_CONFIG},     {"hostname", TO_META},
-	{"instance-id", TO_META},    {"local-hostname", TO_META}, {"public-keys", TO_META},
-	{"seedfrom", TO_META},       {"network-config", TO_NETWORK}};
+} properties[] = {{"user-data", TO_USER_DATA}, {"password", TO_CONFIG},
+                  {"hostname", TO_META},       {"instance-id", TO_META},
+                  {"local-hostname", TO_META}, {"public-keys", TO_META},
+                  {"seedfrom", TO_META},       {"network-config", TO_NETWORK}};
 
 /* base64 of YAML of {network: ...} or of the configuration itself; anything else is left out. */
 static void take_network(cJSON *meta, const char *text, struct diag *d)
@@ -161,8 +161,8 @@ bool ovf_is_cdrom_name(const char *device)
 	for (size_t i = 0; name && i < ELEMENTSOF(prefixes); i++) {
 		const char *rest = str_after(name, prefixes[i]);
 
-		if (rest && *rest && (i == 0 ? *rest >= '0' && *rest <= '9'
-		                             : *rest >= 'a' && *rest <= 'z'))
+		if (rest && *rest &&
+		    (i == 0 ? *rest >= '0' && *rest <= '9' : *rest >= 'a' && *rest <= 'z'))
 			return true;
 	}
 	return false;

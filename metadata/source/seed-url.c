@@ -158,8 +158,8 @@ static int bigstep_fill(struct web *w, const struct blob *b)
 int source_bigstep(const struct source_context *c, struct instance **ret)
 {
 	__attribute__((cleanup(web_done))) struct web w = {0};
-	struct web_source s = {.name = "Bigstep", .platform = "bigstep",
-	                       .bases = (const char *const[]){NULL}};
+	struct web_source s = {
+		.name = "Bigstep", .platform = "bigstep", .bases = (const char *const[]){NULL}};
 	auto_free char *url = NULL;
 	auto_blob struct blob b = {0};
 	struct web_request rq;

@@ -56,7 +56,8 @@ int smartos_request(const char *id, const char *command, const char *key, char *
 
 	if (r < 0)
 		return r;
-	body = key ? str_printf("%s %s %s", id, command, encoded) : str_printf("%s %s", id, command);
+	body = key ? str_printf("%s %s %s", id, command, encoded)
+	           : str_printf("%s %s", id, command);
 	if (!body)
 		return -ENOMEM;
 	*ret = str_printf("V2 %zu %08lx %s\n", strlen(body),
@@ -211,8 +212,8 @@ static int read_keys(struct client *c, cJSON *to, struct diag *d)
 	int r = greet(c);
 
 	if (r < 0)
-		return diag_add(d, -ENOENT, DIAG_ERROR, "SmartOS", 0, "the host does not answer: %s",
-		                strerror(-r));
+		return diag_add(d, -ENOENT, DIAG_ERROR, "SmartOS", 0,
+		                "the host does not answer: %s", strerror(-r));
 	read_encoded(c);
 	for (size_t k = 0; k < ELEMENTSOF(keys) && r >= 0; k++)
 		r = get_key(c, k, to, d);
@@ -230,8 +231,8 @@ static int set_scripts(struct instance *i)
 		r = blob_set_json(&i->vendor_data, web_find(i->meta_data, "vendor-data"));
 	/* Without vendor data the script of the machine's owner is what the platform wants to run. */
 	if (r >= 0 && !i->vendor_data.size && !str_is_empty(script)) {
-		auto_free char *text = str_printf("%s%s", str_after(script, "#!") ? "" : "#!/bin/bash\n",
-		                                  script);
+		auto_free char *text =
+			str_printf("%s%s", str_after(script, "#!") ? "" : "#!/bin/bash\n", script);
 
 		r = text ? blob_set(&i->vendor_data, text, strlen(text)) : -ENOMEM;
 	}
@@ -250,11 +251,13 @@ static int fill(struct instance *i, struct diag *d)
 		cJSON_DeleteItemFromObjectCaseSensitive(i->meta_data, "local-hostname");
 		json_add_string(i->meta_data, "local-hostname", host);
 	}
-	for (const char *const *k = (const char *const[]){"dns_servers", "dns_domain", NULL}; *k; k++)
+	for (const char *const *k = (const char *const[]){"dns_servers", "dns_domain", NULL}; *k;
+	     k++)
 		if (web_find(i->meta_data, *k))
 			json_add_take(dns, *k, cJSON_Duplicate(web_find(i->meta_data, *k), true));
 	if (r >= 0 && cJSON_IsArray(nics))
-		(void) network_from_smartos(nics, dns, web_find(i->meta_data, "routes"), &i->network);
+		(void) network_from_smartos(nics, dns, web_find(i->meta_data, "routes"),
+		                            &i->network);
 	return r < 0 ? r : instance_take_id(i, d);
 }
 
@@ -293,7 +296,7 @@ int source_smartos(const struct source_context *c, struct instance **ret)
 	usec_t own = now(CLOCK_BOOTTIME) + TOTAL_TIMEOUT;
 	auto_fd int fd = -EBADF;
 	int r = tree_stat(&c->machine->root, ZONE_SOCKET) == 's' ? connect_zone(&fd)
-	                                                          : serial_open(SERIAL_DEVICE, &fd);
+	                                                         : serial_open(SERIAL_DEVICE, &fd);
 
 	if (r < 0)
 		return r == -ENOENT ? r

@@ -27,7 +27,7 @@ struct source_context {
 	const char *origin;       /* the medium's or seed's name, for people */
 	const cJSON *config;      /* datasource.NAME of the system's configuration; or NULL */
 	const struct http *http;  /* NULL: the network must not be asked */
-	const char *fabric;       /* Azure's controller as the lease names it (option 245); or NULL */
+	const char *fabric; /* Azure's controller as the lease names it (option 245); or NULL */
 	const char *default_user; /* the image's first user, for keys by user name; or NULL */
 	const struct nic *nics;
 	size_t n_nics;

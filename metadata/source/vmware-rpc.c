@@ -9,13 +9,13 @@
 
 #if defined(__x86_64__)
 
-#define MAGIC      0x564D5868U
-#define PORT       0x5658U
-#define MESSAGE    0x1eU
-#define RPCI       0x49435052U /* "RPCI" */
+#define MAGIC       0x564D5868U
+#define PORT        0x5658U
+#define MESSAGE     0x1eU
+#define RPCI        0x49435052U /* "RPCI" */
 #define WITH_COOKIE 0x80000000U
-#define OK         0x10000U
-#define DO_RECEIVE 0x20000U
+#define OK          0x10000U
+#define DO_RECEIVE  0x20000U
 
 enum { OPEN, SEND_SIZE, SEND_DATA, RECEIVE_SIZE, RECEIVE_DATA, RECEIVE_DONE, CLOSE };
 
@@ -123,7 +123,8 @@ static void read_answer(int fd, usec_t deadline, struct strbuf *to)
 		usec_t at = now(CLOCK_BOOTTIME);
 		ssize_t n;
 
-		if (at >= deadline || poll(&p, 1, (int) ((deadline - at) / USEC_PER_MSEC) + 1) <= 0) {
+		if (at >= deadline ||
+		    poll(&p, 1, (int) ((deadline - at) / USEC_PER_MSEC) + 1) <= 0) {
 			to->error = -ETIMEDOUT;
 			return;
 		}

@@ -85,7 +85,8 @@ static int take_metadata(struct instance *i, const struct blob *b, struct diag *
 	}
 	if (!cJSON_IsObject(v)) {
 		cJSON_Delete(v);
-		return diag_add(d, -EBADMSG, DIAG_ERROR, "metadata", 1, "a map of keys is expected");
+		return diag_add(d, -EBADMSG, DIAG_ERROR, "metadata", 1,
+		                "a map of keys is expected");
 	}
 	cJSON_Delete(i->meta_data);
 	i->meta_data = v;
@@ -183,8 +184,9 @@ static void redact(const struct source_context *c, const struct instance *i)
 
 int source_vmware(const struct source_context *c, struct instance **ret)
 {
-	static const char *const names[] = {"metadata", "metadata.encoding",   "userdata",
-	                                    "userdata.encoding", "vendordata", "vendordata.encoding"};
+	static const char *const names[] = {"metadata",   "metadata.encoding",
+	                                    "userdata",   "userdata.encoding",
+	                                    "vendordata", "vendordata.encoding"};
 	char *texts[ELEMENTSOF(names)];
 	struct guestinfo g;
 	int r;

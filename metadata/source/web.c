@@ -182,8 +182,9 @@ static int configured_bases(const struct web *w, char ***to)
 static int bases_of(const struct web *w, char ***ret)
 {
 	int r = configured_bases(w, ret);
+	bool is_configured = *ret;
 
-	for (size_t i = 0; r >= 0 && !*ret && w->s->bases[i]; i++)
+	for (size_t i = 0; r >= 0 && !is_configured && w->s->bases[i]; i++)
 		r = add_base(w, w->s->bases[i], ret);
 	STRV_FOREACH (b, *ret) {
 		size_t n = strlen(*b);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "service.h"
+#include "platform.h"
 
 #include <stdio.h>
 
@@ -248,8 +248,11 @@ int main(int argc, char **argv)
 	run_files(source_files, n_source_files, only, &t);
 	if (service_enter() < 0)
 		printf("  no network namespace: what asks a service was left out\n");
-	else
+	else {
 		run_files(platform_files, n_platform_files, only, &t);
+		run_files(recorded_files, n_recorded_files, only, &t);
+		run_files(exchange_files, n_exchange_files, only, &t);
+	}
 	all = t.passed + t.known + t.failed;
 	printf("%u of %u passed (%.1f %%), %u known to differ, %u failed\n", t.passed, all,
 	       all ? 100.0 * t.passed / all : 0, t.known, t.failed);

@@ -16,7 +16,6 @@
 #define REQUEST_MAX     16384
 #define LOG_MAX         (1U << 20)
 #define ROUTES_MAX      512
-#define HANG_MSEC       5
 
 /* What client and server share: how often each route was asked, and the log. */
 struct shared {
@@ -32,9 +31,47 @@ struct service {
 	struct http_curl *curl;
 	struct http carrier;
 	usec_t offset; /* of the client's clock */
+	unsigned tries;
 };
 
-static int listeners[2] = {-EBADF, -EBADF};
+unsigned service_tries(const struct service *s)
+{
+	return s->tries;
+}
+
+#define LISTENERS 3
+static int listeners[LISTENERS] = {-EBADF, -EBADF, -EBADF};
+static char socket_path[64];
+
+const char *service_socket(void)
+{
+	return socket_path;
+}
+
+static void remove_socket(void)
+{
+	char *slash = strrchr(socket_path, '/');
+
+	unlink(socket_path);
+	*slash = '\0';
+	rmdir(socket_path);
+}
+
+static int listen_on_socket(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(socket_path, sizeof(socket_path), "/tmp/metadata-cases.XXXXXX");
+	if (fd < 0 || !mkdtemp(socket_path))
+		return -errno;
+	strcat(socket_path, "/sock");
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", socket_path);
+	if (bind(fd, (struct sockaddr *) &a, sizeof(a)) < 0 || listen(fd, 16) < 0)
+		return -errno;
+	atexit(remove_socket);
+	return fd;
+}
 
 static int listen_on(uint16_t port)
 {
@@ -73,7 +110,11 @@ int service_enter(void)
 	}
 	listeners[0] = listen_on(80);
 	listeners[1] = listen_on(8080);
-	return listeners[0] < 0 ? listeners[0] : listeners[1] < 0 ? listeners[1] : 0;
+	listeners[2] = listen_on_socket();
+	for (size_t i = 0; i < LISTENERS; i++)
+		if (listeners[i] < 0)
+			return listeners[i];
+	return 0;
 }
 
 /* ---- routes ---- */
@@ -158,14 +199,12 @@ static void add_headers(struct strbuf *b, const cJSON *answer)
 }
 
 /* False: the connection is to be closed. */
-static bool send_answer(int fd, const cJSON *answer)
+static bool send_answer(int fd, const cJSON *answer, bool is_last)
 {
 	auto_strbuf struct strbuf b = {0};
 	struct blob body = {0};
 	uint64_t status = json_u64_or(answer, "status", 404);
 
-	if (is_hang(answer))
-		return true;
 	if (json_string_or(answer, "exception", NULL))
 		return false;
 	(void) case_blob(cJSON_GetObjectItemCaseSensitive(answer, "body"), &body);
@@ -173,6 +212,8 @@ static bool send_answer(int fd, const cJSON *answer)
 		if (body.data[i] == NUL_MARK)
 			body.data[i] = '\0';
 	strbuf_printf(&b, "HTTP/1.1 %u Whatever\r\n", (unsigned) status);
+	if (is_last)
+		strbuf_puts(&b, "Connection: close\r\n");
 	add_headers(&b, answer);
 	if (status != 204)
 		strbuf_printf(&b, "Content-Length: %zu\r\n", body.size);
@@ -181,13 +222,14 @@ static bool send_answer(int fd, const cJSON *answer)
 		strbuf_add(&b, body.data, body.size);
 	write_all(fd, b.data, b.size);
 	blob_done(&body);
-	return true;
+	return !is_last;
 }
 
 static bool serve(struct service *s, struct connection *c, char *head)
 {
 	auto_free char *url = NULL, *plain = NULL;
 	char *method = head, *path = strchr(head, ' '), *end, *host;
+	unsigned asked;
 	int index;
 
 	if (!path)
@@ -211,8 +253,13 @@ static bool serve(struct service *s, struct connection *c, char *head)
 		s->shared->log_size = LOG_MAX - 1;
 	index = route_index(s->routes, method, plain);
 	if (index < 0)
-		return send_answer(c->fd, NULL);
-	return send_answer(c->fd, answer_at(s->routes, index, s->shared->asked[index]++));
+		return send_answer(c->fd, NULL, false);
+	asked = s->shared->asked[index]++;
+	/* curl asks again by itself when a kept connection is closed under it: what is recorded as such an
+	 * end must come on a new one. */
+	return send_answer(
+		c->fd, answer_at(s->routes, index, asked),
+		json_string_or(answer_at(s->routes, index, asked + 1), "exception", NULL) != NULL);
 }
 
 /* The size of a request that is whole in the buffer, 0: not yet. */
@@ -267,23 +314,23 @@ static void accept_one(struct connection *all, int listener)
 static __attribute__((noreturn)) void run_server(struct service *s)
 {
 	static struct connection all[CONNECTIONS_MAX];
-	struct pollfd p[CONNECTIONS_MAX + 2];
+	struct pollfd p[CONNECTIONS_MAX + LISTENERS];
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		all[i].fd = -EBADF;
 	for (;;) {
 		for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 			p[i] = (struct pollfd){all[i].fd, POLLIN, 0};
-		for (size_t i = 0; i < 2; i++)
+		for (size_t i = 0; i < LISTENERS; i++)
 			p[CONNECTIONS_MAX + i] = (struct pollfd){listeners[i], POLLIN, 0};
-		if (poll(p, CONNECTIONS_MAX + 2, -1) < 0)
+		if (poll(p, CONNECTIONS_MAX + LISTENERS, -1) < 0)
 			_exit(1);
 		for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 			if (p[i].revents && !receive(s, &all[i])) {
 				close(all[i].fd);
 				all[i].fd = -EBADF;
 			}
-		for (size_t i = 0; i < 2; i++)
+		for (size_t i = 0; i < LISTENERS; i++)
 			if (p[CONNECTIONS_MAX + i].revents)
 				accept_one(all, listeners[i]);
 	}
@@ -349,25 +396,34 @@ cJSON *service_requests(const struct service *s)
 
 /* ---- the client ---- */
 
-/* A request that the server will leave without an answer need not be waited for. */
-static void adapt(struct service *s, struct http_request *rq)
+/* Will the answer be one that was recorded as a time-out? */
+static bool will_hang(const struct service *s, const struct http_request *rq)
 {
 	auto_free char *url = plain_url(rq->url);
 	int i = url ? route_index(s->routes, rq->method ? rq->method : "GET", url) : -1;
 
-	if (rq->deadline)
-		rq->deadline -= MIN(rq->deadline - 1, s->offset);
-	if (i >= 0 && is_hang(answer_at(s->routes, i, s->shared->asked[i])))
-		rq->try_timeout = HANG_MSEC * USEC_PER_MSEC;
+	return i >= 0 && is_hang(answer_at(s->routes, i, s->shared->asked[i]));
+}
+
+/* The carrier's clock is the real one. */
+static struct http_request real_request(const struct service *s, const struct http_request *rq)
+{
+	struct http_request own = *rq;
+
+	if (own.deadline)
+		own.deadline -= MIN(own.deadline - 1, s->offset);
+	return own;
 }
 
 static int client_perform(void *userdata, const struct http_request *rq, struct http_response *ret)
 {
 	struct service *s = userdata;
-	struct http_request own = *rq;
+	struct http_request own = real_request(s, rq);
+	bool hangs = will_hang(s, rq);
+	int r = s->carrier.perform(s->carrier.userdata, &own, ret);
 
-	adapt(s, &own);
-	return s->carrier.perform(s->carrier.userdata, &own, ret);
+	s->tries++;
+	return hangs && r < 0 ? -ETIMEDOUT : r;
 }
 
 static int client_race(void *userdata, const struct http_request *rqs, size_t n, usec_t stagger,
@@ -376,10 +432,8 @@ static int client_race(void *userdata, const struct http_request *rqs, size_t n,
 	struct service *s = userdata;
 	struct http_request own[HTTP_RACE_MAX];
 
-	for (size_t i = 0; i < n && i < HTTP_RACE_MAX; i++) {
-		own[i] = rqs[i];
-		adapt(s, &own[i]);
-	}
+	for (size_t i = 0; i < n && i < HTTP_RACE_MAX; i++)
+		own[i] = real_request(s, &rqs[i]);
 	return s->carrier.race(s->carrier.userdata, own, n, stagger, ret);
 }
 

@@ -430,3 +430,24 @@ TEST(http_fetch__the_deadline_ends_it)
 	CHECK_INT(play.asked, >=, 8);
 	CHECK_INT(play.asked, <=, 13);
 }
+
+/* A machine without IPv6: that the other family is silent does not hide a refusal. */
+TEST(http__race_tells_the_failure_that_says_most)
+{
+	struct http_request rq = {.try_timeout = SECOND / 2};
+	struct http_response a = {0};
+	char *urls[4] = {NULL};
+
+	CHECK(start());
+	urls[0] = str_printf("http://127.0.0.1:%u/denied", port);
+	urls[1] = str_printf("http://127.0.0.1:%u/hang", port);
+	urls[2] = str_printf("http://127.0.0.1:%u/nowhere", port);
+	CHECK_INT(http_fetch_first(&http, &rq, urls, NULL, &a), ==, -EACCES);
+	free(urls[0]);
+	urls[0] = str_printf("http://127.0.0.1:%u/busy", port);
+	CHECK_INT(http_fetch_first(&http, &rq, urls, NULL, &a), ==, -EREMOTEIO);
+	CHECK_INT(a.status, ==, 503);
+	http_response_done(&a);
+	for (int i = 0; i < 3; i++)
+		free(urls[i]);
+}
