@@ -52,7 +52,7 @@ packages=(
   libcjson-dev libcunit1-dev liblmdb-dev libseccomp-dev libcap-dev libmount-dev libblkid-dev libkmod-dev
   libcurl4-openssl-dev libssl-dev libhttp-parser-dev libsqlite3-dev libarchive-dev libyaml-dev libexpat1-dev zlib1g-dev libnl-3-dev libvirt-dev
   qemu-system-x86 qemu-utils mmdebstrap e2fsprogs genisoimage mtools dosfstools cpio zstd xz-utils
-  curl jq socat minisign kmod dpkg-dev file procps iproute2 systemd openssh-client libvirt-daemon-system
+  curl jq socat minisign kmod dpkg-dev file procps iproute2 dnsmasq-base systemd openssh-client libvirt-daemon-system
 )
 
 verb_deps() {
