@@ -134,7 +134,7 @@ int source_ovf_media(const struct source_context *c, struct instance **ret)
 	return r < 0 ? r : source_ovf_read(b.data, b.size, c->origin, c->d, ret);
 }
 
-/* Letters, then one letter or digit more: sr0, hda, xvdc; a partition of one as well. */
+/* Two letters of a bus, then one letter or digit more, perhaps with a partition behind: sr0, xvdc1. */
 bool ovf_is_cdrom_name(const char *device)
 {
 	static const char *const prefixes[] = {"sr", "hd", "xvd"};
