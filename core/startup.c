@@ -222,13 +222,10 @@ static void boot_units(struct core *c)
 	m->generators_done = stamp_now();
 	options_write_units(c);
 	options_write_startup();
-	if (!m->index) {
-		r = manager_read_index(m);
-		if (r >= 0)
-			r = manager_enumerate(m);
-	} else {
-		r = manager_reload(m, NULL, NULL);
-	}
+	/* Units are there if somebody asked for one while generators ran, or if we took over. */
+	r = map_size(m->units) > 0 ? manager_reload(m, NULL, NULL) : manager_read_index(m);
+	if (r >= 0 && c->first)
+		r = manager_enumerate(m);
 	if (r >= 0)
 		r = manager_coldplug(m);
 	if (r < 0)
@@ -262,6 +259,9 @@ static void boot_begin(struct core *c)
 		log_error_errno(r, "Failed to run the boot agent: %m");
 		boot_generate(c);
 	}
+	/* Whoever asks for a unit before generators are done (a power button) gets what is there now. */
+	if (!c->manager->index && manager_read_index(c->manager) < 0)
+		log_warning("Units cannot be found before generators are done");
 }
 
 /* ---- taking over ---- */

@@ -64,7 +64,9 @@ static int list(struct varlink_call *call, const cJSON *parameters, void *userda
 
 	(void) json_get_strv(parameters, "patterns", &patterns);
 	(void) json_get_strv(parameters, "states", &states);
-	r = unit_index_names(m->index, &names);
+	r = m->index ? 0 : manager_read_index(m);
+	if (r >= 0)
+		r = unit_index_names(m->index, &names);
 	if (r < 0)
 		return r;
 	o = cJSON_CreateObject();

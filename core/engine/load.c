@@ -274,6 +274,11 @@ static int read_file(struct unit *u, struct diag *d, struct unit **ret_u)
 	*ret_u = u;
 	if (u->file)
 		return 0;
+	if (!m->index) {
+		r = manager_read_index(m);
+		if (r < 0)
+			return r;
+	}
 	r = unit_file_load(m->index, &m->context, u->id, d, &f);
 	if (r < 0)
 		return r;

@@ -261,6 +261,71 @@ TEST(service__notifies_and_is_found_ready)
 	CHECK_STR(world_property(&w, "n.service", "SubState"), "running");
 }
 
+/* Runs until the test lets it go. */
+static void put_slow_generator(struct world *w)
+{
+	auto_free char *path = str_printf("%s/generators/slow", w->dir),
+		       *text = str_printf("#!/bin/sh\n>%s/generating\n"
+	                                  "until [ -e %s/go ]; do sleep 0.05; done\n",
+	                                  w->dir, w->dir);
+
+	if (mkdir_parents(path, 0755) < 0 ||
+	    file_write_atomic(path, text, strlen(text), 0755, false) < 0)
+		abort();
+}
+
+static bool wait_for_file(struct world *w, const char *name)
+{
+	for (long long end = world_msec() + 15000; world_msec() < end; usleep(10000))
+		if (world_has_file(w, name))
+			return true;
+	return false;
+}
+
+TEST(boot__units_can_be_asked_for_while_generators_run)
+{
+	auto_json cJSON *files = NULL;
+	pid_t core;
+
+	WITH_WORLD(w);
+	put_targets(&w, "hello.service");
+	world_put(&w, "hello.service", "[Service]\n" FOREVER);
+	world_put(&w, "early.service", "[Unit]\nDefaultDependencies=no\n[Service]\n" FOREVER);
+	put_slow_generator(&w);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK(wait_for_file(&w, "generating"));
+	core = world_core(&w);
+	CHECK_INT(world_call(&w, "org.sysmaster.UnitFile.List", NULL, &files), ==, 0);
+	CHECK_STR(world_order(&w, "start", "early.service"), "done");
+	CHECK_STR(world_property(&w, "default.target", "ActiveState"), "inactive");
+	world_put(&w, "../go", "now\n");
+	CHECK_STR(world_wait(&w, "default.target", "ActiveState", "active", 15000), "active");
+	CHECK_STR(world_property(&w, "early.service", "SubState"), "running");
+	CHECK_STR(world_property(&w, "hello.service", "SubState"), "running");
+	CHECK_INT(world_core(&w), ==, core);
+}
+
+TEST(power__signal_while_generators_run_ends_the_container)
+{
+	int status = 0;
+
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "poweroff.target",
+	          "[Unit]\nDefaultDependencies=no\nRequires=last.service\nAfter=last.service\n");
+	world_put(&w, "last.service",
+	          "[Unit]\nDefaultDependencies=no\nSuccessAction=poweroff-force\n"
+	          "[Service]\nType=oneshot\nExecStart=/bin/true\n");
+	put_slow_generator(&w);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK(wait_for_file(&w, "generating"));
+	CHECK_INT(kill(w.init, SIGRTMIN + 4), ==, 0);
+	for (long long end = world_msec() + 20000; w.init > 0 && world_msec() < end; usleep(20000))
+		if (waitpid(w.init, &status, WNOHANG) == w.init)
+			w.init = 0;
+	CHECK_INT(w.init, ==, 0);
+}
+
 TEST(power__exit_target_ends_the_container_in_order)
 {
 	int status;
