@@ -2,8 +2,14 @@
 #include "upgrade/upgrade.h"
 #include "init/wire.h"
 
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 #define VERSIONS_KEPT 2
 
@@ -267,15 +273,47 @@ int worker_apply(const char *bundle, int fd)
 	return r;
 }
 
-/* The version in a directory: its core says so after the switch; before it, only the directory's
- * name is known. */
+#define ASK_MSEC 5000
+
+/* Runs "core --version", its words go to @out. */
+static int run_core_version(const char *core, int out)
+{
+	char *const argv[] = {(char *) "core", (char *) "--version", NULL};
+	posix_spawn_file_actions_t actions;
+	struct pollfd p = {.events = POLLIN};
+	auto_fd int pidfd = -EBADF;
+	int r, status = -1;
+	pid_t pid;
+
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -ENOMEM;
+	r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	if (r == 0)
+		r = posix_spawn(&pid, core, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (r != 0)
+		return -r;
+	p.fd = pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0 || poll(&p, 1, ASK_MSEC) <= 0)
+		(void) kill(pid, SIGKILL);
+	if (waitpid(pid, &status, 0) != pid)
+		return -errno;
+	return status == 0 ? 0 : -EPROTO;
+}
+
+/* The version in a directory is what its core says; the packaged one's has not even a name that tells it. */
 static char *version_of(const char *directory)
 {
-	auto_free char *path = path_join(directory, "VERSION"), *text = NULL;
+	auto_fd int out = memfd_create("version", MFD_CLOEXEC);
+	auto_free char *core = path_join(directory, "core");
+	char text[128];
+	ssize_t n = 0;
 
-	if (path && file_read_line(path, &text) >= 0)
-		return TAKE_PTR(text);
-	return strdup(path_basename(directory));
+	if (core && out >= 0 && run_core_version(core, out) >= 0)
+		n = pread(out, text, sizeof(text) - 1, 0);
+	text[MAX(n, (ssize_t) 0)] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return strdup(*text ? text : path_basename(directory));
 }
 
 int worker_rollback(const char *reason, int fd)

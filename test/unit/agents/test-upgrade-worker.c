@@ -149,8 +149,13 @@ static void put(const char *where, const char *name, const char *text, mode_t mo
 
 static void put_programs(const char *where, const char *version)
 {
+	auto_free char *script =
+		str_printf("#!/bin/sh\n[ \"$*\" = --version ] && echo %s\n", version);
+
+	if (!script)
+		abort();
 	put(where, "init", "an init", 0755);
-	put(where, "core", "a core", 0755);
+	put(where, "core", script, 0755);
 	put(where, "core-exec", "a core-exec", 0755);
 	put(where, "VERSION", version, 0644);
 }
@@ -332,6 +337,22 @@ TEST(apply__commits)
 	CHECK(is_linked("previous", three));
 	CHECK_INT(worker_apply(make_bundle("3", NULL, 0), report), ==, 1);
 	CHECK_STR(state()->reason, "verifying: 3 was tried before and is bad: it is slow");
+	tear_down();
+}
+
+TEST(rollback__to_the_packaged_version_asks_its_core)
+{
+	auto_free char *two = NULL;
+
+	set_up();
+	CHECK_INT(worker_apply(make_bundle("2", NULL, 0), report), ==, 0);
+	two = version_directory("2");
+	CHECK(is_linked("current", two));
+	/* Its directory has no version's name. */
+	CHECK_INT(worker_rollback("", report), ==, 0);
+	CHECK_STR(fake->version, "1");
+	CHECK(is_linked("current", packaged));
+	CHECK(is_linked("previous", two));
 	tear_down();
 }
 
