@@ -141,6 +141,7 @@ static void on_reply(uint32_t serial, int error, const char *text, void *userdat
 	if (error < 0)
 		log_warning_errno(error, "init refused: %s",
 		                  str_is_empty(text) ? strerror(-error) : text);
+	state_exits_reply(c->state, serial, error, text);
 	api_link_reply(c->manager, serial, error, text);
 }
 

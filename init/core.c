@@ -490,7 +490,8 @@ void status_text(struct text *t)
 	         reasons[st.reason], st.died);
 	text_add(t, "restarts=%lld\ninit-upgrades=%lld\ncore-upgrades=%lld\ncontainer=%lld\n",
 	         st.restarts, st.init_upgrades, st.core_upgrades, st.container);
-	text_add(t, "mode=%s\nlast-upgrade=%s\nexits-waiting=%lld\nvault-items=%d\n", mode,
-	         st.last_upgrade, st.exit_last - st.exit_acked, items);
+	text_add(t,
+	         "mode=%s\nlast-upgrade=%s\nexits-waiting=%lld\nexits-last=%lld\nvault-items=%d\n",
+	         mode, st.last_upgrade, st.exit_last - st.exit_acked, st.exit_last, items);
 	text_add(t, "init-crashes=%lld\ngarbage=%lld\n", st.crashes, st.garbage);
 }

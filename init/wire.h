@@ -76,6 +76,7 @@ enum wire_type {
  *	restarts  of core so far, upgrades not counted	init-upgrades, core-upgrades: how many succeeded
  *	container 1 when init must not mount or reboot	mode: normal | safe | exhausted
  *	last-upgrade  the outcome of the newest upgrade, in words, for the operator
+ *	exits-last  the number of the last exit that was recorded; exits-waiting: how many of them are not acknowledged
  *
  * Text of FAULT: version (of the init that had it), signal, code, sender (process id, 0: none), address, time (realtime usec),
  * pc (distance from the program's first byte); numbers are decimal.

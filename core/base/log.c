@@ -114,7 +114,13 @@ static int log_to_stderr(const struct log_line *l)
 	 * takes PIPE_BUF bytes. */
 	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
 		return -EAGAIN;
-	n = snprintf(line, sizeof(line), "%s: %s\n", logger.ident, l->text);
+	/* Who reads at this level wants to know of which unit, and what came first. */
+	if (logger.level >= LOG_DEBUG)
+		n = snprintf(line, sizeof(line), "%s: %llu %s%s%s\n", logger.ident,
+		             (unsigned long long) now(CLOCK_BOOTTIME), l->unit ?: "",
+		             l->unit ? ": " : "", l->text);
+	else
+		n = snprintf(line, sizeof(line), "%s: %s\n", logger.ident, l->text);
 	if (n < 0)
 		return -EINVAL;
 	n = MIN(n, (int) sizeof(line) - 1);

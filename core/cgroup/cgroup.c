@@ -346,9 +346,13 @@ void cgroup_release(struct unit *u)
 				(void) cgroup_watch(u, false);
 			return;
 		}
-		if (r < 0 && r != -ENOENT)
+		if (r < 0 && r != -ENOENT) {
+			/* No memory, say: it is not gone because we cannot remove it. */
 			log_unit_errno(LOG_DEBUG, u->id, r, "Failed to remove cgroup \"%s\": %m",
 			               u->cgroup);
+			cgroup_look_again(u->manager);
+			return;
+		}
 		cgroup_controllers_forget(u->manager, u->cgroup);
 		(void) unit_set_cgroup(u, NULL);
 	}

@@ -30,7 +30,9 @@ int cgroup_open(struct unit *u, bool control);
 void cgroup_release(struct unit *u); /* removes it if it is empty, forgets the watch */
 void cgroup_forget(
 	struct unit *u); /* the unit leaves memory (hook unit_forget), its cgroup stays as it is */
-int cgroup_is_empty(const struct unit *u); /* 1, 0, -errno */
+int cgroup_is_empty(const struct unit *u); /* 1, 0, -errno: neither is known */
+/* A moment from now all units' cgroups are looked at: for whoever may have missed an event, or could not act on one. */
+void cgroup_look_again(struct manager *m);
 /* Signals every process of the unit's cgroup but @except (up to two pids, 0: none). Number signalled or -errno. With SIGKILL and no exception uses cgroup.kill. */
 int cgroup_signal(struct unit *u, int sig, pid_t except_a, pid_t except_b);
 /* Any process at all: for adoption. Fills up to @max pids; returns the number found. */

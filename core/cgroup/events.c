@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 
 #define EVENTS_PRIORITY 10
+#define AGAIN_USEC      (100 * USEC_PER_MSEC)
 
 static void watch_remove(struct cgroup_manager *cm, int *wd)
 {
@@ -88,6 +89,32 @@ static void check_oom(struct unit *u, struct cgroup_unit *cu)
 		u->ops->on_oom(u);
 }
 
+static bool is_down(const struct unit *u)
+{
+	enum unit_active_state s = unit_active_state(u);
+
+	return s == UNIT_INACTIVE || s == UNIT_FAILED;
+}
+
+/* The type hears of it first; a unit that had ended before its last process did lets go of its
+ * cgroup now. */
+static void check_empty(struct unit *u)
+{
+	int r = u->cgroup ? cgroupfs_is_populated(u->cgroup) : 1;
+
+	if (r < 0)
+		cgroup_look_again(u->manager);
+	if (r != 0)
+		return;
+	if (u->ops->on_cgroup_empty)
+		u->ops->on_cgroup_empty(u);
+	if (!u->cgroup || !is_down(u))
+		return;
+	cgroup_release(u);
+	unit_save_soon(u);
+	unit_gc_soon(u);
+}
+
 static void handle_event(struct cgroup_manager *cm, const struct inotify_event *e)
 {
 	struct unit *u = map_get(cm->watches, (const void *) (intptr_t) e->wd);
@@ -105,41 +132,69 @@ static void handle_event(struct cgroup_manager *cm, const struct inotify_event *
 	}
 	if (e->wd == cu->memory_watch)
 		check_oom(u, cu);
-	else if (e->wd == cu->events_watch && u->ops->on_cgroup_empty &&
-	         cgroupfs_is_populated(u->cgroup) == 0)
-		u->ops->on_cgroup_empty(u);
+	else if (e->wd == cu->events_watch)
+		check_empty(u);
 }
 
-/* Events were lost: every watched unit is looked at. */
-static void check_all(struct cgroup_manager *cm)
+/* Events were lost, or could not be acted upon: every unit with a cgroup is looked at. */
+static int check_all(struct manager *m)
 {
+	auto_free struct unit **v = calloc(map_size(m->cgroups) + 1, sizeof(*v));
 	struct unit *u;
+	size_t n = 0;
 
-	MAP_FOREACH (u, cm->watches) {
-		struct cgroup_unit *cu = u->cgroup_data;
+	if (!v)
+		return -ENOMEM;
+	/* A copy: what a unit does next changes the map. Units are freed at the end of a turn. */
+	MAP_FOREACH (u, m->cgroups)
+		if (u->ops->type != UNIT_SLICE && !u->perpetual)
+			v[n++] = u;
+	for (size_t i = 0; i < n; i++) {
+		struct cgroup_unit *cu = v[i]->cgroup_data;
 
-		if (!cu || !u->cgroup)
-			continue;
-		if (cu->memory_watch >= 0)
-			check_oom(u, cu);
-		if (u->ops->on_cgroup_empty && cgroupfs_is_populated(u->cgroup) == 0)
-			u->ops->on_cgroup_empty(u);
+		if (cu && v[i]->cgroup && cu->memory_watch >= 0)
+			check_oom(v[i], cu);
+		check_empty(v[i]);
 	}
+	return 0;
+}
+
+void cgroup_look_again(struct manager *m)
+{
+	struct cgroup_manager *cm = cgroup_manager_of(m);
+
+	if (cm && cm->again)
+		(void) source_set_time(cm->again, usec_add(now(CLOCK_BOOTTIME), AGAIN_USEC));
+}
+
+static int on_again(_unused_ struct source *s, _unused_ usec_t deadline, void *userdata)
+{
+	struct manager *m = userdata;
+	struct cgroup_manager *cm = cgroup_manager_of(m);
+
+	if (source_set_state(cm->source, SOURCE_ON) < 0 || check_all(m) < 0)
+		cgroup_look_again(m);
+	return 0;
 }
 
 static int on_inotify(struct source *s _unused_, int fd, uint32_t revents _unused_, void *userdata)
 {
-	struct cgroup_manager *cm = userdata;
+	struct manager *m = userdata;
+	struct cgroup_manager *cm = cgroup_manager_of(m);
 	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 	ssize_t n = read(fd, buffer, sizeof(buffer));
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		/* In a while again; to be called for ever, or never more, would be worse. */
+		(void) source_set_state(cm->source, SOURCE_OFF);
+		cgroup_look_again(m);
+		return 0;
+	}
 	for (char *p = buffer; p + sizeof(struct inotify_event) <= buffer + n;) {
 		const struct inotify_event *e = (const void *) p;
 
 		if (e->mask & IN_Q_OVERFLOW)
-			check_all(cm);
+			cgroup_look_again(m);
 		else
 			handle_event(cm, e);
 		p += sizeof(*e) + e->len;
@@ -158,10 +213,15 @@ int cgroup_events_setup(struct manager *m)
 	cm->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (cm->inotify_fd < 0)
 		return -errno;
-	r = loop_add_io(m->loop, cm->inotify_fd, EPOLLIN, "cgroup events", on_inotify, cm,
+	r = loop_add_io(m->loop, cm->inotify_fd, EPOLLIN, "cgroup events", on_inotify, m,
 	                &cm->source);
 	if (r >= 0)
-		source_set_priority(cm->source, EVENTS_PRIORITY);
+		r = loop_add_time(m->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT,
+		                  "cgroups again", on_again, m, &cm->again);
+	if (r < 0)
+		return r;
+	source_set_priority(cm->source, EVENTS_PRIORITY);
+	source_set_priority(cm->again, EVENTS_PRIORITY);
 	return r;
 }
 
@@ -170,6 +230,7 @@ void cgroup_events_shutdown(struct manager *m)
 	struct cgroup_manager *cm = cgroup_manager_of(m);
 
 	cm->source = source_free(cm->source);
+	cm->again = source_free(cm->again);
 	cm->inotify_fd = fd_close(cm->inotify_fd);
 	cm->watches = map_free(cm->watches);
 }

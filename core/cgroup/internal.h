@@ -29,7 +29,7 @@ struct cgroup_manager {
 	bool startup;        /* the boot is not finished: Startup*Weight= count */
 	struct map *enabled; /* cgroup -> mask of its subtree_control, as far as we know */
 	int inotify_fd;
-	struct source *source;
+	struct source *source, *again;
 	struct map *watches; /* watch descriptor -> unit */
 	uint64_t n_cpus, ram_bytes, tasks_limit;
 };

@@ -73,7 +73,7 @@ int cgroup_signal(struct unit *u, int sig, pid_t except_a, pid_t except_b)
 	map_free(w.seen);
 	if (r < 0 && r != -ENOENT && r != -ENODEV)
 		return r;
-	return w.n > 0 ? w.n : w.error;
+	return w.error < 0 ? w.error : w.n;
 }
 
 struct pid_list {

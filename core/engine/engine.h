@@ -95,6 +95,8 @@ struct unit_ops {
 	void (*on_exit)(struct unit *u, const struct process_exit *e);
 	/* optional: the last process left its cgroup */
 	void (*on_cgroup_empty)(struct unit *u);
+	/* optional: the answer to state_exits_ask() */
+	void (*on_exits_known)(struct unit *u);
 	/* optional: memory.events counted an OOM kill */
 	void (*on_oom)(struct unit *u);
 	void (*on_message)(struct unit *u, struct unit_message *m);
@@ -158,6 +160,14 @@ struct unit {
 	struct unit_retired *retired;		 /* settings from before a reload, which a running command may still point to */
 	char **mounts_for, *carry;
 	uint32_t mark, n_pids;
+	/* private to the types: a signal that could not be sent yet (core/types/kill.c) */
+	struct unit_kill {
+		struct list link; /* in the manager's kill_due */
+		const struct pidref *main, *control;
+		pid_t except[2]; /* have had it */
+		uint8_t step, tries;
+		bool main_is_alien, wait;
+	} kill;
 	usec_t auto_begin_usec; /* jobs that the engine queued by itself: not more than a few in 10 s */
 	unsigned auto_count;
 };
@@ -227,6 +237,8 @@ struct manager {
 	struct map *cgroups;	   /* path -> unit */
 	struct list load_queue, run_queue, gc_queue, save_queue, stop_unneeded_queue;
 	struct source *dispatch_source;
+	struct list kill_due; /* the types': units with a signal that could not be sent */
+	struct source *kill_timer;
 	uint32_t last_job_id;
 	unsigned n_running_jobs, n_on_console;
 	size_t n_failed;

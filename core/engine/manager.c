@@ -20,7 +20,8 @@ static int on_dispatch(struct source *s _unused_, void *userdata)
 static void init_queues(struct manager *m)
 {
 	struct list *queues[] = {&m->load_queue, &m->run_queue,           &m->gc_queue,
-	                         &m->save_queue, &m->stop_unneeded_queue, &m->order_queue};
+	                         &m->save_queue, &m->stop_unneeded_queue, &m->order_queue,
+	                         &m->kill_due};
 
 	for (size_t i = 0; i < ELEMENTSOF(queues); i++)
 		list_init(queues[i]);
@@ -87,6 +88,7 @@ struct manager *manager_free(struct manager *m)
 		free_units(m);
 	mounts_for_done(m);
 	source_free(m->dispatch_source);
+	source_free(m->kill_timer);
 	unit_index_free(m->index);
 	unit_context_done(&m->context);
 	unit_paths_done(&m->paths);

@@ -177,6 +177,8 @@ static void release_if_down(struct unit *u, enum unit_active_state new)
 
 	if (!state_is_down(new))
 		return;
+	/* Whoever comes next must not get a signal that was meant for those before. */
+	list_remove(&u->kill.link);
 	unit_free_retired(u);
 	if (m->hooks && m->hooks->unit_release)
 		m->hooks->unit_release(u, m->userdata);
@@ -348,6 +350,7 @@ void unit_free(struct unit *u)
 	list_remove(&u->gc_link);
 	list_remove(&u->save_link);
 	list_remove(&u->stop_unneeded_link);
+	list_remove(&u->kill.link);
 	forget_pids(u);
 	mounts_for_forget(u);
 	unit_set_cgroup(u, NULL);

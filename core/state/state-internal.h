@@ -22,8 +22,13 @@ struct state {
 	struct source *retry;
 	struct map *dirty; /* units whose record is made at the end of the turn */
 	uint64_t exits_handled, exits_stored;
-	bool failing; /* the last flush failed; said once */
-	char *carry;  /* of the manager's record: lines of a newer version */
+	struct list questions; /* exits.c */
+	bool failing;          /* the last flush failed; said once */
+	char *carry;           /* of the manager's record: lines of a newer version */
 };
 
 int state_restore_manager(struct state *t);
+
+/* ---- exits.c ---- */
+void exits_heard(struct state *t);
+void exits_forget(struct state *t, const struct unit *u); /* NULL: all */

@@ -21,6 +21,7 @@ int state_new(struct manager *m, struct store *s, struct link *k, struct state *
 	t->manager = m;
 	t->store = s;
 	t->link = k;
+	list_init(&t->questions);
 	t->dirty = map_new(MAP_POINTER);
 	r = t->dirty ? loop_add_time(m->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT,
 	                             "state retry", on_retry, t, &t->retry)
@@ -40,6 +41,7 @@ struct state *state_free(struct state *t)
 		return NULL;
 	if (t->manager->state_data == t)
 		t->manager->state_data = NULL;
+	exits_forget(t, NULL);
 	source_free(t->retry);
 	map_free(t->dirty);
 	free(t->carry);
@@ -100,6 +102,7 @@ void state_unit_forget(struct state *t, struct unit *u)
 	auto_free char *key = NULL;
 
 	(void) map_remove(t->dirty, u);
+	exits_forget(t, u);
 	if (!u->id)
 		return;
 	key = str_printf(STATE_UNIT_PREFIX "%s", u->id);
@@ -136,6 +139,7 @@ void state_exit_handled(struct state *t, uint64_t number)
 	/* Told again, since init did not hear that it is stored. */
 	if (number <= t->exits_stored && t->link)
 		link_ack(t->link, number);
+	exits_heard(t);
 }
 
 bool state_exit_is_known(const struct state *t, uint64_t number)

@@ -86,6 +86,15 @@ void state_manager_save(
 void state_exit_handled(struct state *t, uint64_t number);
 /* True for an exit whose consequences are in the store already: init tells it again when the acknowledgement was lost. Ask before handing it to units. */
 bool state_exit_is_known(const struct state *t, uint64_t number);
+/**
+ * state_exits_ask - is there an exit that init has and @u does not know of yet?
+ *
+ * Calls the type's on_exits_known() once every exit that init has recorded by now was handed to its
+ * unit. 0, or -errno: it cannot be asked, or init is of a version that cannot answer (then never).
+ */
+int state_exits_ask(struct state *t, struct unit *u);
+/* The REPLY to it; others are ignored. */
+void state_exits_reply(struct state *t, uint32_t serial, int error, const char *text);
 void state_flush(struct state *t); /* end of a turn */
 /* Reads all records back into units (loading their files), then coldplugs them. Number of units restored, or -errno. */
 int state_restore(struct state *t, struct diag *d);

@@ -83,9 +83,16 @@ struct kill_targets {
 	const struct pidref *main, *control; /* NULL or not set: none */
 	bool main_is_alien;                  /* its exit will not be reported: not waited for */
 };
-/* Signals what KillMode= says. 1: something will end and should be waited for, 0: nothing was
- * there, or -errno. */
+/**
+ * processes_kill - signals what KillMode= says
+ * @t: its processes must be members of the unit: a signal that cannot be sent now is sent later
+ *
+ * Returns 1: something will end, or may be there, and is waited for until the state's deadline; 0:
+ * the kernel says that nothing is there.
+ */
 int processes_kill(struct unit *u, enum kill_step step, const struct kill_targets *t);
+/* A signal could not be sent yet. */
+bool kill_is_due(const struct unit *u);
 /* ops->kill of all types with processes. */
 int processes_kill_who(struct unit *u, enum kill_who who, int sig, const struct kill_targets *t,
                        struct diag *d);
@@ -109,14 +116,22 @@ void record_add_process(struct strbuf *b, const char *key, const struct pidref *
  * since init still has its exit. 1 there, 0 not there or none. */
 int record_take_process(struct unit *u, const struct record *r, const char *key,
                         struct pidref *ret);
-/* For a record that was written before the spawn, with no pid after it: the process that is in the
- * unit's cgroup and is none of @known_a, @known_b. 1 and watched, or 0: it was never spawned. */
-int process_find_spawned(struct unit *u, pid_t known_a, pid_t known_b, struct pidref *ret);
+/* For a record that was written before the spawn, with no pid after it: which process is it? */
+struct spawn_search {
+	pid_t known[2]; /* these are others */
+	usec_t since;   /* boottime of the record */
+};
+/* The oldest process in the unit's cgroup that it may be. 1 and watched; 0: there is none; -errno:
+ * it cannot be told. */
+int process_find_spawned(struct unit *u, const struct spawn_search *q, struct pidref *ret);
+/* Is there a child of init that it may be, and that has ended or is about to? 1: then its exit
+ * comes; 0; -errno: it cannot be told. */
+int process_is_dying(struct unit *u, const struct spawn_search *q);
 /* The exit of a process that began after @since: perhaps the one whose pid the core before us did
  * not get to write. */
 bool exit_is_since(const struct process_exit *e, usec_t since_boottime);
 /* How long after a restart of core a process that was perhaps spawned may still be reported as
- * ended, before its step is repeated. */
+ * ended before its step is repeated, where neither init nor the kernel can tell. */
 #define SPAWN_UNKNOWN_USEC (300 * USEC_PER_MSEC)
 /* Is the process of @p gone with nobody to tell? Then fills @ret with an exit that says so. */
 bool process_is_lost(const struct pidref *p, struct process_exit *ret);

@@ -66,7 +66,7 @@ static void finish_spawn(struct mount *m)
 		mount_on_control_exit(m, RESULT_SUCCESS);
 		return;
 	}
-	if (process_find_spawned(&m->unit, 0, 0, &pid) > 0)
+	if (process_find_spawned(&m->unit, &(struct spawn_search){0}, &pid) > 0)
 		m->control_pid = pid;
 	else if (mount_spawn(m, m->command) < 0)
 		mount_on_control_exit(m, RESULT_RESOURCES);

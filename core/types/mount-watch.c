@@ -9,11 +9,12 @@
 
 #define WATCH_INTERVAL (1 * USEC_PER_SEC)
 #define WATCH_BURST    5
+#define AGAIN_USEC     (50 * USEC_PER_MSEC)
 
 struct mount_watch {
 	struct manager *manager;
 	int fd;
-	struct source *source;
+	struct source *source, *again;
 	unsigned n_new; /* units of this read that still have to be loaded */
 	bool reading;   /* events of one read must not start another one */
 };
@@ -123,7 +124,7 @@ static int collect(struct manager *manager, struct mount ***ret, size_t *ret_n)
 	return 0;
 }
 
-int mount_refresh(struct manager *manager)
+static int refresh(struct manager *manager)
 {
 	struct mount_watch *w = manager->mount_data;
 	auto_free char *text = NULL;
@@ -165,6 +166,26 @@ int mount_refresh(struct manager *manager)
 	return r;
 }
 
+int mount_refresh(struct manager *manager)
+{
+	struct mount_watch *w = manager->mount_data;
+	int r = refresh(manager);
+
+	/* No fds, or no memory. The kernel tells of a change once, and what we believe is wrong until
+	 * we have seen it. */
+	if (r < 0 && w && w->again)
+		(void) source_set_time(w->again, usec_add(now(CLOCK_BOOTTIME), AGAIN_USEC));
+	return r;
+}
+
+static int on_again(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
+{
+	struct mount_watch *w = userdata;
+
+	(void) mount_refresh(w->manager);
+	return 0;
+}
+
 static int on_change(_unused_ struct source *source, _unused_ int fd, _unused_ uint32_t revents,
                      void *userdata)
 {
@@ -199,6 +220,10 @@ int mount_enumerate(struct manager *manager)
 	r = loop_add_io(manager->loop, w->fd, EPOLLPRI, "mountinfo", on_change, w, &w->source);
 	if (r < 0)
 		goto fail;
+	r = loop_add_time(manager->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT,
+	                  "mountinfo again", on_again, w, &w->again);
+	if (r < 0)
+		goto fail;
 	source_set_ratelimit(w->source, WATCH_INTERVAL, WATCH_BURST);
 	/* Before exits of mount commands are looked at. */
 	source_set_priority(w->source, -10);
@@ -218,6 +243,7 @@ void mount_shutdown(struct manager *manager)
 	if (!w)
 		return;
 	source_free(w->source);
+	source_free(w->again);
 	fd_close(w->fd);
 	free(w);
 	manager->mount_data = NULL;

@@ -258,7 +258,7 @@ static void enter_signal(struct mount *m, enum mount_state state, enum result re
 	r = processes_kill(&m->unit, kill ? KILL_STEP_KILL : KILL_STEP_TERMINATE, &t);
 	if (r > 0)
 		mount_set_state(m, state, step_deadline(m));
-	else if (r == 0 && !kill)
+	else if (!kill)
 		enter_signal(m,
 		             state == MOUNT_STATE_REMOUNTING_SIGTERM
 		                     ? MOUNT_STATE_REMOUNTING_SIGKILL

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Control processes, their signals, and finding them again after core was replaced. */
+/* Control processes, and finding them again after core was replaced. */
 #include "types/common.h"
 
 #include "base/fault.h"
@@ -60,120 +60,31 @@ void process_forget(struct unit *u, struct pidref *p)
 	pidref_done(p);
 }
 
-static int kill_step_signal(const struct kill_settings *k, enum kill_step step)
-{
-	switch (step) {
-	case KILL_STEP_WATCHDOG:
-		return k->watchdog_signal;
-	case KILL_STEP_KILL:
-		return k->final_kill_signal;
-	case KILL_STEP_RESTART:
-		return k->restart_kill_signal > 0 ? k->restart_kill_signal : k->kill_signal;
-	case KILL_STEP_TERMINATE:
-	default:
-		return k->kill_signal;
-	}
-}
-
-static int signal_one(const struct unit *u, const struct pidref *p, int sig, bool hangup)
-{
-	int r;
-
-	if (!p || !pidref_is_set(p))
-		return 0;
-	r = pidref_kill(p, sig);
-	FAULT_POINT("process.signal.after");
-	if (r == -ESRCH)
-		return 0;
-	if (r < 0)
-		return log_unit_errno(LOG_WARNING, u->id, r, "Cannot send %s to process %d: %m",
-		                      signal_to_string(sig), p->pid);
-	/* A stopped process could not act on it. */
-	if (sig != SIGKILL && sig != SIGCONT)
-		(void) pidref_kill(p, SIGCONT);
-	if (hangup)
-		(void) pidref_kill(p, SIGHUP);
-	return 1;
-}
-
-static pid_t target_pid(const struct pidref *p)
-{
-	return p && pidref_is_set(p) ? p->pid : 0;
-}
-
-int processes_kill(struct unit *u, enum kill_step step, const struct kill_targets *t)
-{
-	static const struct kill_settings fallback = {.mode = KILL_CONTROL_GROUP,
-	                                              .kill_signal = SIGTERM,
-	                                              .final_kill_signal = SIGKILL,
-	                                              .watchdog_signal = SIGABRT,
-	                                              .send_sigkill = true};
-	const struct kill_settings *k = u->file->kill ? u->file->kill : &fallback;
-	bool soft = step == KILL_STEP_TERMINATE || step == KILL_STEP_RESTART, wait = false;
-	int sig, r;
-
-	if (k->mode == KILL_NONE)
-		return 0;
-	sig = kill_step_signal(k, step);
-	r = signal_one(u, t->main, sig, soft && k->send_sighup && sig != SIGHUP);
-	if (r < 0)
-		return r;
-	wait = r > 0 && !t->main_is_alien;
-	r = signal_one(u, t->control, sig, soft && k->send_sighup && sig != SIGHUP);
-	if (r < 0)
-		return r;
-	wait = wait || r > 0;
-	if (u->cgroup &&
-	    (k->mode == KILL_CONTROL_GROUP || (k->mode == KILL_MIXED && step == KILL_STEP_KILL))) {
-		r = cgroup_signal(u, sig, target_pid(t->main), target_pid(t->control));
-		if (r < 0 && r != -ENOENT && r != -ESRCH)
-			log_unit_errno(LOG_WARNING, u->id, r,
-			               "Cannot signal the control group: %m");
-		if (r > 0) {
-			wait = true;
-			if (soft && k->send_sighup && sig != SIGHUP)
-				(void) cgroup_signal(u, SIGHUP, target_pid(t->main),
-				                     target_pid(t->control));
-		}
-	}
-	return wait;
-}
-
-int processes_kill_who(struct unit *u, enum kill_who who, int sig, const struct kill_targets *t,
-                       struct diag *d)
-{
-	static const char *const names[] = {"main", "control"};
-	const struct pidref *one = who == KILL_WHO_MAIN ? t->main : t->control;
-	int n = 0, r;
-
-	if (who != KILL_WHO_ALL) {
-		if (!one || !pidref_is_set(one))
-			return diag_add(d, -ESRCH, DIAG_ERROR, u->id, 0, "No %s process to kill",
-			                names[who]);
-		r = pidref_kill(one, sig);
-		return r < 0 ? diag_add(d, r, DIAG_ERROR, u->id, 0, "Cannot signal process %d: %s",
-		                        one->pid, strerror(-r))
-		             : 0;
-	}
-	if (t->main && pidref_is_set(t->main) && pidref_kill(t->main, sig) >= 0)
-		n++;
-	if (t->control && pidref_is_set(t->control) && pidref_kill(t->control, sig) >= 0)
-		n++;
-	if (u->cgroup) {
-		r = cgroup_signal(u, sig, target_pid(t->main), target_pid(t->control));
-		if (r > 0)
-			n += r;
-		else if (r < 0 && n == 0 && r != -ENOENT)
-			return diag_add(d, r, DIAG_ERROR, u->id, 0,
-			                "Cannot signal the control group: %s", strerror(-r));
-	}
-	return n > 0 ? 0 : diag_add(d, -ESRCH, DIAG_ERROR, u->id, 0, "No process to kill");
-}
-
 void record_add_process(struct strbuf *b, const char *key, const struct pidref *p)
 {
 	if (pidref_is_set(p))
 		record_add_pid(b, key, p);
+}
+
+/* There was no fd to read its start time with: then it is whom we mean if it is in the unit's
+ * cgroup. */
+static int open_by_cgroup(const struct unit *u, pid_t pid, struct pidref *ret)
+{
+	auto_free char *cgroup = NULL;
+	struct pidref p;
+	int r = pidref_open(pid, &p);
+
+	if (r < 0)
+		return r;
+	r = cgroupfs_of_pid(pid, &cgroup);
+	if (r >= 0 && (!u->cgroup || !path_below(cgroup, u->cgroup)))
+		r = -ESRCH;
+	if (r < 0) {
+		pidref_done(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
 }
 
 int record_take_process(struct unit *u, const struct record *r, const char *key, struct pidref *ret)
@@ -185,55 +96,125 @@ int record_take_process(struct unit *u, const struct record *r, const char *key,
 	*ret = PIDREF_NULL;
 	if (!record_get_pid(r, key, &pid, &start_time) || pid <= 1)
 		return 0;
-	k = pidref_open_verified(pid, start_time, ret);
+	k = start_time ? pidref_open_verified(pid, start_time, ret) : open_by_cgroup(u, pid, ret);
 	if (k < 0)
 		*ret = (struct pidref){.pid = pid, .pidfd = -EBADF, .start_time = start_time};
 	(void) unit_watch_pid(u, pid);
 	return k >= 0;
 }
 
-int process_find_spawned(struct unit *u, pid_t known_a, pid_t known_b, struct pidref *ret)
+/* @start_time is rounded down to its tick. */
+static bool is_since(uint64_t start_time, usec_t since)
+{
+	long ticks = sysconf(_SC_CLK_TCK);
+
+	return ticks > 0 && start_time > 0 &&
+	       (start_time + 1) * USEC_PER_SEC / (usec_t) ticks >= since;
+}
+
+int process_find_spawned(struct unit *u, const struct spawn_search *q, struct pidref *ret)
 {
 	pid_t pids[FIND_PIDS_MAX];
 	struct pidref best = PIDREF_NULL, p;
-	int n;
+	int n, r;
 
 	n = cgroup_pids(u, pids, ELEMENTSOF(pids));
 	for (int i = 0; i < n; i++) {
-		if (pids[i] == known_a || pids[i] == known_b || pidref_open(pids[i], &p) < 0)
+		if (pids[i] == q->known[0] || pids[i] == q->known[1])
 			continue;
+		r = pidref_open(pids[i], &p);
+		if (r == -ESRCH)
+			continue;
+		if (r < 0) {
+			pidref_done(&best);
+			return r;
+		}
 		/* The oldest is the one that was spawned, the others are its children. */
-		if (!pidref_is_set(&best) || p.start_time < best.start_time) {
+		if (is_since(p.start_time, q->since) &&
+		    (!pidref_is_set(&best) || p.start_time < best.start_time)) {
 			pidref_done(&best);
 			best = p;
 		} else {
 			pidref_done(&p);
 		}
 	}
-	if (!pidref_is_set(&best))
-		return 0;
+	if (n < 0 || !pidref_is_set(&best))
+		return n < 0 ? n : 0;
 	*ret = best;
 	(void) unit_watch_pid(u, best.pid);
 	return 1;
 }
 
+/* Is @pid, a child of init, the unit's and none that is known? */
+static int is_candidate(const struct unit *u, const struct spawn_search *q, pid_t pid)
+{
+	auto_free char *cgroup = NULL;
+	uint64_t start;
+	int r;
+
+	if (pid == q->known[0] || pid == q->known[1])
+		return 0;
+	/* Both can be read of a zombie, too. */
+	r = cgroupfs_of_pid(pid, &cgroup);
+	if (r >= 0)
+		r = path_below(cgroup, u->cgroup) ? pid_start_time(pid, &start) : -ESRCH;
+	if (r < 0)
+		return r == -ESRCH || r == -ENODATA ? 0 : r;
+	return is_since(start, q->since);
+}
+
+int process_is_dying(struct unit *u, const struct spawn_search *q)
+{
+	auto_free char *path = NULL, *text = NULL;
+	pid_t pids[FIND_PIDS_MAX], pid;
+	int r, n;
+
+	if (!u->cgroup)
+		return -EOPNOTSUPP;
+	path = str_printf("/proc/%d/task/%d/children", (int) getppid(), (int) getppid());
+	if (!path)
+		return -ENOMEM;
+	r = file_read(path, &text, NULL);
+	if (r < 0)
+		return r;
+	for (char *rest, *word = strtok_r(text, " \n", &rest); word;
+	     word = strtok_r(NULL, " \n", &rest)) {
+		bool lives = false;
+
+		if (str_to_pid(word, &pid) < 0)
+			continue;
+		r = is_candidate(u, q, pid);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		/* Read after the children, so that who is not in it is past its exit. */
+		n = cgroup_pids(u, pids, ELEMENTSOF(pids));
+		if (n < 0)
+			return n;
+		for (int i = 0; i < n; i++)
+			lives = lives || pids[i] == pid;
+		if (!lives)
+			return 1;
+	}
+	return 0;
+}
+
 bool exit_is_since(const struct process_exit *e, usec_t since)
 {
-	long ticks = sysconf(_SC_CLK_TCK);
-
-	/* A start time is rounded down to its tick. */
-	return ticks > 0 && e->start_time > 0 &&
-	       (e->start_time + 1) * USEC_PER_SEC / (usec_t) ticks >= since;
+	return is_since(e->start_time, since);
 }
 
 bool process_is_lost(const struct pidref *p, struct process_exit *ret)
 {
 	uint64_t start_time;
+	int r;
 
 	if (!pidref_is_set(p) || p->pidfd >= 0)
 		return false;
-	if (pid_start_time(p->pid, &start_time) >= 0 &&
-	    (p->start_time == 0 || start_time == p->start_time))
+	r = pid_start_time(p->pid, &start_time);
+	/* Not to be able to look says nothing. */
+	if ((r < 0 && r != -ESRCH) || (r >= 0 && start_time == p->start_time))
 		return false;
 	*ret = (struct process_exit){
 		.pid = p->pid, .start_time = p->start_time, .code = CLD_KILLED, .status = SIGKILL};

@@ -125,10 +125,10 @@ static void enter_signal(struct scope *s, enum scope_state state, enum result re
 	                   &none);
 	if (r > 0)
 		set_state(s, state, deadline_in(stop_timeout(s)));
-	else if (state == SCOPE_STOP_SIGTERM && r == 0)
+	else if (state == SCOPE_STOP_SIGTERM)
 		enter_signal(s, SCOPE_STOP_SIGKILL, RESULT_SUCCESS);
 	else
-		enter_dead(s, r < 0 ? RESULT_RESOURCES : RESULT_SUCCESS);
+		enter_dead(s, RESULT_SUCCESS);
 }
 
 static void scope_init(struct unit *u)
@@ -261,7 +261,7 @@ static const char *scope_sub_state(const struct unit *u)
 
 static bool scope_may_gc(const struct unit *u)
 {
-	return !u->cgroup || cgroup_is_empty(u) != 0;
+	return !u->cgroup || cgroup_is_empty(u) == 1;
 }
 
 static void scope_on_cgroup_empty(struct unit *u)
@@ -374,7 +374,7 @@ static int scope_coldplug(struct unit *u)
 
 	if (u->perpetual)
 		return 0;
-	if (s->adopted && u->cgroup && cgroup_is_empty(u) == 0)
+	if (s->adopted && u->cgroup && cgroup_is_empty(u) != 1)
 		set_state(s, SCOPE_RUNNING, 0);
 	s->adopted = false;
 	if (state_active[s->state] == UNIT_INACTIVE || s->state == SCOPE_FAILED)

@@ -44,7 +44,7 @@ static void main_exited(struct service *s, const struct process_exit *e)
 			result = RESULT_RESOURCES;
 	}
 	/* ExitType=cgroup: the main process is one of many. */
-	if (c->exit_type_cgroup && s->unit.cgroup && cgroup_is_empty(&s->unit) == 0)
+	if (c->exit_type_cgroup && s->unit.cgroup && cgroup_is_empty(&s->unit) != 1)
 		return;
 	(void) service_event(s, SERVICE_EVENT_MAIN_EXIT, result);
 }
@@ -88,36 +88,12 @@ static void control_exited(struct service *s, const struct process_exit *e)
 	(void) service_event(s, SERVICE_EVENT_CONTROL_EXIT, result);
 }
 
-/*
- * The core before us died between a spawn and writing down its pid, and by now the process is gone,
- * too: then its exit comes by the cgroup. Who began after the intent, and is not known, is the one.
- */
-static void take_unknown(struct service *s, const struct process_exit *e)
-{
-	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
-	enum service_spawning what = s->spawning;
-
-	if (what == SPAWNING_NONE || pidref_is_exit(&s->main_pid, e) ||
-	    pidref_is_exit(&s->control_pid, e) || !exit_is_since(e, s->spawning_since))
-		return;
-	log_unit(LOG_INFO, s->unit.id, "Process %d was spawned by the core before this one",
-	         e->pid);
-	s->spawning = SPAWNING_NONE;
-	if (what == SPAWNING_MAIN) {
-		s->main_pid = p;
-		s->main_pid_known = true;
-		process_status_begin(&s->main_status, e->pid);
-	} else {
-		s->control_pid = p;
-		process_status_begin(&s->control_status, e->pid);
-	}
-}
-
 void service_on_exit(struct unit *u, const struct process_exit *e)
 {
 	struct service *s = SERVICE(u);
 
-	take_unknown(s, e);
+	if (service_note_exit(s, e))
+		return;
 	if (pidref_is_exit(&s->main_pid, e))
 		main_exited(s, e);
 	else if (pidref_is_exit(&s->control_pid, e))
@@ -275,7 +251,11 @@ static bool nobody_left(const struct service *s)
 
 void service_on_cgroup_empty(struct unit *u)
 {
-	(void) service_event(SERVICE(u), SERVICE_EVENT_CGROUP_EMPTY, RESULT_SUCCESS);
+	struct service *s = SERVICE(u);
+
+	/* Of a process in doubt its exit says more. */
+	if (s->spawning == SPAWNING_NONE)
+		(void) service_event(s, SERVICE_EVENT_CGROUP_EMPTY, RESULT_SUCCESS);
 }
 
 int service_start_empty(struct service *s, _unused_ enum result result)

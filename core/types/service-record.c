@@ -38,6 +38,7 @@ void service_save(const struct unit *u, struct strbuf *b)
 	if (s->spawning != SPAWNING_NONE) {
 		record_add(b, "spawning", spawning_name[s->spawning]);
 		record_add_u64(b, "spawning-since", s->spawning_since);
+		service_save_doubt(s, b);
 	}
 	process_status_save(&s->main_status, "main", b);
 	process_status_save(&s->control_status, "control", b);
@@ -46,6 +47,7 @@ void service_save(const struct unit *u, struct strbuf *b)
 	record_add_bool(b, "watchdog-armed", deadline_is_set(&s->watchdog));
 	record_add_bool(b, "forbid-restart", s->forbid_restart);
 	record_add_bool(b, "flush-restarts", s->flush_restarts);
+	record_add_bool(b, "kill-due", kill_is_due(u));
 	record_add_u64(b, "restarts", s->n_restarts);
 	record_add(b, "status-text", s->status_text);
 	record_add(b, "bus-error", s->bus_error);
@@ -113,12 +115,14 @@ int service_restore(struct unit *u, const struct record *r)
 	process_status_restore(&s->main_status, "main", r);
 	process_status_restore(&s->control_status, "control", r);
 	s->spawning_since = record_get_u64(r, "spawning-since", 0);
+	service_restore_doubt(s, r);
 	s->deadline.at = record_get_u64(r, "deadline", 0);
 	s->watchdog_override_usec = record_get_u64(r, "watchdog-override", 0);
 	/* Only as a mark: coldplug gives it a whole interval. */
 	s->watchdog.at = record_get_bool(r, "watchdog-armed", false) ? 1 : 0;
 	s->forbid_restart = record_get_bool(r, "forbid-restart", false);
 	s->flush_restarts = record_get_bool(r, "flush-restarts", false);
+	s->kill_due = record_get_bool(r, "kill-due", false);
 	s->n_restarts = bounded(r, "restarts", UINT32_MAX);
 	s->status_errno = (int) bounded(r, "status-errno", INT32_MAX);
 	s->notify_state = bounded(r, "notify-state", NOTIFY_STATE_STOPPING);
@@ -141,7 +145,7 @@ int service_restore(struct unit *u, const struct record *r)
 /* No record worth the name, but processes that live in the service's cgroup: it runs. */
 static int adopt(struct service *s)
 {
-	if (!service_has_main(s) && (!s->unit.cgroup || cgroup_is_empty(&s->unit) != 0))
+	if (!service_has_main(s) && (!s->unit.cgroup || cgroup_is_empty(&s->unit) == 1))
 		return 0;
 	if (service_has_main(s))
 		s->main_pid_known = true;
@@ -185,7 +189,7 @@ static void watch_lost(struct service *s)
 }
 
 /* What is not waited for by a process or a deadline has to be looked at once. */
-static void go_on(struct service *s)
+void service_go_on(struct service *s)
 {
 	const struct service_settings *c = service_settings(s);
 	char path[64], target[16];
@@ -222,8 +226,10 @@ static void go_on(struct service *s)
 	case SERVICE_FINAL_WATCHDOG:
 	case SERVICE_FINAL_SIGTERM:
 	case SERVICE_FINAL_SIGKILL:
-		if (!service_has_main(s) && !service_has_control(s) &&
-		    (!s->unit.cgroup || cgroup_is_empty(&s->unit) != 0))
+		if (s->kill_due)
+			service_enter_signal(s, s->state, RESULT_SUCCESS);
+		else if (!service_has_main(s) && !service_has_control(s) &&
+		         (!s->unit.cgroup || cgroup_is_empty(&s->unit) == 1))
 			(void) service_event(s, SERVICE_EVENT_CGROUP_EMPTY, RESULT_SUCCESS);
 		break;
 	case SERVICE_CONDITION:
@@ -241,89 +247,6 @@ static void go_on(struct service *s)
 	}
 }
 
-/* In the cgroup of a forking service there may be the daemon alone, its parent being gone: only init can tell. */
-static bool may_have_forked(const struct service *s)
-{
-	return service_settings(s)->type == SERVICE_FORKING && s->spawning == SPAWNING_CONTROL &&
-	       s->control_list == SERVICE_EXEC_START;
-}
-
-static bool take_spawned(struct service *s)
-{
-	enum service_spawning what = s->spawning;
-	struct pidref p;
-
-	if (process_find_spawned(&s->unit, s->main_pid.pid, s->control_pid.pid, &p) <= 0)
-		return false;
-	log_unit(LOG_INFO, s->unit.id, "Found process %d, spawned by the core before this one",
-	         p.pid);
-	s->spawning = SPAWNING_NONE;
-	if (what == SPAWNING_MAIN) {
-		s->main_pid = p;
-		s->main_pid_known = true;
-		process_status_begin(&s->main_status, p.pid);
-	} else {
-		s->control_pid = p;
-		process_status_begin(&s->control_status, p.pid);
-	}
-	unit_save_soon(&s->unit);
-	go_on(s);
-	return true;
-}
-
-/* Nobody has heard of the process: it still runs, or it never was. */
-static int on_unknown(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
-{
-	struct service *s = userdata;
-	enum service_spawning what = s->spawning;
-	int r;
-
-	if (what == SPAWNING_NONE || (may_have_forked(s) && take_spawned(s)))
-		return 0;
-	s->spawning = SPAWNING_NONE;
-	if (s->accept_socket) {
-		/* Its connection ended with the core before us. */
-		service_enter_signal(s, SERVICE_STOP_SIGTERM, RESULT_RESOURCES);
-		return 0;
-	}
-	log_unit(LOG_INFO, s->unit.id,
-	         "Repeating the command that the core before this one did not get to spawn");
-	if (what == SPAWNING_MAIN)
-		r = service_spawn_main(s, s->main_index);
-	else
-		r = service_spawn_control(s, s->control_list, s->control_index);
-	if (r < 0)
-		service_enter_signal(s, SERVICE_STOP_SIGTERM, RESULT_RESOURCES);
-	else
-		go_on(s);
-	return 0;
-}
-
-/* The core before us died between intent and outcome. Is the process there, or did it end, or was
- * it never spawned? */
-static void finish_spawn(struct service *s)
-{
-	int r;
-
-	if (!may_have_forked(s) && take_spawned(s))
-		return;
-	/* If it ended meanwhile, init is about to say so. */
-	r = loop_add_time(s->unit.manager->loop, CLOCK_BOOTTIME,
-	                  usec_add(now(CLOCK_BOOTTIME), SPAWN_UNKNOWN_USEC), TIMER_EXACT,
-	                  "service-unknown", on_unknown, s, &s->lost_source);
-	if (r < 0)
-		(void) on_unknown(NULL, 0, s);
-}
-
-/* Somebody speaks who may be the process that the core before us spawned: who is it? */
-void service_settle_spawn(struct service *s)
-{
-	if (s->spawning == SPAWNING_NONE || may_have_forked(s))
-		return;
-	s->lost_source = source_free(s->lost_source);
-	finish_spawn(s);
-}
-
 static int on_go_on(struct source *source, void *userdata)
 {
 	struct service *s = userdata;
@@ -331,10 +254,10 @@ static int on_go_on(struct source *source, void *userdata)
 	source_free(source);
 	s->lost_source = NULL;
 	if (s->spawning != SPAWNING_NONE) {
-		finish_spawn(s);
+		service_begin_doubt(s);
 		return 0;
 	}
-	go_on(s);
+	service_go_on(s);
 	watch_lost(s);
 	return 0;
 }

@@ -23,8 +23,9 @@ bool service_is_good(const struct service *s)
 		return true;
 	if (s->main_pid_known && !service_settings(s)->exit_type_cgroup)
 		return false;
-	/* Nothing is known of a main process; what lives in the cgroup is the service. */
-	return s->unit.cgroup && cgroup_is_empty(&s->unit) == 0;
+	/* Nothing is known of a main process; what lives in the cgroup is the service. If that cannot
+	 * be told, it is not the time to call it dead. */
+	return s->unit.cgroup && cgroup_is_empty(&s->unit) != 1;
 }
 
 static void enter_condition(struct service *s)

@@ -63,11 +63,9 @@ void service_enter_signal(struct service *s, enum service_state state, enum resu
 	service_add_result(s, result);
 	if (how == KILL_STEP_TERMINATE && s->unit.job && s->unit.job->type == JOB_RESTART)
 		how = KILL_STEP_RESTART;
+	s->kill_due = false;
 	r = processes_kill(&s->unit, how, &t);
-	if (r < 0) {
-		log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot kill processes: %m");
-		leave_signal(s, step->final, RESULT_RESOURCES);
-	} else if (r > 0) {
+	if (r > 0) {
 		service_set_state(s, state,
 		                  deadline_in(how == KILL_STEP_WATCHDOG
 		                                      ? service_abort_timeout(s)

@@ -5,6 +5,9 @@
 
 #include "base/fault.h"
 
+/* How soon a deadline is looked at again that came in the middle of a doubt (service-doubt.c). */
+#define DOUBT_USEC (20 * USEC_PER_MSEC)
+
 /* clang-format off */
 static const char *const state_name[SERVICE_STATE_MAX] = {
 #define X(id, name, active, process) [SERVICE_##id] = name,
@@ -177,6 +180,7 @@ void service_set_state(struct service *s, enum service_state state, usec_t deadl
 
 	s->state = state;
 	s->spawning = SPAWNING_NONE;
+	s->unknown_exit = (struct process_exit){0};
 	FAULT_POINT("service.state.before");
 	(void) deadline_set(&s->deadline, u, deadline, service_on_deadline);
 	service_unwatch_pid_file(s);
@@ -203,6 +207,12 @@ int service_on_deadline(_unused_ struct source *source, _unused_ usec_t deadline
 
 	s->deadline.at = 0;
 	FAULT_POINT("service.deadline");
+	/* Of what is overdue it has to be known whether it began. */
+	if (!service_settle_spawn(s)) {
+		(void) deadline_set(&s->deadline, &s->unit,
+		                    usec_add(now(CLOCK_BOOTTIME), DOUBT_USEC), service_on_deadline);
+		return 0;
+	}
 	(void) service_event(s, SERVICE_EVENT_DEADLINE, RESULT_TIMEOUT);
 	return 0;
 }
@@ -282,7 +292,7 @@ static bool service_may_gc(const struct unit *u)
 	const struct service *s = SERVICE(u);
 
 	return !service_has_main(s) && !service_has_control(s) && s->n_stored_fds == 0 &&
-	       (!u->cgroup || cgroup_is_empty(u) != 0);
+	       (!u->cgroup || cgroup_is_empty(u) == 1);
 }
 
 static int service_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
@@ -335,6 +345,7 @@ const struct unit_ops service_ops = {
 	.may_gc = service_may_gc,
 	.on_exit = service_on_exit,
 	.on_cgroup_empty = service_on_cgroup_empty,
+	.on_exits_known = service_on_exits_known,
 	.on_oom = service_on_oom,
 	.on_message = service_on_message,
 	.kill = service_kill,

@@ -97,7 +97,8 @@ struct service {
 	enum service_exec control_list;
 	unsigned control_index, main_index;
 	enum service_spawning spawning;
-	usec_t spawning_since; /* boottime */
+	usec_t spawning_since;            /* boottime */
+	struct process_exit unknown_exit; /* of the process in doubt; pid 0: none */
 
 	struct deadline deadline; /* of the state */
 	struct deadline watchdog;
@@ -105,7 +106,8 @@ struct service {
 	usec_t watchdog_last_usec;     /* boottime of the last ping */
 
 	bool forbid_restart, restart_after_dead /* between dead and auto-restart */, flush_restarts,
-		adopt /* record without a state */;
+		adopt /* record without a state */, kill_due /* of the core before: see kill.c */,
+		asking_exits;
 	unsigned n_restarts;
 
 	char *status_text, *bus_error;
@@ -281,8 +283,19 @@ void service_release_connection(struct service *s);
 void service_save(const struct unit *u, struct strbuf *b);
 int service_restore(struct unit *u, const struct record *r);
 int service_coldplug(struct unit *u);
-/* Between a restart of core and the end of doubt: was the process spawned, and which is it? */
-void service_settle_spawn(struct service *s);
+/* What is not waited for by a process or a deadline is looked at once. */
+void service_go_on(struct service *s);
+
+/* ---- service-doubt.c: between a restart of core and the answer, was the process spawned? ---- */
+void service_begin_doubt(struct service *s);
+/* Somebody speaks, or time is over, and it may be of the process that was spawned: if that lives it is
+ * taken. False: it is not known yet. */
+bool service_settle_spawn(struct service *s);
+/* True: an exit that may be its, and is kept until that is known. */
+bool service_note_exit(struct service *s, const struct process_exit *e);
+void service_on_exits_known(struct unit *u);
+void service_save_doubt(const struct service *s, struct strbuf *b);
+void service_restore_doubt(struct service *s, const struct record *r);
 
 /* ---- service-describe.c ---- */
 int service_describe(const struct unit *u, cJSON *properties);

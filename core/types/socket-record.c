@@ -126,7 +126,7 @@ static void finish_spawn(struct socket *s)
 	struct pidref pid = PIDREF_NULL;
 
 	s->spawning = false;
-	if (process_find_spawned(&s->unit, 0, 0, &pid) > 0 ||
+	if (process_find_spawned(&s->unit, &(struct spawn_search){0}, &pid) > 0 ||
 	    (c && control_spawn(&s->unit, c, NULL, &pid) >= 0)) {
 		s->control_pid = pid;
 		process_status_begin(&s->control_status, pid.pid);

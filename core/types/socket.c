@@ -252,12 +252,12 @@ static void enter_signal(struct socket *s, enum socket_state state, enum result 
 		socket_set_state(s, state, step_deadline(s));
 	else if (state == SOCKET_STOP_PRE_SIGTERM)
 		enter_signal(s, SOCKET_STOP_PRE_SIGKILL, RESULT_SUCCESS);
-	else if (state == SOCKET_FINAL_SIGTERM && r == 0)
+	else if (state == SOCKET_FINAL_SIGTERM)
 		enter_signal(s, SOCKET_FINAL_SIGKILL, RESULT_SUCCESS);
 	else if (final)
-		enter_dead(s, r < 0 ? RESULT_RESOURCES : RESULT_SUCCESS);
+		enter_dead(s, RESULT_SUCCESS);
 	else
-		enter_stop_post(s, r < 0 ? RESULT_RESOURCES : RESULT_SUCCESS);
+		enter_stop_post(s, RESULT_SUCCESS);
 }
 
 static void enter_dead(struct socket *s, enum result result)

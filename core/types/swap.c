@@ -130,10 +130,10 @@ static void enter_signal(struct swap *s, enum swap_state state, enum result resu
 	r = processes_kill(&s->unit, kill ? KILL_STEP_KILL : KILL_STEP_TERMINATE, &t);
 	if (r > 0)
 		swap_set_state(s, state, step_deadline(s));
-	else if (r == 0 && !kill)
+	else if (!kill)
 		enter_signal(s, SWAP_STATE_DEACTIVATING_SIGKILL, RESULT_SUCCESS);
 	else
-		enter_dead_or_active(s, r < 0 ? RESULT_RESOURCES : RESULT_SUCCESS);
+		enter_dead_or_active(s, RESULT_SUCCESS);
 }
 
 static int on_deadline(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
@@ -382,7 +382,7 @@ static int on_go_on(struct source *source, void *userdata)
 		s->spawning = false;
 		if (s->is_active != s->spawning_off)
 			swap_on_control_exit(s, RESULT_SUCCESS);
-		else if (process_find_spawned(&s->unit, 0, 0, &pid) > 0)
+		else if (process_find_spawned(&s->unit, &(struct spawn_search){0}, &pid) > 0)
 			s->control_pid = pid;
 		else if (spawn(s, s->spawning_off) < 0)
 			swap_on_control_exit(s, RESULT_RESOURCES);

@@ -149,6 +149,70 @@ TEST(state__exits_are_acknowledged_behind_the_flush)
 	world_end();
 }
 
+static unsigned n_known;
+static void on_known(_unused_ struct unit *u)
+{
+	n_known++;
+}
+
+/* The serial of the question that init got last. */
+static uint32_t asked(void)
+{
+	struct wire_message m;
+	uint32_t serial = 0;
+
+	while (recv(w.init, &m, sizeof(m), MSG_DONTWAIT) > 0)
+		if (m.type == WIRE_STATUS)
+			serial = m.serial;
+	return serial;
+}
+
+TEST(state__says_when_all_exits_are_known)
+{
+	uint32_t serial;
+
+	world_begin();
+	core_open("crash");
+	fx.ops[UNIT_SERVICE].on_exits_known = on_known;
+	order(JOB_START, "a.service");
+	n_known = 0;
+	state_exit_handled(w.state, 4);
+	CHECK_INT(state_exits_ask(w.state, unit("a.service")), ==, 0);
+	serial = asked();
+	CHECK_INT(serial, >, 0);
+	/* Not ours; ours, with two that are still to come. */
+	state_exits_reply(w.state, serial + 1, 0, "exits-waiting=0\nexits-last=4\n");
+	state_exits_reply(w.state, serial, 0, "mode=normal\nexits-waiting=3\nexits-last=6\nx=1\n");
+	CHECK_INT(n_known, ==, 0);
+	state_exit_handled(w.state, 5);
+	CHECK_INT(n_known, ==, 0);
+	state_exit_handled(w.state, 6);
+	CHECK_INT(n_known, ==, 1);
+	/* All known already: numbers of a store that was lost, and those of this core. */
+	for (int i = 0; i < 2; i++) {
+		CHECK_INT(state_exits_ask(w.state, unit("a.service")), ==, 0);
+		state_exits_reply(w.state, asked(), 0,
+		                  i ? "exits-waiting=4\nexits-last=6"
+		                    : "exits-waiting=0\nexits-last=99");
+		CHECK_INT(n_known, ==, 2 + i);
+	}
+	/* An init that cannot say, and one that fails: nobody is told anything. */
+	CHECK_INT(state_exits_ask(w.state, unit("a.service")), ==, 0);
+	state_exits_reply(w.state, asked(), 0, "mode=normal\nexits-waiting=1\n");
+	CHECK_INT(state_exits_ask(w.state, unit("a.service")), ==, 0);
+	state_exits_reply(w.state, asked(), -EIO, "");
+	state_exit_handled(w.state, 1000);
+	CHECK_INT(n_known, ==, 3);
+	/* The unit is gone by then. */
+	CHECK_INT(state_exits_ask(w.state, unit("a.service")), ==, 0);
+	serial = asked();
+	state_unit_forget(w.state, unit("a.service"));
+	state_exits_reply(w.state, serial, 0, "exits-waiting=0\nexits-last=1\n");
+	CHECK_INT(n_known, ==, 3);
+	fx.ops[UNIT_SERVICE].on_exits_known = NULL;
+	world_end();
+}
+
 TEST(state__forgets_units)
 {
 	world_begin();
