@@ -321,18 +321,17 @@ static int take_over(struct core *c)
 		if (n <= 0)
 			c->adopting = true;
 	}
-	if (c->adopting) {
-		m->is_reloading = true;
-		adopted = state_adopt_cgroups(c->state, d);
-		m->is_reloading = false;
-		n = MAX(n, 0) + MAX(adopted, 0);
-	}
+	m->is_reloading = true;
+	adopted = state_adopt_cgroups(c->state, c->adopting, d);
+	m->is_reloading = false;
+	n = MAX(n, 0) + MAX(adopted, 0);
 	if (d)
 		diag_log(d, "state");
 	note_step(&steps_taken, "units");
 	FAULT_POINT("takeover.restored");
 	r = look_around(m, manager_coldplug);
 	FAULT_POINT("takeover.coldplugged");
+	cgroup_look_again(m);
 	note_step(&steps_taken, "coldplug");
 	log_notice(
 		"Took over %d units in %llu ms (%s%s)", n,

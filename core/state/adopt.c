@@ -60,7 +60,8 @@ static void find_main(const struct unit *u, struct pidref *ret)
 	}
 }
 
-static int adopt_unit(struct state *t, const char *name, const char *cgroup, struct diag *d)
+static int adopt_unit(struct state *t, const char *name, const char *cgroup, bool all,
+                      struct diag *d)
 {
 	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX};
 	struct record *record = NULL;
@@ -71,7 +72,15 @@ static int adopt_unit(struct state *t, const char *name, const char *cgroup, str
 	r = manager_load_unit(t->manager, name, d, &u);
 	if (r < 0)
 		return r;
-	if (u->deserialized || unit_is_active_or_activating(u))
+	if (u->deserialized && (!cgroup || u->cgroup))
+		return 0;
+	/* The cgroup is in the record before anything is started in it: this one is older than what
+	 * runs. */
+	if (u->deserialized)
+		log_unit(LOG_WARNING, u->id,
+		         "%s has processes, though its record says that it is %s", u->id,
+		         unit_sub_state(u));
+	else if (unit_is_active_or_activating(u) || (!all && u->load_state != LOAD_LOADED))
 		return 0;
 	if (cgroup) {
 		/* The pids are those of this cgroup. */
@@ -115,7 +124,7 @@ static void remove_empty(struct state *t, const char *name, const char *cgroup)
 }
 
 /* Walks slices; a unit's own children are its business (Delegate=). */
-static int adopt_tree(struct state *t, const char *cgroup, unsigned depth, struct diag *d)
+static int adopt_tree(struct state *t, const char *cgroup, bool all, unsigned depth, struct diag *d)
 {
 	auto_free char *path = cgroupfs_path(cgroup, NULL);
 	auto_strv char **names = NULL;
@@ -135,7 +144,7 @@ static int adopt_tree(struct state *t, const char *cgroup, unsigned depth, struc
 		if (!child)
 			return -ENOMEM;
 		if (type == UNIT_SLICE) {
-			r = adopt_tree(t, child, depth + 1, d);
+			r = adopt_tree(t, child, all, depth + 1, d);
 			if (r < 0)
 				return r;
 			n += r;
@@ -143,12 +152,15 @@ static int adopt_tree(struct state *t, const char *cgroup, unsigned depth, struc
 		}
 		if (!type_has_processes(type) || streq(*name, "init.scope"))
 			continue;
+		/* A record knows of it. */
+		if (map_get(t->manager->cgroups, child))
+			continue;
 		r = cgroupfs_is_populated(child);
 		if (r == 0)
 			remove_empty(t, *name, child);
 		if (r <= 0)
 			continue;
-		r = adopt_unit(t, *name, child, d);
+		r = adopt_unit(t, *name, child, all, d);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0)
@@ -178,7 +190,7 @@ static int adopt_sockets(struct state *t, struct diag *d)
 		if (!unit_name_is_valid(id, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ||
 		    unit_name_type(id) != UNIT_SOCKET)
 			continue;
-		r = adopt_unit(t, id, NULL, d);
+		r = adopt_unit(t, id, NULL, true, d);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0)
@@ -189,13 +201,14 @@ static int adopt_sockets(struct state *t, struct diag *d)
 	return n;
 }
 
-int state_adopt_cgroups(struct state *t, struct diag *d)
+int state_adopt_cgroups(struct state *t, bool all, struct diag *d)
 {
-	int n = 0, sockets, r;
+	int n = 0, sockets = 0, r;
 
 	if (!t->manager->no_cgroup)
-		n = adopt_tree(t, cgroup_root(t->manager), 0, d);
-	sockets = adopt_sockets(t, d);
+		n = adopt_tree(t, cgroup_root(t->manager), all, 0, d);
+	if (all)
+		sockets = adopt_sockets(t, d);
 	r = manager_coldplug(t->manager);
 	if (n < 0 || sockets < 0)
 		return MIN(n, sockets);

@@ -98,6 +98,8 @@ void state_exits_reply(struct state *t, uint32_t serial, int error, const char *
 void state_flush(struct state *t); /* end of a turn */
 /* Reads all records back into units (loading their files), then coldplugs them. Number of units restored, or -errno. */
 int state_restore(struct state *t, struct diag *d);
-/* With no readable record: every cgroup with processes that has the name of a unit becomes that unit, running. Units that were restored stay as
- * they are, so it may also follow state_restore(). The type's restore() gets a record with adopted=1 and main-pid=. */
-int state_adopt_cgroups(struct state *t, struct diag *d);
+/* Every cgroup with processes that has the name of a unit, and of which no record knows, becomes that unit, running: the kernel is right. After
+ * state_restore() also where a record says that the unit is dead: it is older than the processes. The type's restore() gets a record with
+ * adopted=1 and main-pid=. @all: there may be records missing, so it is done for names without a file, too, and for sockets in the vault.
+ * A cgroup without processes that is no unit's goes. */
+int state_adopt_cgroups(struct state *t, bool all, struct diag *d);

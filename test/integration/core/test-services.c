@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Services under the real init and core. */
 #include "check.h"
+#include "state/state.h"
 #include "world.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -181,6 +183,47 @@ TEST(core_death__without_a_store_services_are_adopted)
 	/* Garbage where the pages were, while core is held still. */
 	CHECK_INT(kill(core, SIGKILL), ==, 0);
 	CHECK_INT(file_write_atomic(store, "this is not a database", 22, 0600, false), ==, 0);
+	CHECK_STR(world_wait(&w, "a.service", "SubState", "running", 8000), "running");
+	CHECK_INT(world_number(&w, "a.service", "MainPID"), ==, pid);
+	CHECK_STR(world_order(&w, "stop", "a.service"), "done");
+	CHECK_INT(world_pid(&w, pid), ==, 0);
+}
+
+static int put_stale(const char *directory, const char *unit)
+{
+	auto_free char *key = str_printf("unit/%s", unit),
+		       *text = str_printf("v=1\nu.id=%s\nu.active=inactive\nstate=dead\n", unit);
+	struct store *s = NULL;
+	int r = store_open(directory, &s);
+
+	if (r >= 0)
+		r = store_put(s, key, text, strlen(text));
+	if (r >= 0)
+		r = store_flush(s);
+	store_free(s);
+	return r;
+}
+
+/* A store that lost its newest pages shows what was before: "dead", while the service runs. */
+TEST(core_death__a_record_older_than_the_process_does_not_hide_it)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	world_put(&w, "a.service", "[Service]\nRestart=always\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.service"), "done");
+	long pid = world_number(&w, "a.service", "MainPID");
+	auto_free char *store = str_printf("/proc/%d/root/run/sysmaster/state", (int) w.init);
+	struct pidref core = PIDREF_NULL;
+	CHECK_INT(pidref_open(world_core(&w), &core), ==, 0);
+	struct pollfd dead = {.fd = core.pidfd, .events = POLLIN};
+	/* Nobody starts the next core before the record is there. */
+	CHECK_INT(kill(w.init, SIGSTOP), ==, 0);
+	CHECK_INT(pidref_kill(&core, SIGKILL), ==, 0);
+	CHECK_INT(poll(&dead, 1, 10000), ==, 1);
+	CHECK_INT(put_stale(store, "a.service"), ==, 0);
+	CHECK_INT(kill(w.init, SIGCONT), ==, 0);
+	pidref_done(&core);
 	CHECK_STR(world_wait(&w, "a.service", "SubState", "running", 8000), "running");
 	CHECK_INT(world_number(&w, "a.service", "MainPID"), ==, pid);
 	CHECK_STR(world_order(&w, "stop", "a.service"), "done");
