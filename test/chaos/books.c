@@ -39,9 +39,6 @@ static const struct {
 	{"t0.service", 200 * USEC_PER_MSEC},
 };
 #define DRIFT_MAX_USEC (100 * USEC_PER_MSEC)
-/* A core that was killed between intent and clone: the next one waits that long for the exit of a process that
- * perhaps was there, before it spawns again. */
-#define REPEAT_USEC (310 * USEC_PER_MSEC)
 
 static struct books *open_books(struct chaos *c)
 {
@@ -120,7 +117,7 @@ static void check_return(struct chaos *c, const char *unit, usec_t at)
 		late = at > due ? at - due : 0;
 		late = late > down ? late - down : 0;
 		report_lateness(late);
-		if (late > DRIFT_MAX_USEC + 8 * c->machine_lag + (down ? REPEAT_USEC : 0))
+		if (late > DRIFT_MAX_USEC + 8 * c->machine_lag)
 			violation(c,
 			          "%s began %llu ms late (core was away for %llu ms, the machine "
 			          "was late by %llu ms)",

@@ -83,6 +83,10 @@ struct chaos {
 	unsigned n_downs;
 	uint64_t restarts;             /* that init had counted when we looked last */
 	unsigned kills_min, kills_max; /* deaths since then that we caused */
+	/* Core was ordered to be replaced, and is until then: a death in the middle of that is none
+	 * to init. */
+	unsigned replacements;
+	usec_t replacing_until;
 	uint64_t init_start;
 	usec_t returns_ordered; /* when an order last moved a unit that comes back by itself */
 	usec_t last_init_fault, last_upgrade;
@@ -127,6 +131,8 @@ struct fault_row {
 extern const struct fault_row fault_rows[];
 extern const size_t n_fault_rows;
 void fault_random(struct chaos *c);
+/* Calls of core fail, @run of them from the @nth on, while it carries out @verb. */
+void fault_calls(struct chaos *c, const char *verb, int unit, unsigned nth, unsigned run);
 /* Until core answers again. @old: the core that is to die, 0 if it need not; @from: since when. */
 bool recover(struct chaos *c, pid_t old, usec_t from);
 /* The same after a crash point, of which the time is known. */

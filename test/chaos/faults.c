@@ -17,6 +17,7 @@
 #define HANG_WAIT_USEC   (6 * USEC_PER_SEC)
 #define INIT_FAULT_EVERY (25 * USEC_PER_SEC) /* init gives itself up after three in a minute */
 #define UPGRADE_EVERY    (4 * USEC_PER_SEC)  /* one may be on trial that long */
+#define REPLACE_USEC     (5 * USEC_PER_SEC) /* from the order to its self-check's end, and the grace */
 
 /* ---- death and answer ---- */
 
@@ -304,6 +305,21 @@ static void fault_call(struct chaos *c)
 	for (int i = 0; i < 4 && c->page->sys_fired == before; i++)
 		order_random(c);
 	chaos_sleep(c, 5 * USEC_PER_MSEC);
+	__atomic_store_n(&c->page->sys_nth, 0, __ATOMIC_SEQ_CST);
+	due(c, 0, 1);
+	(void) recover(c, 0, from);
+	forgive(c);
+}
+
+void fault_calls(struct chaos *c, const char *verb, int unit, unsigned nth, unsigned run)
+{
+	usec_t from = now(CLOCK_BOOTTIME);
+
+	c->page->sys_run = run;
+	c->page->sys_error = -EMFILE;
+	__atomic_store_n(&c->page->sys_nth, nth, __ATOMIC_SEQ_CST);
+	(void) order_queue(c, verb, unit);
+	chaos_sleep(c, 10 * USEC_PER_MSEC);
 	__atomic_store_n(&c->page->sys_nth, 0, __ATOMIC_SEQ_CST);
 	due(c, 0, 1);
 	(void) recover(c, 0, from);
@@ -620,6 +636,10 @@ static void fault_reexec(struct chaos *c)
 	if (c->last_upgrade && t - c->last_upgrade < UPGRADE_EVERY)
 		kill_too = true;
 	c->last_upgrade = t;
+	if (!init) {
+		c->replacements++;
+		c->replacing_until = t + REPLACE_USEC;
+	}
 	json_add_string(p, init ? "path" : "directory", init ? path : directory);
 	(void) call_once(c, init ? "org.sysmaster.Reexec.Init" : "org.sysmaster.Reexec.Core", p,
 	                 chaos_random(c, 2) ? 10 * USEC_PER_MSEC : 2 * USEC_PER_SEC, NULL);

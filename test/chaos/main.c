@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* chaos [--seconds N] [--faults N] [--walk N] [--many N] [--only FAULT] [--verbose]; CHAOS_SEED= */
+/* chaos [--seconds N] [--faults N] [--walk N] [--calls N] [--many N] [--only FAULT] [--verbose];
+ * CHAOS_SEED= repeats a run, CHAOS_DEBUG= has core say more */
 #include "chaos.h"
 
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 struct options {
 	usec_t seconds;
 	unsigned long faults;
-	unsigned walk, many;
+	unsigned walk, calls, many;
 	const char *only, *point, *report;
 	bool verbose;
 };
@@ -88,6 +89,7 @@ static void map_page(struct chaos *c)
 	if (p == MAP_FAILED)
 		abort();
 	c->page = p;
+	c->page->debug = getenv("CHAOS_DEBUG") != NULL;
 	setenv(FAULT_ENVIRONMENT, path, 1);
 }
 
@@ -159,7 +161,8 @@ static void step(struct chaos *c, const struct options *o)
 		fault_random(c);
 	}
 	if (c->verbose)
-		printf("# step %u: %s\n", c->step, c->fault);
+		printf("# step %u: %s, until %llu\n", c->step, c->fault,
+		       (unsigned long long) now(CLOCK_BOOTTIME));
 	if (chaos_random(c, 4) == 0)
 		check_quiet(c);
 	else
@@ -252,6 +255,31 @@ static void run_walk(struct chaos *c, const struct options *o)
 	printf("# walk: %u of %u points\n", reached, tried);
 }
 
+/* ---- all calls ---- */
+
+/*
+ * For each n: from the n-th on, CALLS_RUN system calls of core fail, as they do without fds, while a
+ * service is stopped and started again. What core could not find out it must not take for granted.
+ */
+#define CALLS_RUN 12
+static void run_calls(struct chaos *c, unsigned most)
+{
+	static const char *const units[] = {"f0.service", "s0.service", "k0.service"};
+	static const char *const verbs[] = {"restart", "stop"};
+
+	c->fault = "calls";
+	for (unsigned i = 0; i < most && !c->violations; i++) {
+		for (size_t k = 0; k < ELEMENTSOF(units) * ELEMENTSOF(verbs); k++) {
+			c->step++;
+			report_fault(c->fault);
+			fault_calls(c, verbs[k % ELEMENTSOF(verbs)],
+			            unit_find(units[k / ELEMENTSOF(verbs)]), 1 + i * CALLS_RUN / 2,
+			            CALLS_RUN);
+		}
+		check_quiet(c);
+	}
+}
+
 /* ---- the program ---- */
 
 static uint64_t seed_of_run(void)
@@ -265,15 +293,11 @@ static uint64_t seed_of_run(void)
 static void read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option table[] = {
-		{"seconds", required_argument, NULL, 's'},
-		{"faults", required_argument, NULL, 'f'},
-		{"walk", required_argument, NULL, 'w'},
-		{"many", required_argument, NULL, 'm'},
-		{"only", required_argument, NULL, 'o'},
-		{"point", required_argument, NULL, 'p'},
-		{"report", required_argument, NULL, 'r'},
-		{"verbose", no_argument, NULL, 'v'},
-		{0},
+		{"seconds", required_argument, NULL, 's'}, {"faults", required_argument, NULL, 'f'},
+		{"walk", required_argument, NULL, 'w'},    {"calls", required_argument, NULL, 'c'},
+		{"many", required_argument, NULL, 'm'},    {"only", required_argument, NULL, 'o'},
+		{"point", required_argument, NULL, 'p'},   {"report", required_argument, NULL, 'r'},
+		{"verbose", no_argument, NULL, 'v'},       {0},
 	};
 	int k;
 
@@ -287,6 +311,9 @@ static void read_options(int argc, char **argv, struct options *o)
 			break;
 		case 'w':
 			o->walk = (unsigned) strtoul(optarg, NULL, 10);
+			break;
+		case 'c':
+			o->calls = (unsigned) strtoul(optarg, NULL, 10);
 			break;
 		case 'm':
 			o->many = (unsigned) strtoul(optarg, NULL, 10);
@@ -332,6 +359,8 @@ int main(int argc, char **argv)
 	since = now(CLOCK_MONOTONIC);
 	if (!c.violations && o.walk)
 		run_walk(&c, &o);
+	if (!c.violations && o.calls)
+		run_calls(&c, o.calls);
 	if (!c.violations && (o.seconds || o.faults))
 		run_random(&c, &o);
 	report_print(&c, now(CLOCK_MONOTONIC) - since, stdout);
