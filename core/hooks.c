@@ -23,6 +23,7 @@ static void on_unit_forget(struct unit *u, void *userdata)
 {
 	struct core *c = userdata;
 
+	api_unit_removed(u);
 	state_unit_forget(c->state, u);
 	cgroup_forget(u);
 }
@@ -32,6 +33,11 @@ static void on_unit_changed(struct unit *u, enum unit_active_state old, enum uni
 {
 	report_unit(userdata, u, old, new);
 	api_unit_changed(u, old, new);
+}
+
+static void on_unit_loaded(struct unit *u, void *userdata _unused_)
+{
+	api_unit_loaded(u);
 }
 
 static void on_job_added(struct job *j, void *userdata _unused_)
@@ -104,6 +110,7 @@ const struct manager_hooks core_hooks = {
 	.unit_save = on_unit_save,
 	.unit_forget = on_unit_forget,
 	.unit_changed = on_unit_changed,
+	.unit_loaded = on_unit_loaded,
 	.job_added = on_job_added,
 	.job_removed = on_job_removed,
 	.unit_release = on_unit_release,

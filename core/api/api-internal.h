@@ -36,8 +36,11 @@ struct api_request {
 	char *path;
 };
 
+struct api_bus;
+
 struct api {
 	struct api_context c;
+	struct api_bus *bus; /* the D-Bus facade, if it is there */
 	struct varlink_server *server;
 	struct list subscribers, requests, waiting /* calls answered later */, followed;
 	struct source *follow_source;
@@ -55,13 +58,14 @@ static inline struct api *api_of(struct manager *m)
 }
 
 /* Text of FILE.varlink, made at build time. */
-extern const char api_description_manager[], api_description_unit[], api_description_unitfile[],
-	api_description_reexec[], api_description_crash[], api_description_error[];
+extern const char api_description_bus[], api_description_manager[], api_description_unit[],
+	api_description_unitfile[], api_description_reexec[], api_description_crash[],
+	api_description_error[];
 
 extern const struct varlink_method api_manager_methods[], api_unit_methods[],
-	api_unitfile_methods[], api_reexec_methods[], api_crash_methods[];
+	api_unitfile_methods[], api_reexec_methods[], api_crash_methods[], api_bus_methods[];
 extern const size_t api_manager_n_methods, api_unit_n_methods, api_unitfile_n_methods,
-	api_reexec_n_methods, api_crash_n_methods;
+	api_reexec_n_methods, api_crash_n_methods, api_bus_n_methods;
 
 /* Answers a failed load or transaction under its stable error name; findings become the message and
  * place. Returns 0. */
@@ -91,6 +95,11 @@ int api_freeze(struct varlink_call *call, const cJSON *parameters, void *userdat
 int api_clean(struct varlink_call *call, const cJSON *parameters, void *userdata);
 int api_explain(struct varlink_call *call, const cJSON *parameters, void *userdata);
 void api_waiting_done(struct api *a);
+
+/* ---- api-bus.c ---- */
+void api_bus_done(struct api *a);
+/* For the facade that is attached; -ENOTCONN. */
+int api_bus_hold(struct api *a, struct unit *u);
 
 int api_subscribe(struct varlink_call *call, const cJSON *parameters, void *userdata);
 void api_events_done(struct api *a);

@@ -152,16 +152,37 @@ static cJSON *unit_row(const struct unit *u)
 	return o;
 }
 
+/* Units by name, loaded if need be. */
+static int list_named(struct api *a, struct varlink_call *call, char *const *names)
+{
+	cJSON *o = cJSON_CreateObject(), *units = cJSON_AddArrayToObject(o, "units");
+
+	STRV_FOREACH (name, names) {
+		struct unit *u;
+
+		if (!units || !unit_name_is_valid(*name, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ||
+		    manager_load_unit(a->c.manager, *name, NULL, &u) < 0)
+			continue;
+		json_append_take(units, unit_row(u));
+		unit_gc_soon(u);
+	}
+	if (!units)
+		return -ENOMEM;
+	return varlink_reply(call, o);
+}
+
 static int list_units(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
 	struct api *a = userdata;
-	auto_strv char **patterns = NULL, **states = NULL, **types = NULL;
+	auto_strv char **patterns = NULL, **states = NULL, **types = NULL, **names = NULL;
 	struct list_filter f;
 	size_t position = 0;
 	const void *key;
 	struct unit *u;
 	cJSON *o, *units;
 
+	if (json_get_strv(parameters, "names", &names) >= 0)
+		return list_named(a, call, names);
 	(void) json_get_strv(parameters, "patterns", &patterns);
 	(void) json_get_strv(parameters, "states", &states);
 	(void) json_get_strv(parameters, "types", &types);

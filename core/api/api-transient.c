@@ -86,6 +86,8 @@ int api_start_transient(struct varlink_call *call, const cJSON *parameters, void
 	if (r >= 0) {
 		unit_ref(u);
 		r = make_aux(a, parameters, &d);
+		if (r >= 0 && json_bool_or(parameters, "hold", false))
+			r = api_bus_hold(a, u);
 		if (r >= 0)
 			r = attach_pids(call, u, parameters, &d);
 		if (r >= 0)

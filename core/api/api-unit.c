@@ -14,6 +14,10 @@ static int describe(struct varlink_call *call, const cJSON *parameters, void *us
 	cJSON *o, *properties;
 	int r;
 
+	if (json_bool_or(parameters, "loaded", false) &&
+	    !manager_get_unit(a->c.manager, json_string_or(parameters, "name", "")))
+		return api_answer_error(call, -ENOENT, json_string_or(parameters, "name", ""),
+		                        "describe", NULL);
 	if (api_unit_parameter(a, call, parameters, "name", &u) < 0)
 		return 0;
 	o = cJSON_CreateObject();
@@ -142,6 +146,19 @@ static int kill_unit(struct varlink_call *call, const cJSON *parameters, void *u
 	return varlink_reply(call, NULL);
 }
 
+static int abandon(struct varlink_call *call, const cJSON *parameters, void *userdata)
+{
+	struct unit *u;
+	int r;
+
+	if (api_unit_parameter(userdata, call, parameters, "name", &u) < 0)
+		return 0;
+	r = u->ops->abandon ? u->ops->abandon(u) : -EOPNOTSUPP;
+	if (r < 0)
+		return api_answer_error(call, r, u->id, "abandon", NULL);
+	return varlink_reply(call, NULL);
+}
+
 static void reset_failed_one(struct unit *u)
 {
 	if (u->ops->reset_failed)
@@ -177,6 +194,7 @@ const struct varlink_method api_unit_methods[] = {
 	{ "org.sysmaster.Unit.Queue",	      ROLE_OPERATE, api_queue },
 	{ "org.sysmaster.Unit.StartTransient", ROLE_ADMIN,  api_start_transient },
 	{ "org.sysmaster.Unit.SetProperties", ROLE_ADMIN,   api_set_properties },
+	{ "org.sysmaster.Unit.Abandon",	      ROLE_OPERATE, abandon },
 	{ "org.sysmaster.Unit.Freeze",	      ROLE_OPERATE, api_freeze },
 	{ "org.sysmaster.Unit.Clean",	      ROLE_ADMIN,   api_clean },
 	{ "org.sysmaster.Unit.Explain",	      ROLE_OBSERVE, api_explain },

@@ -72,6 +72,7 @@ static int list(struct varlink_call *call, const cJSON *parameters, void *userda
 	o = cJSON_CreateObject();
 	files = cJSON_AddArrayToObject(o, "files");
 	STRV_FOREACH (name, names) {
+		auto_free char *path = NULL;
 		enum unit_file_state state;
 		const char *text;
 		cJSON *row;
@@ -91,6 +92,8 @@ static int list(struct varlink_call *call, const cJSON *parameters, void *userda
 		}
 		json_add_string(row, "name", *name);
 		json_add_string(row, "state", text);
+		(void) unit_index_path(m->index, *name, &path);
+		json_add_string(row, "path", path);
 		json_append_take(files, row);
 	}
 	return varlink_reply(call, o);

@@ -164,6 +164,7 @@ int api_setup(const struct api_context *context, const char *socket_path)
 		{ api_description_unitfile, api_unitfile_methods, api_unitfile_n_methods },
 		{ api_description_reexec,   api_reexec_methods,	  api_reexec_n_methods },
 		{ api_description_crash,    api_crash_methods,	  api_crash_n_methods },
+		{ api_description_bus,	    api_bus_methods,	  api_bus_n_methods },
 		{ api_description_error,    NULL,		  0 },
 	};
 	/* clang-format on */
@@ -190,6 +191,7 @@ void api_shutdown(struct manager *m)
 
 	if (!a)
 		return;
+	api_bus_done(a);
 	api_events_done(a);
 	api_requests_done(a);
 	api_waiting_done(a);

@@ -53,6 +53,8 @@ void api_shutdown(struct manager *m);
 
 /* Entry points for the manager's hooks. */
 void api_unit_changed(struct unit *u, enum unit_active_state old, enum unit_active_state new);
+void api_unit_loaded(struct unit *u);
+void api_unit_removed(struct unit *u);
 void api_job_added(struct job *j);
 void api_job_removed(struct job *j, enum job_result result);
 /* "started", "recovered", "upgraded", "reloaded", "finished": core's own history. */

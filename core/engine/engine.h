@@ -107,6 +107,9 @@ struct unit_ops {
 	/* optional: takes a running process in, at its start or now */
 	int (*attach)(struct unit *u, pid_t pid);
 	void (*reset_failed)(struct unit *u); /* optional */
+	int (*abandon)(struct unit *u); /* optional: whoever made it looks after it no more */
+	/* optional: its BusName= has an owner now, or none; @initial: that was found, as opposed to seen to happen */
+	void (*bus_name_owner)(struct unit *u, bool owned, bool initial);
 	pid_t (*main_pid)(const struct unit *u); /* optional; 0: none */
 	pid_t (*control_pid)(const struct unit *u);
 	const char *(*result)(const struct unit *u); /* "success", "exit-code", ...; optional */
@@ -244,7 +247,7 @@ struct manager {
 	size_t n_failed;
 	char **environment; /* of the manager: set-environment */
 	struct stamp started, generators_done, units_loaded, default_target_reached, finished;
-	bool in_container, is_stopping, is_reloading, is_test, no_cgroup, no_service_watchdogs;
+	bool in_container, is_stopping, is_reloading, is_test, no_cgroup, no_service_watchdogs, bus_attached /* somebody tells of bus names */;
 	const char *runtime_dir; /* "/run/sysmaster" */
 	const char *root;	 /* unit files of another tree, for a look from outside; NULL: our own */
 	uint32_t boot_job_id; /* the default target's; set by whoever enqueues it */

@@ -231,6 +231,7 @@ static int set_one(struct unit *u, const char *assignment, bool runtime, struct 
 
 int unit_set_properties(struct unit *u, char *const *assignments, bool runtime, struct diag *d)
 {
+	bool written = false;
 	int r = 0;
 
 	if (u->load_state != LOAD_LOADED)
@@ -247,7 +248,9 @@ int unit_set_properties(struct unit *u, char *const *assignments, bool runtime, 
 		r = markers ? set_markers(u, markers, d) : set_one(u, *a, runtime, d);
 		if (r < 0)
 			return r;
+		written |= !markers;
 	}
 	unit_save_soon(u);
-	return 0;
+	/* A unit that is not kept in memory is read anew next time, with its drop-ins. */
+	return written ? read_index_again(u->manager) : 0;
 }

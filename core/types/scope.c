@@ -169,6 +169,17 @@ static int scope_load(struct unit *u, _unused_ struct diag *d)
 	return unit_add_shutdown_dependencies(u);
 }
 
+/* The session's leader is gone; what it left goes on until it ends by itself or is stopped. */
+static int scope_abandon(struct unit *u)
+{
+	struct scope *s = SCOPE(u);
+
+	if (s->state != SCOPE_RUNNING && s->state != SCOPE_ABANDONED)
+		return -ESTALE;
+	set_state(s, SCOPE_ABANDONED, s->deadline.at);
+	return 0;
+}
+
 int scope_add_pid(struct unit *u, pid_t pid)
 {
 	struct scope *s = SCOPE(u);
@@ -432,6 +443,7 @@ const struct unit_ops scope_ops = {
 	.on_oom = scope_on_oom,
 	.kill = scope_kill,
 	.attach = scope_add_pid,
+	.abandon = scope_abandon,
 	.reset_failed = scope_reset_failed,
 	.result = scope_result,
 	.save = scope_save,

@@ -104,6 +104,9 @@ int service_load(struct unit *u, struct diag *d)
 		return r;
 	if (c->type == SERVICE_DBUS) {
 		r = unit_add_two_dependencies_by_name(u, DEP_AFTER, DEP_REQUIRES, "dbus.socket");
+		/* It tells when the name is there. */
+		if (r >= 0)
+			r = unit_add_dependency_by_name(u, DEP_AFTER, "sysmaster-dbus.service");
 		if (r < 0)
 			return r;
 	}

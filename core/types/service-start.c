@@ -112,6 +112,7 @@ void service_enter_start_post(struct service *s)
 
 	service_unwatch_exec(s);
 	service_forget_control(s);
+	s->awaits_name = false;
 	service_watchdog_arm(s);
 	if (!service_settings(s)->commands[SERVICE_EXEC_START_POST]) {
 		service_enter_running(s, RESULT_SUCCESS);
@@ -175,7 +176,7 @@ void service_enter_running(struct service *s, enum result result)
 static void forget_last_run(struct service *s)
 {
 	s->result = s->reload_result = RESULT_SUCCESS;
-	s->main_pid_known = s->main_pid_alien = s->forbid_restart = false;
+	s->main_pid_known = s->main_pid_alien = s->forbid_restart = s->awaits_name = false;
 	s->main_status = s->control_status = (struct process_status){0};
 	s->notify_state = NOTIFY_STATE_UNKNOWN;
 	s->notify_access_override = NOTIFY_ACCESS_MAX;
@@ -263,6 +264,11 @@ static int on_exec(_unused_ struct source *source, int fd, _unused_ uint32_t rev
 		return 0;
 	executed = n == 0 && s->n_exec_bytes == 1;
 	service_unwatch_exec(s);
+	if (executed && s->state == SERVICE_START && service_awaits_name(s)) {
+		s->awaits_name = true;
+		unit_save_soon(&s->unit);
+		return 0;
+	}
 	/* If it was not, its exit follows and decides. */
 	if (executed && s->state == SERVICE_START && service_has_main(s))
 		service_enter_start_post(s);

@@ -355,5 +355,6 @@ const struct unit_ops service_ops = {
 	.result = service_result,
 	.save = service_save,
 	.restore = service_restore,
+	.bus_name_owner = service_bus_name_owner,
 	.describe = service_describe,
 };

@@ -11,6 +11,7 @@
  *	service-pid.c		which process is the main one
  *	service-notify.c	sd_notify(3), watchdog
  *	service-reload.c	ExecReload=, notify-reload
+ *	service-bus.c		Type=dbus
  *	service-stop.c		stop .. dead, auto-restart
  *	service-restart.c	Restart=, RestartSec=
  *	service-fds.c		sockets, fd store
@@ -105,6 +106,7 @@ struct service {
 	usec_t watchdog_override_usec; /* WATCHDOG_USEC= of a message; 0: none */
 	usec_t watchdog_last_usec;     /* boottime of the last ping */
 
+	bool awaits_name; /* Type=dbus: executed, and waits for BusName= to have an owner */
 	bool forbid_restart, restart_after_dead /* between dead and auto-restart */, flush_restarts,
 		adopt /* record without a state */, kill_due /* of the core before: see kill.c */,
 		asking_exits;
@@ -296,6 +298,10 @@ bool service_note_exit(struct service *s, const struct process_exit *e);
 void service_on_exits_known(struct unit *u);
 void service_save_doubt(const struct service *s, struct strbuf *b);
 void service_restore_doubt(struct service *s, const struct record *r);
+
+/* ---- service-bus.c ---- */
+void service_bus_name_owner(struct unit *u, bool owned, bool initial);
+bool service_awaits_name(const struct service *s); /* somebody tells of names */
 
 /* ---- service-describe.c ---- */
 int service_describe(const struct unit *u, cJSON *properties);

@@ -77,6 +77,16 @@ int unit_index_names(const struct unit_index *x, char ***ret)
 	return 0;
 }
 
+int unit_index_path(const struct unit_index *x, const char *name, char **ret)
+{
+	const struct unit_entry *e = unit_index_entry(x, name);
+
+	if (!e)
+		return -ENOENT;
+	*ret = path_join(unit_index_dir(x, e->dir), e->name);
+	return *ret ? 0 : -ENOMEM;
+}
+
 struct unit_entry *unit_index_entry(const struct unit_index *x, const char *name)
 {
 	return map_get(x->entries, name);

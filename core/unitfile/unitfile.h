@@ -62,6 +62,8 @@ DEFINE_CLEANUP(struct unit_index *, unit_index_free)
 int unit_index_is_stale(const struct unit_index *x);
 /* Names of all files (for list-unit-files and globs); sorted. */
 int unit_index_names(const struct unit_index *x, char ***ret);
+/* Of the file (or link) that the name is found by; -ENOENT. */
+int unit_index_path(const struct unit_index *x, const char *name, char **ret);
 
 /* ---- loading ---- */
 /* Values for specifiers and defaults that are the manager's. All strings are borrowed. */

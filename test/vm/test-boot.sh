@@ -43,6 +43,17 @@ note "processes only under systemd: $(comm -23 "$vm_work/processes.systemd" "$vm
 note "processes only under ours: $(comm -13 "$vm_work/processes.systemd" "$vm_work/processes.ours" | paste -sd' ')"
 ok "nginx answers" vmctl exec "$m" -- bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; printf "GET / HTTP/1.0\r\n\r\n" >&3; grep -q "200 OK" <&3'
 ok "D-Bus answers" vmctl exec "$m" -- dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.ListNames
+# systemd's own clients, over D-Bus, to our core.
+like "systemctl asks our facade" "$(vmctl exec "$m" -- busctl --no-legend list 2>&1)" 'org\.freedesktop\.systemd1 +[0-9]+ sysmaster-dbus'
+is "systemctl is-active" "$(vmctl exec "$m" -- systemctl is-active nginx.service)" active
+is "systemctl restart" "$(vmctl sh "$m" 'systemctl restart nginx.service && systemctl is-active nginx.service')" active
+is "as many units for systemctl as for sctl" "$(vmctl sh "$m" 'systemctl list-units --all --no-legend --plain | wc -l')" \
+  "$(vmctl sh "$m" 'sctl list-units --all --no-legend --plain | wc -l')"
+is "systemd-run" "$(vmctl sh "$m" 'systemd-run -q --wait --pipe -p DynamicUser=yes sh -c "echo \$((6*7))"')" 42
+like "hostnamectl is activated by the bus" "$(vmctl exec "$m" -- hostnamectl)" 'Kernel: Linux'
+like "a session is a scope" "$(vmctl sh "$m" 'busctl call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager CreateSession uusssssussbssa\(sv\) 0 $$ test tty background "" "" 0 "" "" false "" "" 0 >/dev/null && systemctl list-units --no-legend --plain "session-*.scope"')" 'session-[^ ]+\.scope +loaded active (running|abandoned)'
+is "the facade's death is nobody's" "$(vmctl sh "$m" 'p=$(pgrep -x systemd-logind); pkill -KILL -x sysmaster-dbus; for i in $(seq 100); do busctl status org.freedesktop.systemd1 >/dev/null 2>&1 && break; sleep .2; done; [ "$p" = "$(pgrep -x systemd-logind)" ] && systemctl is-system-running')" \
+  "$(vmctl exec "$m" -- sctl is-system-running 2>&1)"
 ok "/tmp of fstab is mounted" vmctl sh "$m" 'grep -q "^tmpfs /tmp " /proc/mounts'
 is "the root is writable" "$(vmctl sh "$m" 'touch /var/tmp/x && echo yes')" yes
 console_complaints "$m" >"$vm_work/console.ours"

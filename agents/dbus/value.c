@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Core's JSON to D-Bus values: most by their signature alone, some by a form of their own. */
+#include "dbus/dbus.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+
+static int append_any(sd_bus_message *m, const char **signature, const cJSON *v);
+
+/* ---- by signature ---- */
+
+static uint64_t number(const cJSON *v)
+{
+	uint64_t n;
+
+	if (cJSON_IsBool(v))
+		return cJSON_IsTrue(v);
+	if (cJSON_IsString(v))
+		return str_to_u64(v->valuestring, 10, &n) >= 0 ? n : 0;
+	if (!cJSON_IsNumber(v))
+		return 0;
+	return v->valuedouble < 0 ? (uint64_t) (int64_t) v->valuedouble : (uint64_t) v->valuedouble;
+}
+
+static int append_basic(sd_bus_message *m, char type, const cJSON *v)
+{
+	uint64_t n = number(v);
+	double real;
+
+	switch (type) {
+	case 's':
+		return sd_bus_message_append(m, "s", cJSON_IsString(v) ? v->valuestring : "");
+	case 'o':
+		return sd_bus_message_append(m, "o", cJSON_IsString(v) ? v->valuestring : "/");
+	case 'b':
+		return sd_bus_message_append(m, "b", n != 0);
+	case 'y':
+		return sd_bus_message_append(m, "y", (int) (uint8_t) n);
+	case 'q':
+		return sd_bus_message_append(m, "q", (int) (uint16_t) n);
+	case 'i':
+		return sd_bus_message_append(m, "i", (int32_t) n);
+	case 'u':
+		return sd_bus_message_append(m, "u", (uint32_t) n);
+	case 'x':
+		return sd_bus_message_append(m, "x", (int64_t) n);
+	case 't':
+		return sd_bus_message_append(m, "t", n);
+	case 'd':
+		real = cJSON_IsNumber(v) ? v->valuedouble : 0;
+		return sd_bus_message_append_basic(m, 'd', &real);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Length of the complete type at the start of @s. */
+static size_t type_length(const char *s)
+{
+	size_t depth = 0, n = 0;
+
+	while (s[n] == 'a')
+		n++;
+	if (s[n] != '(')
+		return n + 1;
+	do {
+		depth += s[n] == '(';
+		depth -= s[n] == ')';
+		n++;
+	} while (depth > 0 && s[n]);
+	return n;
+}
+
+static int append_array(sd_bus_message *m, const char *element, const cJSON *v)
+{
+	const cJSON *it;
+	int r;
+
+	r = sd_bus_message_open_container(m, 'a', element);
+	if (r >= 0 && (cJSON_IsArray(v) || cJSON_IsObject(v)))
+		cJSON_ArrayForEach(it, v)
+		{
+			const char *rest = element;
+
+			r = append_any(m, &rest, it);
+			if (r < 0)
+				break;
+		}
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* The members of a struct are the items of an array, or the values of an object, in their order. */
+static int append_struct(sd_bus_message *m, const char *members, const cJSON *v)
+{
+	const cJSON *it = v ? v->child : NULL;
+	int r;
+
+	r = sd_bus_message_open_container(m, 'r', members);
+	while (r >= 0 && *members) {
+		r = append_any(m, &members, it);
+		it = it ? it->next : NULL;
+	}
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_any(sd_bus_message *m, const char **signature, const cJSON *v)
+{
+	size_t n = type_length(*signature);
+	auto_free char *inner = NULL;
+	const char *s = *signature;
+
+	*signature += n;
+	if (n == 1)
+		return append_basic(m, *s, v);
+	inner = *s == 'a' ? strndup(s + 1, n - 1) : strndup(s + 1, n - 2);
+	if (!inner)
+		return -ENOMEM;
+	return *s == 'a' ? append_array(m, inner, v) : append_struct(m, inner, v);
+}
+
+static int append_plain(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	(void) o;
+	return append_any(m, &signature, v);
+}
+
+/* ---- forms of their own ---- */
+
+static int append_job(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	char path[JOB_PATH_MAX];
+	uint32_t id = (uint32_t) number(v);
+
+	(void) signature, (void) o;
+	return sd_bus_message_append(m, "(uo)", id, id ? job_path(path, id) : "/");
+}
+
+static int append_load_error(sd_bus_message *m, const char *signature, const cJSON *v,
+                             const cJSON *o)
+{
+	const char *text = cJSON_IsString(v) ? v->valuestring : "",
+		   *state = json_string_or(o, "LoadState", "");
+
+	(void) signature;
+	if (streq(state, "not-found"))
+		return sd_bus_message_append(m, "(ss)", BUS_NAME ".NoSuchUnit",
+		                             *text ? text : "Unit not found.");
+	if (streq(state, "masked"))
+		return sd_bus_message_append(m, "(ss)", BUS_NAME ".UnitMasked", "Unit is masked.");
+	return sd_bus_message_append(m, "(ss)", *text ? BUS_NAME ".LoadFailed" : "", text);
+}
+
+static int append_id128(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	struct id128 id;
+
+	(void) signature, (void) o;
+	if (!cJSON_IsString(v) || id128_parse(v->valuestring, &id) < 0)
+		return sd_bus_message_append_array(m, 'y', "", 0);
+	return sd_bus_message_append_array(m, 'y', &id, sizeof(id));
+}
+
+static int append_environment_file(sd_bus_message *m, const char *s)
+{
+	return sd_bus_message_append(m, "(sb)", *s == '-' ? s + 1 : s, *s == '-');
+}
+
+static int append_pair(sd_bus_message *m, const char *s)
+{
+	const char *colon = strchr(s, ':');
+	auto_free char *first = strndup(s, colon ? (size_t) (colon - s) : strlen(s));
+
+	return first ? sd_bus_message_append(m, "(ss)", first, colon ? colon + 1 : "") : -ENOMEM;
+}
+
+/* "-source:destination:norbind" */
+static int append_bind(sd_bus_message *m, const char *s)
+{
+	auto_strv char **parts = NULL;
+	bool optional = *s == '-';
+	size_t n;
+	int r;
+
+	r = strv_split(s + optional, ":", &parts);
+	n = strv_length(parts);
+	if (r < 0 || n == 0)
+		return r < 0 ? r : -EINVAL;
+	return sd_bus_message_append(m, "(ssbt)", parts[0], parts[n > 1], optional,
+	                             n > 2 && streq(parts[2], "norbind") ? UINT64_C(0)
+	                                                                 : (uint64_t) MS_REC);
+}
+
+static int append_bytes(sd_bus_message *m, const char *s)
+{
+	return sd_bus_message_append_array(m, 'y', s, strlen(s));
+}
+
+static int append_each(sd_bus_message *m, const char *signature, const cJSON *v,
+                       int (*fn)(sd_bus_message *m, const char *s))
+{
+	const cJSON *it;
+	int r;
+
+	r = sd_bus_message_open_container(m, 'a', signature + 1);
+	cJSON_ArrayForEach(it, v) if (r >= 0 && cJSON_IsString(it)) r = fn(m, it->valuestring);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_environment_files(sd_bus_message *m, const char *signature, const cJSON *v,
+                                    const cJSON *o)
+{
+	(void) o;
+	return append_each(m, signature, v, append_environment_file);
+}
+
+static int append_pairs(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	(void) o;
+	return append_each(m, signature, v, append_pair);
+}
+
+static int append_binds(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	(void) o;
+	return append_each(m, signature, v, append_bind);
+}
+
+static int append_bytes_list(sd_bus_message *m, const char *signature, const cJSON *v,
+                             const cJSON *o)
+{
+	(void) o;
+	return append_each(m, signature, v, append_bytes);
+}
+
+static int append_cpus(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	uint8_t mask[CPU_SETSIZE / 8] = {0};
+	size_t size = 0;
+
+	(void) signature, (void) o;
+	for (const char *p = cJSON_IsString(v) ? v->valuestring : ""; *p;) {
+		unsigned long first, last;
+		char *end;
+
+		first = last = strtoul(p, &end, 10);
+		if (end == p)
+			break;
+		if (*end == '-')
+			last = strtoul(end + 1, &end, 10);
+		for (unsigned long i = first; i <= last && i < CPU_SETSIZE; i++) {
+			mask[i / 8] |= (uint8_t) (1U << (i % 8));
+			size = MAX(size, i / 8 + 1);
+		}
+		p = end + strspn(end, " ,");
+	}
+	return sd_bus_message_append_array(m, 'y', mask, size);
+}
+
+static int append_personality(sd_bus_message *m, const char *signature, const cJSON *v,
+                              const cJSON *o)
+{
+	uint64_t n = number(v);
+
+	(void) signature, (void) o;
+	return sd_bus_message_append(m, "s",
+	                             n == UINT64_MAX ? ""
+	                             : n == 8        ? "x86" /* PER_LINUX32 */
+	                                             : "x86-64");
+}
+
+static int append_maybe_string(sd_bus_message *m, const char *signature, const cJSON *v,
+                               const cJSON *o)
+{
+	const char *s = cJSON_IsString(v) ? v->valuestring : "";
+
+	(void) signature, (void) o;
+	return sd_bus_message_append(m, "(bs)", *s == '-', *s == '-' ? s + 1 : s);
+}
+
+/* As in the unit file: "~" in front of the first makes it a list of what is forbidden. */
+static int append_deny_list(sd_bus_message *m, const char *signature, const cJSON *v,
+                            const cJSON *o)
+{
+	const cJSON *it;
+	bool allow = false, first = true;
+	int r;
+
+	(void) signature, (void) o;
+	if (v && v->child && cJSON_IsString(v->child))
+		allow = *v->child->valuestring != '~';
+	r = sd_bus_message_open_container(m, 'r', "bas");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "b", allow);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "s");
+	cJSON_ArrayForEach(it, v)
+	{
+		const char *s = cJSON_IsString(it) ? it->valuestring : "";
+
+		s += first && *s == '~';
+		first = false;
+		if (r >= 0 && *s)
+			r = sd_bus_message_append(m, "s", s);
+	}
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_octal(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	uint64_t n = 0;
+
+	(void) signature, (void) o;
+	if (cJSON_IsString(v))
+		(void) str_to_u64(v->valuestring, 8, &n);
+	else
+		n = number(v);
+	return sd_bus_message_append(m, "u", (uint32_t) n);
+}
+
+/* ---- commands ---- */
+
+static int append_command_flags(sd_bus_message *m, uint64_t flags)
+{
+	/* As EXEC_IGNORE_FAILURE and its like in core/unitfile/settings.h. */
+	static const char *const names[] = {"ignore-failure", "privileged", "no-setuid", "ambient",
+	                                    "no-env-expand"};
+	int r;
+
+	r = sd_bus_message_open_container(m, 'a', "s");
+	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++)
+		if (flags & (UINT64_C(1) << i))
+			r = sd_bus_message_append(m, "s", names[i]);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_command(sd_bus_message *m, const cJSON *c, bool ex)
+{
+	const char *strings = "as";
+	int r;
+
+	r = sd_bus_message_open_container(m, 'r', ex ? "sasasttttuii" : "sasbttttuii");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", json_string_or(c, "path", ""));
+	if (r >= 0)
+		r = append_any(m, &strings, cJSON_GetObjectItemCaseSensitive(c, "argv"));
+	if (r >= 0)
+		r = ex ? append_command_flags(m, json_u64_or(c, "flags", 0))
+		       : sd_bus_message_append(m, "b", json_bool_or(c, "ignore_errors", false));
+	/* When it ran and how it ended is kept of the main process alone. */
+	if (r >= 0)
+		r = sd_bus_message_append(m, "ttttuii", UINT64_C(0), UINT64_C(0), UINT64_C(0),
+		                          UINT64_C(0), 0U, 0, 0);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_commands(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	const cJSON *it;
+	int r;
+
+	(void) o;
+	r = sd_bus_message_open_container(m, 'a', signature + 1);
+	cJSON_ArrayForEach(it, v) if (r >= 0) r =
+		append_command(m, it, streq(signature, "a(sasasttttuii)"));
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_version(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	auto_free char *text = str_printf("%d (sysmaster %s)", INTERFACE_VERSION,
+	                                  cJSON_IsString(v) ? v->valuestring : "?");
+
+	(void) signature, (void) o;
+	return text ? sd_bus_message_append(m, "s", text) : -ENOMEM;
+}
+
+static int append_unit(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	const char *name = cJSON_IsString(v) ? v->valuestring : "";
+	auto_free char *path = NULL;
+	int r = unit_path(name, &path);
+
+	(void) signature, (void) o;
+	return r < 0 ? r : sd_bus_message_append(m, "(so)", name, path);
+}
+
+/* ---- the table of forms ---- */
+
+static int (*const forms[])(sd_bus_message *m, const char *signature, const cJSON *v,
+                            const cJSON *o) = {
+	[FORM_PLAIN] = append_plain,
+	[FORM_JOB] = append_job,
+	[FORM_LOAD_ERROR] = append_load_error,
+	[FORM_ID128] = append_id128,
+	[FORM_ENVIRONMENT_FILES] = append_environment_files,
+	[FORM_CPUS] = append_cpus,
+	[FORM_PERSONALITY] = append_personality,
+	[FORM_MAYBE_STRING] = append_maybe_string,
+	[FORM_DENY_LIST] = append_deny_list,
+	[FORM_BINDS] = append_binds,
+	[FORM_PAIRS] = append_pairs,
+	[FORM_BYTES_LIST] = append_bytes_list,
+	[FORM_OCTAL] = append_octal,
+	[FORM_COMMANDS] = append_commands,
+	[FORM_COMMANDS_EX] = append_commands,
+	[FORM_VERSION] = append_version,
+	[FORM_UNIT] = append_unit,
+};
+
+static const cJSON *find(const struct property *p, const cJSON *object)
+{
+	auto_free char *key = strdup(p->name);
+
+	if (!key)
+		return NULL;
+	/* The same commands, written in another way. */
+	if (p->form == FORM_COMMANDS_EX)
+		key[strlen(key) - 2] = 0;
+	return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+bool value_is_there(const struct property *p, const cJSON *object)
+{
+	/* Core leaves out lists that are empty. */
+	return find(p, object) || strchr(p->signature, 'a');
+}
+
+int value_append(sd_bus_message *m, const struct property *p, const cJSON *object)
+{
+	if (!value_is_there(p, object))
+		return -ENOENT;
+	return forms[p->form](m, p->signature, find(p, object), object);
+}
