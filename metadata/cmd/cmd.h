@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* cmd - the verbs that need no boot: each takes its arguments (argv[0] is the verb) and returns the exit
- * status. They read below a root and print; nothing is changed. */
+/* cmd - the verbs: each takes its arguments (argv[0] is the verb) and returns the exit status. */
 #pragma once
 
 #include "metadata/metadata.h"
 
 #define EXIT_RECOVERABLE 2 /* as cloud-init: it worked, but not all of it */
 
+/* apply [--root DIR], final [--root DIR]: the two stages of a boot; with a root they prepare an image. 0, 1 it
+ * failed, 2 not all of it worked. */
+int cmd_apply(int argc, char **argv);
+int cmd_final(int argc, char **argv);
 /* identify [--root DIR]: what detection says, as JSON. Status as ds-identify: 0, 1 not found, 2 disabled. */
 int cmd_identify(int argc, char **argv);
 /* validate FILE...: each mistake as "FILE:LINE: PATH: what"; never a value. 0, 1 wrong, 2 deprecated forms

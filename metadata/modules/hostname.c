@@ -16,7 +16,7 @@ static bool name_is_valid(const char *s)
 }
 
 /* The short and the full name: from the config, else from meta-data. Either may come out NULL. */
-static int names(const struct context *c, char **ret_host, char **ret_fqdn)
+int context_names(const struct context *c, char **ret_host, char **ret_fqdn)
 {
 	auto_free char *host = NULL, *fqdn = NULL;
 	const cJSON *meta = c->instance->meta_data;
@@ -40,8 +40,10 @@ static int names(const struct context *c, char **ret_host, char **ret_fqdn)
 	if ((host && !name_is_valid(host)) || (fqdn && !name_is_valid(fqdn)))
 		return diag_add(c->d, -EINVAL, DIAG_ERROR, "hostname", 0,
 		                "\"%s\" is not a host name", fqdn ? fqdn : host);
-	*ret_host = TAKE_PTR(host);
-	*ret_fqdn = TAKE_PTR(fqdn);
+	if (ret_host)
+		*ret_host = TAKE_PTR(host);
+	if (ret_fqdn)
+		*ret_fqdn = TAKE_PTR(fqdn);
 	return 0;
 }
 
@@ -53,7 +55,7 @@ int module_hostname(struct context *c)
 
 	if (json_bool_or(c->config, "preserve_hostname", false))
 		return 0;
-	r = names(c, &host, &fqdn);
+	r = context_names(c, &host, &fqdn);
 	if (r < 0)
 		return r;
 	name = fqdn && json_bool_or(c->config, "prefer_fqdn_over_hostname", false) ? fqdn : host;
@@ -86,7 +88,7 @@ int module_etc_hosts(struct context *c)
 
 	if (!manage || cJSON_IsNull(manage) || cJSON_IsFalse(manage))
 		return 0;
-	r = names(c, &host, &fqdn);
+	r = context_names(c, &host, &fqdn);
 	if (r < 0 || !host)
 		return r;
 	if (!path)

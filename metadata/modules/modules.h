@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "metadata/source/http.h"
 #include "metadata/userdata/userdata.h"
 
 struct context {
@@ -21,6 +22,12 @@ struct context {
 	const char *root;  /* "" or a prefix for tests */
 	const char *state; /* folder of this instance's marks and scripts */
 	struct diag *d;
+	const char *sem; /* folder where cloud-init's marks are looked for; NULL: none are made */
+	const struct http *http; /* NULL: there is no network yet */
+	cJSON *timings; /* list, receives {name, stage, took_usec, failed} a module; NULL */
+	/* In place of programs of the image, for tests: an exit status or -errno. */
+	int (*run)(void *userdata, const char *const *argv, const char *input);
+	void *run_userdata;
 };
 
 enum module_stage { STAGE_APPLY, STAGE_FINAL };
@@ -41,22 +48,45 @@ int modules_run(struct context *c, enum module_stage stage);
 /* Findings for keys that no module handles. */
 void modules_report_unknown(const cJSON *config, struct diag *d);
 
+int module_seed_random(struct context *c);
+int module_boothooks(struct context *c);
 int module_bootcmd(struct context *c);
 int module_write_files(struct context *c);
-int module_write_files_deferred(struct context *c);
+int module_growpart(struct context *c);
+int module_resizefs(struct context *c);
+int module_disk_setup(struct context *c);
+int module_mounts(struct context *c);
 int module_hostname(struct context *c);
 int module_etc_hosts(struct context *c);
+int module_resolv_conf(struct context *c);
+int module_ca_certs(struct context *c);
+int module_rsyslog(struct context *c);
 int module_users(struct context *c);
+int module_ssh_host_keys(struct context *c);
 int module_ssh(struct context *c);
 int module_set_passwords(struct context *c);
+int module_wireguard(struct context *c);
+int module_keyboard(struct context *c);
+int module_locale(struct context *c);
+int module_ntp(struct context *c);
+int module_timezone(struct context *c);
+int module_disable_ec2_metadata(struct context *c);
 int module_sysmaster(struct context *c);
+int module_ssh_import_id(struct context *c);
+int module_apt(struct context *c);
+int module_packages(struct context *c);
+int module_write_files_deferred(struct context *c);
 int module_runcmd(struct context *c);
-int module_boothooks(struct context *c);
 int module_scripts_vendor(struct context *c);
 int module_scripts_per_once(struct context *c);
 int module_scripts_per_boot(struct context *c);
 int module_scripts_per_instance(struct context *c);
 int module_scripts_user(struct context *c);
+int module_authkey_fingerprints(struct context *c);
+int module_keys_to_console(struct context *c);
+int module_phone_home(struct context *c);
+int module_final_message(struct context *c);
+int module_power_state(struct context *c);
 
 /* ---- pure parts, each with its cases ---- */
 
@@ -88,6 +118,39 @@ int file_mode_parse(const cJSON *v, mode_t *ret);
 /* "updates" -> {"network": ["boot", ...]}: scopes and events that are known; others are findings. */
 int update_events_of(const cJSON *updates, struct diag *d, cJSON **ret);
 
+/* phone_home's form: "instance_id=i-1&hostname=..."; @post: a list of names, "all" or NULL. */
+int phone_home_body(const struct context *c, const cJSON *post, char **ret);
+/* A file of @size bytes, ready for swapon; -EEXIST. */
+int swap_file_make(const char *path, uint64_t size);
+/* The mounted file system up to the end of its device; -EOPNOTSUPP: it has no such size. */
+int filesystem_grow(const char *mount_point);
+
+/* ---- what several modules ask the configuration (users.c, hostname.c, mounts.c, passwords.c) ---- */
+
+/* users_normalise() with the image's default user, who is meant where "users" is missing. */
+int context_users(const struct context *c, cJSON **ret);
+/* Who gets the machine's keys and password; NULL: nobody. */
+char *context_first_user(const struct context *c);
+/* Short and full host name, either may be NULL or come out NULL. */
+int context_names(const struct context *c, char **ret_host, char **ret_fqdn);
+/* "ephemeral0", "sdb", an alias: its device; NULL: it is not there. */
+char *context_device(const struct context *c, const char *name);
+/* What a user's entry says of his password. */
+int password_apply(struct context *c, const cJSON *user, const char *name, bool created);
+
+/* ---- programs and files of the image (modules/command.c) ---- */
+
+/* Runs it below the root, input from @input. 0, or a finding for @subject: -ENOENT the image has no such
+ * program, -EIO its status was not 0, -ETIMEDOUT. */
+int module_command(struct context *c, const char *subject, usec_t timeout, const char *const *argv);
+int module_command_input(struct context *c, const char *subject, usec_t timeout, const char *input,
+                         const char *const *argv);
+/* Its standard output; no finding. */
+int module_output(struct context *c, const char *const *argv, usec_t timeout, char **ret);
+bool module_has_program(const struct context *c, const char *name);
+/* A file below the root, if it is not that already; a finding names it. */
+int module_write(struct context *c, const char *name, const char *text, mode_t mode);
+
 /* ---- helpers that modules share (modules/util.c) ---- */
 char *root_path(const struct context *c, const char *path); /* path below c->root */
 /* A scalar as text: "yes" strings as they are, numbers without a fraction; NULL for others. The
@@ -109,5 +172,3 @@ int account_find(const struct context *c, const char *user,
 /* Adds lines to ~user/.ssh/authorized_keys that are not there; never follows a link inside the
  * home. */
 int authorized_keys_add(const struct context *c, const char *user, char *const *keys);
-/* The image's default user, as Debian's cloud images name it. */
-const char *default_user(const struct context *c);

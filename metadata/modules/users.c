@@ -146,43 +146,29 @@ static int sudo_rules(struct context *c, const char *name, const cJSON *sudo)
 	return r < 0 ? r : file_write_atomic(path, text, strlen(text), 0440, false);
 }
 
-/* "!" before the hash, unless the user is meant to log in with a password. */
-static int set_password(struct context *c, const cJSON *user, const char *name, bool created)
+static int doas_rules(struct context *c, const char *name, const cJSON *doas)
 {
-	const char *hashed = json_string_or(user, "hashed_passwd",
-	                                    created ? json_string_or(user, "passwd", NULL) : NULL),
-		   *plain = json_string_or(user, "plain_text_passwd", NULL);
-	bool lock = json_bool_or(user, "lock_passwd", true);
-	int r = 0;
+	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
+	auto_free char *path = root_path(c, "etc/doas.conf"), *old = NULL, *text = NULL;
+	const cJSON *it;
+	int r;
 
-	if (hashed || plain) {
-		auto_strv char **argv = NULL;
-		auto_free char *line = str_printf("%s:%s\n", name, hashed ? hashed : plain);
-
-		if (!line || strchr(hashed ? hashed : plain, '\n'))
-			return -EINVAL;
-		strv_append(&argv, "chpasswd");
-		if (hashed)
-			strv_append(&argv, "--encrypted");
-		if (*c->root) {
-			strv_append(&argv, "--root");
-			strv_append(&argv, c->root);
-		}
-		r = run_program(argv, line, PROGRAM_TIMEOUT);
-		explicit_bzero(line, strlen(line));
-		if (r != 0)
-			return diag_add(c->d, -EIO, DIAG_ERROR, name, 0,
-			                "chpasswd ended with status %d", r);
+	if (!cJSON_IsArray(doas) || !doas->child)
+		return 0;
+	if (path && file_read(path, &old, NULL) >= 0)
+		strbuf_puts(&b, old);
+	cJSON_ArrayForEach(it, doas)
+	{
+		/* A rule for somebody else under this user's name is a mistake, or worse. */
+		if (!cJSON_IsString(it) || strpbrk(it->valuestring, "\r\n") ||
+		    !strstr(it->valuestring, name))
+			return diag_add(c->d, -EINVAL, DIAG_ERROR, name, 0,
+			                "a doas rule is not about this user");
+		if (!old || !strstr(old, it->valuestring))
+			strbuf_printf(&b, "%s\n", it->valuestring);
 	}
-	if (lock && created && (hashed || plain)) {
-		auto_strv char **argv = NULL;
-
-		strv_append(&argv, "usermod");
-		strv_append(&argv, "--lock");
-		strv_append(&argv, name);
-		return run(c, argv, name);
-	}
-	return r;
+	r = strbuf_take(&b, &text);
+	return r < 0 ? r : module_write(c, "etc/doas.conf", text, 0440);
 }
 
 static int apply_user(struct context *c, const cJSON *user, const char *name)
@@ -211,12 +197,15 @@ static int apply_user(struct context *c, const cJSON *user, const char *name)
 			return r;
 		created = true;
 	}
-	r = set_password(c, user, name, created);
+	r = password_apply(c, user, name, created);
 	if (r < 0)
 		return r;
 	r = sudo_rules(c, name, cJSON_GetObjectItemCaseSensitive(user, "sudo"));
 	if (r < 0)
 		return diag_add(c->d, r, DIAG_ERROR, name, 0, "sudo rules: %s", strerror(-r));
+	r = doas_rules(c, name, cJSON_GetObjectItemCaseSensitive(user, "doas"));
+	if (r < 0)
+		return r;
 	if (json_get_strv(user, "ssh_authorized_keys", &keys) >= 0 && keys) {
 		r = authorized_keys_add(c, name, keys);
 		if (r < 0)
@@ -226,197 +215,87 @@ static int apply_user(struct context *c, const cJSON *user, const char *name)
 	return 0;
 }
 
-/* What an image's configuration calls the default user; "user:" of the cloud-config changes parts
- * of it. */
-static int apply_default_user(struct context *c)
+/* What the image's configuration calls the default user; Debian's where it says nothing. */
+static cJSON *default_user_config(const struct context *c)
 {
-	auto_json cJSON *user = cJSON_CreateObject();
-	const cJSON *own = cJSON_GetObjectItemCaseSensitive(c->config, "user"), *it;
-	auto_free char *name = NULL;
+	const cJSON *info, *user;
+	cJSON *j;
 
-	if (!user)
+	if (json_get_object(c->config, "system_info", &info) >= 0 &&
+	    json_get_object(info, "default_user", &user) >= 0)
+		return cJSON_Duplicate(user, true);
+	j = cJSON_CreateObject();
+	json_add_string(j, "name", "debian");
+	json_add_string(j, "gecos", "Debian");
+	json_add_string(j, "shell", "/bin/bash");
+	json_add_string(j, "sudo", "ALL=(ALL) NOPASSWD:ALL");
+	json_add_bool(j, "lock_passwd", true);
+	return j;
+}
+
+int context_users(const struct context *c, cJSON **ret)
+{
+	auto_json cJSON *image = default_user_config(c), *config = NULL;
+	const cJSON *users = cJSON_GetObjectItemCaseSensitive(c->config, "users");
+
+	/* Without "users" there is the default user, but only where somebody configured this machine at
+	 * all. */
+	if ((users && !cJSON_IsNull(users)) || !c->config->child)
+		return users_normalise(c->config, image, c->d, ret);
+	config = cJSON_Duplicate(c->config, true);
+	cJSON_DeleteItemFromObjectCaseSensitive(config, "users");
+	if (!config || json_add_string(config, "users", "default") < 0)
 		return -ENOMEM;
-	cJSON_AddStringToObject(user, "gecos", "Debian");
-	cJSON_AddStringToObject(user, "shell", "/bin/bash");
-	cJSON_AddStringToObject(user, "sudo", "ALL=(ALL) NOPASSWD:ALL");
-	cJSON_AddTrueToObject(user, "lock_passwd");
-	if (cJSON_IsObject(own))
-		cJSON_ArrayForEach(it, own)
-		{
-			cJSON_DeleteItemFromObjectCaseSensitive(user, it->string);
-			cJSON_AddItemToObject(user, it->string, cJSON_Duplicate(it, true));
-		}
-	name = cJSON_IsString(own) ? strdup(own->valuestring)
-	                           : strdup(json_string_or(user, "name", default_user(c)));
-	return name ? apply_user(c, user, name) : -ENOMEM;
+	return users_normalise(config, image, c->d, ret);
 }
 
-static int apply_entry(struct context *c, const cJSON *entry)
+char *context_first_user(const struct context *c)
 {
-	const char *name;
+	auto_json cJSON *normal = NULL;
+	const cJSON *it;
 
-	if (cJSON_IsString(entry))
-		return streq(entry->valuestring, "default")
-		               ? apply_default_user(c)
-		               : apply_user(c, entry, entry->valuestring);
-	if (json_get_string(entry, "name", &name) < 0)
-		return diag_add(c->d, -EINVAL, DIAG_ERROR, "users", 0, "an entry has no \"name\"");
-	return apply_user(c, entry, name);
+	(void) context_users(c, &normal);
+	cJSON_ArrayForEach(it, cJSON_GetObjectItemCaseSensitive(normal, "users"))
+	{
+		if (json_bool_or(it, "default", false))
+			return strdup(it->string);
+	}
+	return NULL; /* a list that leaves the default user out: nobody gets the machine's keys */
 }
 
-static int apply_groups(struct context *c)
+static int add_members(struct context *c, const char *group, const cJSON *members)
 {
-	const cJSON *groups = cJSON_GetObjectItemCaseSensitive(c->config, "groups"), *it, *member;
+	const cJSON *it;
 	int worst = 0;
 
-	cJSON_ArrayForEach(it, groups)
+	cJSON_ArrayForEach(it, members) if (cJSON_IsString(it))
 	{
-		if (cJSON_IsString(it)) {
-			worst = MIN(worst, ensure_group(c, it->valuestring));
-		} else if (cJSON_IsObject(it) && it->child) {
-			worst = MIN(worst, ensure_group(c, it->child->string));
-			cJSON_ArrayForEach(member, it->child) if (cJSON_IsString(member))
-			{
-				auto_strv char **argv = NULL;
+		auto_strv char **argv = NULL;
+		int r = strv_split("usermod --append --groups", " ", &argv);
 
-				strv_append(&argv, "usermod");
-				strv_append(&argv, "--append");
-				strv_append(&argv, "--groups");
-				strv_append(&argv, it->child->string);
-				strv_append(&argv, member->valuestring);
-				worst = MIN(worst, run(c, argv, member->valuestring));
-			}
-		}
+		if (r >= 0)
+			r = strv_append(&argv, group);
+		if (r >= 0)
+			r = name_is_valid(it->valuestring) ? strv_append(&argv, it->valuestring)
+			                                   : -EINVAL;
+		worst = MIN(worst, r < 0 ? r : run(c, argv, it->valuestring));
 	}
 	return worst;
 }
 
 int module_users(struct context *c)
 {
-	const cJSON *users = cJSON_GetObjectItemCaseSensitive(c->config, "users"), *entry;
-	int worst = apply_groups(c);
+	auto_json cJSON *normal = NULL;
+	const cJSON *it, *groups;
+	int worst = context_users(c, &normal);
 
-	/* Without "users" there is the default user, but only where somebody configured this
-	 * machine at all. */
-	if (!users || cJSON_IsNull(users))
-		return c->config->child ? MIN(worst, apply_default_user(c)) : worst;
-	if (!cJSON_IsArray(users) || cJSON_GetArraySize(users) > METADATA_LIST_MAX)
-		return diag_add(c->d, -EINVAL, DIAG_ERROR, "users", 0,
-		                "a list of at most %d users is expected", METADATA_LIST_MAX);
-	cJSON_ArrayForEach(entry, users)
-	{
-		int r = apply_entry(c, entry);
-
-		worst = MIN(worst, r);
-	}
+	if (!normal)
+		return worst;
+	groups = cJSON_GetObjectItemCaseSensitive(normal, "groups");
+	cJSON_ArrayForEach(it, groups) worst = MIN(worst, ensure_group(c, it->string));
+	cJSON_ArrayForEach(it, cJSON_GetObjectItemCaseSensitive(normal, "users")) worst =
+		MIN(worst, apply_user(c, it, it->string));
+	/* Now their members are there. */
+	cJSON_ArrayForEach(it, groups) worst = MIN(worst, add_members(c, it->string, it));
 	return worst;
-}
-
-/* The first user is the one who gets the instance's own keys. */
-static char *first_user(const struct context *c)
-{
-	const cJSON *users = cJSON_GetObjectItemCaseSensitive(c->config, "users"),
-		    *own = cJSON_GetObjectItemCaseSensitive(c->config, "user"), *entry;
-
-	if (cJSON_IsArray(users))
-		cJSON_ArrayForEach(entry, users)
-		{
-			if (cJSON_IsString(entry) && !streq(entry->valuestring, "default"))
-				continue;
-			if (cJSON_IsString(entry))
-				break;
-			return NULL; /* a list that leaves the default user out: nobody gets them */
-		}
-	if (cJSON_IsString(own))
-		return strdup(own->valuestring);
-	return strdup(json_string_or(own, "name", default_user(c)));
-}
-
-static void add_public_keys(const cJSON *v, char ***keys)
-{
-	const cJSON *it;
-
-	if (cJSON_IsString(v))
-		strv_append(keys, v->valuestring);
-	cJSON_ArrayForEach(it, v) add_public_keys(it, keys);
-}
-
-int module_ssh(struct context *c)
-{
-	auto_strv char **keys = NULL;
-	auto_free char *user = first_user(c);
-	struct account a;
-	int r;
-
-	add_public_keys(cJSON_GetObjectItemCaseSensitive(c->config, "ssh_authorized_keys"), &keys);
-	add_public_keys(cJSON_GetObjectItemCaseSensitive(c->instance->meta_data, "public-keys"),
-	                &keys);
-	if (!keys)
-		return 0;
-	if (user && account_find(c, user, &a) >= 0) {
-		free(a.home);
-		r = authorized_keys_add(c, user, keys);
-		if (r < 0)
-			return diag_add(c->d, r, DIAG_ERROR, user, 0, "authorized_keys: %s",
-			                strerror(-r));
-	}
-	if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(c->config, "disable_root"))) {
-		r = authorized_keys_add(c, "root", keys);
-		if (r < 0)
-			return diag_add(c->d, r, DIAG_ERROR, "root", 0, "authorized_keys: %s",
-			                strerror(-r));
-	}
-	return 0;
-}
-
-static int change_password(struct context *c, const char *name, const char *password, bool hashed)
-{
-	auto_json cJSON *user = cJSON_CreateObject();
-
-	if (!user)
-		return -ENOMEM;
-	cJSON_AddStringToObject(user, hashed ? "hashed_passwd" : "plain_text_passwd", password);
-	cJSON_AddFalseToObject(user, "lock_passwd");
-	return set_password(c, user, name, true);
-}
-
-static int ssh_password_authentication(struct context *c)
-{
-	const cJSON *v = cJSON_GetObjectItemCaseSensitive(c->config, "ssh_pwauth");
-	auto_free char *path = root_path(c, "etc/ssh/sshd_config.d/50-cloud-init.conf");
-	const char *text =
-		cJSON_IsTrue(v) ? "PasswordAuthentication yes\n" : "PasswordAuthentication no\n";
-	int r;
-
-	if (!cJSON_IsBool(v))
-		return 0;
-	if (!path)
-		return -ENOMEM;
-	r = mkdir_parents(path, 0755);
-	return r < 0 ? r : file_write_atomic(path, text, strlen(text), 0600, false);
-}
-
-int module_set_passwords(struct context *c)
-{
-	const cJSON *chpasswd = cJSON_GetObjectItemCaseSensitive(c->config, "chpasswd"), *entry;
-	const char *password = json_string_or(c->config, "password", NULL);
-	auto_free char *user = first_user(c);
-	int worst = 0;
-
-	if (password && user)
-		worst = change_password(c, user, password, password[0] == '$');
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(chpasswd, "users"))
-	{
-		const char *name = json_string_or(entry, "name", NULL),
-			   *text = json_string_or(entry, "password", NULL);
-		int r = name && text && name_is_valid(name)
-		                ? change_password(
-					  c, name, text,
-					  streq(json_string_or(entry, "type", "hash"), "hash"))
-		                : diag_add(c->d, -EINVAL, DIAG_ERROR, "chpasswd", 0,
-		                           "an entry of \"users\" needs a name and a password");
-
-		worst = MIN(worst, r);
-	}
-	return MIN(worst, ssh_password_authentication(c));
 }

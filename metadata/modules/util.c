@@ -3,11 +3,9 @@
 
 #include <grp.h>
 #include <math.h>
-#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
 
 char *root_path(const struct context *c, const char *path)
 {
@@ -21,49 +19,6 @@ char *scalar_text(const cJSON *v)
 	if (cJSON_IsNumber(v) && v->valuedouble == trunc(v->valuedouble))
 		return str_printf("%.0f", v->valuedouble);
 	return NULL;
-}
-
-int run_program(char *const *argv, const char *input, usec_t timeout)
-{
-	struct pidref child = PIDREF_NULL;
-	int in = -EBADF, status, r;
-	struct pollfd p;
-	pid_t pid;
-
-	if (input) {
-		in = memfd_new_data("input", input, strlen(input));
-		if (in < 0)
-			return in;
-	}
-	pid = fork();
-	if (pid < 0) {
-		r = -errno;
-		fd_close(in);
-		return r;
-	}
-	if (pid == 0) {
-		if (in < 0)
-			in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		if (dup2(in, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-			_exit(126);
-		execvp(argv[0], argv);
-		_exit(errno == ENOENT ? 127 : 126);
-	}
-	fd_close(in);
-	r = pidref_open(pid, &child);
-	if (r >= 0) {
-		p = (struct pollfd){.fd = child.pidfd, .events = POLLIN};
-		r = poll(&p, 1, timeout == USEC_INFINITY ? -1 : (int) (timeout / USEC_PER_MSEC));
-		if (r == 0)
-			pidref_kill(&child, SIGKILL);
-		r = r == 0 ? -ETIMEDOUT : r < 0 ? -errno : 0;
-	}
-	pidref_done(&child);
-	if (waitpid(pid, &status, 0) < 0)
-		return -errno;
-	if (r < 0)
-		return r;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int account_find(const struct context *c, const char *user, struct account *ret)
@@ -142,16 +97,6 @@ int owner_parse(const struct context *c, const char *owner, uid_t *ret_uid, gid_
 	*ret_uid = uid;
 	*ret_gid = gid;
 	return 0;
-}
-
-const char *default_user(const struct context *c)
-{
-	const cJSON *info, *user;
-
-	if (json_get_object(c->config, "system_info", &info) >= 0 &&
-	    json_get_object(info, "default_user", &user) >= 0)
-		return json_string_or(user, "name", "debian");
-	return "debian";
 }
 
 /* Lines of @text that are not in @have, one by one. */

@@ -8,13 +8,15 @@ m='' # vm_start's
 image=$(vm_image plain) || { fail "the image is made"; done_testing; }
 mkdir "$vm_work/seed"
 echo 'instance-id: seed-test' >"$vm_work/seed/meta-data"
-# The network test goes along on the seed: this kernel has bonds and vlans. jq is the host's, the image has none.
-network=$VM_BIN/../../metadata/sysmaster-metadata
-with_network=
-if [ -x "$network" ] && command -v jq >/dev/null; then
-  with_network=yes
-  cp "$network" "$(command -v jq)" "$vm_here/../integration/metadata/network.sh" "$vm_work/seed/"
-  ldd "$(command -v jq)" | awk '/libjq|libonig/ { print $3 }' | xargs -I{} cp -L {} "$vm_work/seed/"
+# Tests of metadata go along on the seed: this kernel has bonds and vlans, and grows file systems. Tools that the image
+# lacks are the host's.
+metadata=$VM_BIN/../../metadata/sysmaster-metadata
+with_metadata=
+if [ -x "$metadata" ] && command -v jq >/dev/null && command -v sfdisk >/dev/null; then
+  with_metadata=yes
+  cp "$metadata" "$(command -v jq)" "$(command -v sfdisk)" "$vm_here"/../integration/metadata/{network,grow}.sh "$vm_work/seed/"
+  ldd "$(command -v jq)" "$(command -v sfdisk)" | awk '/libjq|libonig|libfdisk|libsmartcols/ { print $3 }' |
+    xargs -I{} cp -L {} "$vm_work/seed/"
 fi
 # A shell as PID 1 that only reaps; the agent does what is to be done.
 idle=(--init /bin/sh --append '-- -c "while :; do sleep 1000; done"')
@@ -28,11 +30,14 @@ is "arguments after -- reach the init" "$(vmctl exec "$m" -- cat /proc/1/cmdline
 like "--append reaches the kernel" "$(vmctl exec "$m" -- cat /proc/cmdline)" 'vm.word=1 plainword=2'
 is "--seed is a disk with its label" "$(vmctl exec "$m" -- blkid -o value -s LABEL /dev/vdb)" cidata
 is "and its files" "$(vmctl sh "$m" 'mount -r /dev/vdb /mnt && cat /mnt/meta-data')" 'instance-id: seed-test'
-if [ -n "$with_network" ]; then
-  said=$(vmctl sh "$m" -t 300 'mkdir -p /tmp/seed && cp -r /mnt/. /tmp/seed && chmod +x /tmp/seed/* && modprobe -a veth bridge bonding 8021q &&
-    LD_LIBRARY_PATH=/tmp/seed PATH=/tmp/seed:$PATH bash /tmp/seed/network.sh /tmp/seed/sysmaster-metadata' 2>&1)
-  is "network configurations, with bonds and vlans" "$?" 0 || note "$said"
-  is "none of them is left out" "$(grep -c 'not here' <<<"$said")" 0
+if [ -n "$with_metadata" ]; then
+  vmctl sh "$m" 'mkdir -p /tmp/seed && cp -r /mnt/. /tmp/seed && chmod +x /tmp/seed/* && modprobe -a veth bridge bonding 8021q loop'
+  for t in network grow; do
+    said=$(vmctl sh "$m" -t 300 "cp /tmp/seed/sfdisk /usr/sbin; cp /tmp/seed/lib* /usr/local/lib; ldconfig
+      PATH=/tmp/seed:/usr/sbin:$PATH bash /tmp/seed/$t.sh /tmp/seed/sysmaster-metadata" 2>&1)
+    is "metadata: $t" "$?" 0 || note "$said"
+    is "metadata: $t: nothing is left out" "$(grep -c 'not here' <<<"$said")" 0 || note "$said"
+  done
 fi
 is "--smbios reaches the guest" "$(vmctl exec "$m" -- cat /sys/class/dmi/id/product_serial)" ds=nocloud
 is "--smp" "$(vmctl exec "$m" -- nproc)" 1

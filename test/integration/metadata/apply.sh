@@ -36,6 +36,10 @@ Content-Type: text/cloud-config
 
 #cloud-config
 users: []
+growpart: {mode: "off"}
+resize_rootfs: false
+ssh: {emit_keys_to_console: false}
+no_ssh_fingerprints: true
 write_files:
 - path: /root/binary
   content: !!binary aGVsbG8=

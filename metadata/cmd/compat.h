@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * compat - cloud-init's files and commands: what other programs and people look at.
+ *
+ *   /run/cloud-init/       status.json result.json instance-data.json instance-data-sensitive.json cloud-id ...
+ *   /var/lib/cloud/        instance -> instances/ID, data/, sem/, scripts/
+ *
+ * They are written, and never read by what applies metadata: its own state is below /var/lib/sysmaster/metadata.
+ * Under the names cloud-init and cloud-id the program answers to status, query, schema, clean, analyze.
+ */
+#pragma once
+
+#include "metadata/cmd/cmd.h"
+#include "metadata/modules/modules.h"
+
+#define COMPAT_RUN "run/cloud-init"
+#define COMPAT_LIB "var/lib/cloud"
+
+/* A stage begins or ends, in cloud-init's words: status.json. @d: NULL at its begin. */
+int compat_stage(const char *root, const struct instance *i, const char *stage, usec_t began,
+                 const struct diag *d, bool failed);
+/* All other files of an instance, once its configuration is known. */
+int compat_instance(const char *root, const struct instance *i, const struct userdata *u,
+                    const cJSON *data);
+/* The boot is over: result.json, boot-finished. */
+int compat_finished(const char *root, const struct instance *i, usec_t up);
+/* There is nothing to apply on this machine. */
+int compat_disabled(const char *root);
+/* "DataSourceNoCloud [/dev/sr0]". */
+char *compat_datasource(const struct instance *i);
+
+/* cloud-init VERB ..., cloud-id: argv[0] is the verb. */
+int cmd_cloud_init(int argc, char **argv);
+int cmd_cloud_id(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_query(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
+int cmd_clean(int argc, char **argv);
+int cmd_analyze(int argc, char **argv);
