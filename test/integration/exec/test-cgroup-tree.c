@@ -200,6 +200,9 @@ TEST(cgroup_tree__kills_a_fork_bomb)
 		for (;;)
 			pause();
 	}
+	/* In the middle of it, whenever it gets a processor. */
+	for (int i = 0; i < 1000 && cgroup_is_empty(u) != 0; i++)
+		usleep(10000);
 	usleep(30000);
 	CHECK_INT(cgroup_signal(u, SIGKILL, 0, 0), >=, 1);
 	waitpid(pid, NULL, 0);
