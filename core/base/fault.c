@@ -2,7 +2,6 @@
 #include "base/fault.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/sys.h"
 
 #include <assert.h>
@@ -199,8 +198,6 @@ void fault_setup(void)
 		                __start_fault_sites[i].name);
 	}
 	page->n_sites = (uint32_t) count_sites();
-	if (page->debug)
-		log_set_level(LOG_DEBUG);
 	(void) sigaction(FAULT_SIGNAL, &sa, NULL);
 	sys_fault = on_sys;
 }

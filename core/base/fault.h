@@ -45,7 +45,6 @@ struct fault_page {
 	uint32_t nth, action;
 	uint32_t sys_nth, sys_run, alloc_nth, alloc_run; /* run: so many in a row */
 	int32_t sys_error;
-	uint32_t debug; /* core says all that it has to say */
 	/* Written by core. */
 	uint32_t fired, sys_fired, alloc_fired, n_sites;
 	uint64_t sys_calls, allocations, fired_at_usec; /* CLOCK_BOOTTIME */

@@ -121,24 +121,34 @@ static bool is_barrier(char *const *tags, const struct packet *p)
 	return p->n_fds == 1 && strv_length(tags) == 1 && streq(tags[0], "BARRIER=1");
 }
 
-static void dispatch(struct notify *n, struct packet *p)
+/* Negative: not now, for want of memory or fds. A service says READY=1 but once. */
+static int dispatch(struct notify *n, struct packet *p)
 {
 	auto_strv char **tags = NULL;
+	auto_free char *cgroup = NULL;
 	struct unit_message m;
 	struct unit *u;
 	int r;
 
 	r = notify_parse(p->data, p->size, &tags);
+	if (r == -ENOMEM)
+		return r;
 	if (r < 0) {
 		log_debug_errno(r, "Dropped a notification of process %d: %m", p->cred.pid);
-		return;
+		return 0;
 	}
 	if (is_barrier(tags, p))
-		return;
+		return 0;
 	u = manager_unit_by_pid(n->manager, p->cred.pid);
+	/* Not found, or not to be looked for? */
+	if (!u) {
+		r = cgroupfs_of_pid(p->cred.pid, &cgroup);
+		if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+			return r;
+	}
 	if (!u || !u->ops->on_message) {
 		log_debug("Dropped a notification of process %d, which is of no unit", p->cred.pid);
-		return;
+		return 0;
 	}
 	m = (struct unit_message){.pid = p->cred.pid,
 	                          .uid = p->cred.uid,
@@ -147,6 +157,7 @@ static void dispatch(struct notify *n, struct packet *p)
 	                          .n_fds = p->n_fds};
 	FAULT_POINT("notify.message.received");
 	u->ops->on_message(u, &m);
+	return 0;
 }
 
 static int on_readable(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
@@ -167,9 +178,12 @@ static int on_readable(_unused_ struct source *source, int fd, _unused_ uint32_t
 			log_warning_errno(r, "Cannot receive notifications: %m");
 			return 0;
 		}
-		if (r > 0)
-			dispatch(n, &p);
+		r = r > 0 ? dispatch(n, &p) : 0;
 		close_fds(&p);
+		if (r < 0) {
+			log_debug_errno(r, "A notification has to wait: %m");
+			return 0;
+		}
 		FAULT_POINT("notify.message.stored");
 		consume(fd);
 	}
