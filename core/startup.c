@@ -415,6 +415,8 @@ int core_run(bool safe_mode)
 	log_setup("core", LOG_TARGET_AUTO, LOG_INFO);
 #ifdef FAULTS
 	fault_setup();
+	if (getenv(FAULT_ENVIRONMENT "_DEBUG"))
+		log_set_level(LOG_DEBUG);
 #endif
 	notes_begin(c);
 	process_setup();

@@ -89,8 +89,9 @@ static void map_page(struct chaos *c)
 	if (p == MAP_FAILED)
 		abort();
 	c->page = p;
-	c->page->debug = getenv("CHAOS_DEBUG") != NULL;
 	setenv(FAULT_ENVIRONMENT, path, 1);
+	if (getenv("CHAOS_DEBUG"))
+		setenv(FAULT_ENVIRONMENT "_DEBUG", "1", 1);
 }
 
 static void begin(struct chaos *c, const struct options *o)
