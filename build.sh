@@ -12,7 +12,7 @@ base_version=0.1.0
 verbs=(
   "deps||install every package that building and testing needs (Debian 12, root)"
   "build|[PRESET]|configure and build: release (default), debug, asan, fuzz, coverage, analyze"
-  "test|[LABEL]|build and run all tests, or those of one label: style unit oracle fuzz integration chaos vm conformance"
+  "test|[LABEL]|build and run all tests but the nightly ones, or those of one label: style unit oracle fuzz integration chaos vm conformance nightly"
   "check||formatting, spelling, shell scripts, static analysis"
   "package|[VERSION]|the .deb packages, into build/package/"
   "image||the Debian VM image with our package, into build/images/"
@@ -128,7 +128,10 @@ verb_test() {
     [[ -z $label ]] || return 0
   fi
   say "Tests"
-  ctest --test-dir build/test ${label:+-L "^$label\$"} -j "$jobs" --output-on-failure --no-tests=error
+  # Those of the label nightly take minutes each, and are run when they are asked for.
+  local selection=(-LE '^nightly$')
+  [[ -z $label ]] || selection=(-L "^$label\$")
+  ctest --test-dir build/test "${selection[@]}" -j "$jobs" --output-on-failure --no-tests=error
 }
 
 verb_check() {

@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 base=${1:?usage: initramfs.sh BASE PROGRAMS CACHE} programs=${2:?} cache=${3:?}
 modules="virtio_pci virtio_blk virtio_console virtio_net virtio-rng qemu_fw_cfg vsock vmw_vsock_virtio_transport
-  vsock_loopback overlay autofs4 ext4 i6300esb isofs vfat nls_ascii nls_utf8 nls_cp437 nls_iso8859-1 pvpanic pvpanic-pci"
+  vsock_loopback overlay autofs4 crc32c_generic ext4 i6300esb isofs vfat nls_ascii nls_utf8 nls_cp437 nls_iso8859-1 pvpanic pvpanic-pci"
 
 guest=()
 for p in initrd vm-agent guest-probe; do
