@@ -94,11 +94,17 @@ static int run_modules(struct stage *s, const struct instance *i, const struct u
 	                    .sem = marks,
 	                    .timings = s->timings};
 	struct http http;
+	int r = 0;
 
 	if (wants_http(s, u->config) && http_curl_new(&curl) >= 0) {
 		http = http_of_curl(curl);
 		c.http = &http;
 	}
+	if (s->stage == STAGE_APPLY)
+		r = network_configure(&c);
+	if (r < 0)
+		diag_add(&s->d, r, DIAG_ERROR, "network", 0, "is not as it was described: %s",
+		         strerror(-r));
 	return modules_run(&c, s->stage);
 }
 

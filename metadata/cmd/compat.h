@@ -29,6 +29,10 @@ int compat_disabled(const char *root);
 /* "DataSourceNoCloud [/dev/sr0]". */
 char *compat_datasource(const struct instance *i);
 
+/* The network that the configuration or the platform describes: files for the image's manager, once an instance,
+ * or netlink, each boot. Findings say what failed. */
+int network_configure(struct context *c);
+
 /* cloud-init VERB ..., cloud-id: argv[0] is the verb. */
 int cmd_cloud_init(int argc, char **argv);
 int cmd_cloud_id(int argc, char **argv);

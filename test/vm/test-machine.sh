@@ -15,7 +15,7 @@ with_metadata=
 if [ -x "$metadata" ] && command -v jq >/dev/null && command -v sfdisk >/dev/null; then
   with_metadata=yes
   cp "$metadata" "$(command -v jq)" "$(command -v sfdisk)" "$vm_here"/../integration/metadata/{network,grow}.sh "$vm_work/seed/"
-  ldd "$(command -v jq)" "$(command -v sfdisk)" | awk '/libjq|libonig|libfdisk|libsmartcols/ { print $3 }' |
+  ldd "$(command -v jq)" "$(command -v sfdisk)" | awk '/libjq|libonig|libfdisk|libsmartcols|libreadline|libtinfo/ { print $3 }' |
     xargs -I{} cp -L {} "$vm_work/seed/"
 fi
 # A shell as PID 1 that only reaps; the agent does what is to be done.
