@@ -42,7 +42,7 @@ struct api {
 	struct api_context c;
 	struct api_bus *bus; /* the D-Bus facade, if it is there */
 	struct varlink_server *server;
-	struct list subscribers, requests, waiting /* calls answered later */, followed;
+	struct list subscribers, requests, waiting /* calls answered later */, listings, followed;
 	struct source *follow_source;
 	cJSON *crashes;         /* the newest, for Describe */
 	uint32_t status_serial; /* of the question to a new init who it is */
@@ -102,5 +102,6 @@ void api_bus_done(struct api *a);
 int api_bus_hold(struct api *a, struct unit *u);
 
 int api_subscribe(struct varlink_call *call, const cJSON *parameters, void *userdata);
+void api_listings_done(struct api *a);
 void api_events_done(struct api *a);
 void api_requests_done(struct api *a);

@@ -54,49 +54,119 @@ static bool matches_any(char *const *patterns, const char *name)
 	return false;
 }
 
+/*
+ * The state of a unit file is in the symlinks of all directories: a list of some hundred files is seconds of looking on a slow
+ * machine. So it is made a few files a turn, with everything else of core between.
+ */
+#define LIST_TURN_USEC (5 * USEC_PER_MSEC)
+
+struct listing {
+	struct list link; /* in api->listings */
+	struct api *api;
+	struct varlink_call *call;
+	struct source *source;
+	char **names, **patterns, **states;
+	size_t next;
+	cJSON *answer, *files;
+};
+
+static void listing_free(struct listing *l)
+{
+	list_remove(&l->link);
+	source_free(l->source);
+	varlink_call_unref(l->call);
+	strv_free(l->names);
+	strv_free(l->patterns);
+	strv_free(l->states);
+	cJSON_Delete(l->answer);
+	free(l);
+}
+
+static void on_listing_gone(struct varlink_call *call, void *userdata)
+{
+	(void) call;
+	listing_free(userdata);
+}
+
+static int list_one(struct manager *m, struct listing *l, const char *name)
+{
+	auto_free char *path = NULL;
+	enum unit_file_state state;
+	const char *text;
+	cJSON *row;
+
+	if (!matches_any(l->patterns, name))
+		return 0;
+	text = install_state(&m->paths, name, &state) < 0 ? "bad"
+	                                                  : unit_file_state_to_string(state);
+	if (l->states && !strv_contains(l->states, text))
+		return 0;
+	row = cJSON_CreateObject();
+	if (!row)
+		return -ENOMEM;
+	json_add_string(row, "name", name);
+	json_add_string(row, "state", text);
+	(void) unit_index_path(m->index, name, &path);
+	json_add_string(row, "path", path);
+	return json_append_take(l->files, row);
+}
+
+static int on_listing(struct source *s, usec_t deadline, void *userdata)
+{
+	struct listing *l = userdata;
+	struct api *a = l->api;
+	usec_t end = now(CLOCK_MONOTONIC) + LIST_TURN_USEC;
+	int r = 0;
+
+	(void) deadline;
+	while (r >= 0 && l->names[l->next] && now(CLOCK_MONOTONIC) < end)
+		r = list_one(a->c.manager, l, l->names[l->next++]);
+	if (r >= 0 && l->names[l->next])
+		return source_set_time(s, now(CLOCK_MONOTONIC) + 1);
+	if (r < 0)
+		varlink_error_errno(l->call, r);
+	else
+		varlink_reply(l->call, TAKE_PTR(l->answer));
+	listing_free(l);
+	return 0;
+}
+
 static int list(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
 	struct api *a = userdata;
-	struct manager *m = a->c.manager;
-	auto_strv char **patterns = NULL, **states = NULL, **names = NULL;
-	cJSON *o, *files;
+	struct listing *l = calloc(1, sizeof(*l));
 	int r;
 
-	(void) json_get_strv(parameters, "patterns", &patterns);
-	(void) json_get_strv(parameters, "states", &states);
-	r = m->index ? 0 : manager_read_index(m);
+	if (!l)
+		return -ENOMEM;
+	l->api = a;
+	l->call = varlink_call_ref(call);
+	list_append(&a->listings, &l->link);
+	(void) json_get_strv(parameters, "patterns", &l->patterns);
+	(void) json_get_strv(parameters, "states", &l->states);
+	r = a->c.manager->index ? 0 : manager_read_index(a->c.manager);
 	if (r >= 0)
-		r = unit_index_names(m->index, &names);
-	if (r < 0)
+		r = unit_index_names(a->c.manager->index, &l->names);
+	l->answer = cJSON_CreateObject();
+	l->files = cJSON_AddArrayToObject(l->answer, "files");
+	if (r >= 0 && !l->files)
+		r = -ENOMEM;
+	/* A timer of now, since deferred work all runs before the loop looks at anything else. */
+	if (r >= 0)
+		r = loop_add_time(a->c.manager->loop, CLOCK_MONOTONIC, 0, TIMER_EXACT, "list-files",
+		                  on_listing, l, &l->source);
+	if (r < 0) {
+		listing_free(l);
 		return r;
-	o = cJSON_CreateObject();
-	files = cJSON_AddArrayToObject(o, "files");
-	STRV_FOREACH (name, names) {
-		auto_free char *path = NULL;
-		enum unit_file_state state;
-		const char *text;
-		cJSON *row;
-
-		if (!matches_any(patterns, *name))
-			continue;
-		text = install_state(&m->paths, *name, &state) < 0
-		               ? "bad"
-		               : unit_file_state_to_string(state);
-		if (states && !strv_contains(states, text))
-			continue;
-		row = cJSON_CreateObject();
-		if (!row || !files) {
-			cJSON_Delete(row);
-			cJSON_Delete(o);
-			return -ENOMEM;
-		}
-		json_add_string(row, "name", *name);
-		json_add_string(row, "state", text);
-		(void) unit_index_path(m->index, *name, &path);
-		json_add_string(row, "path", path);
-		json_append_take(files, row);
 	}
-	return varlink_reply(call, o);
+	varlink_call_on_gone(call, on_listing_gone, l);
+	return 0;
+}
+
+void api_listings_done(struct api *a)
+{
+	LIST_FOREACH (l, &a->listings, struct listing, link)
+		listing_free(l);
 }
 
 static int get_state(struct varlink_call *call, const cJSON *parameters, void *userdata)

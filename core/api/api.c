@@ -141,6 +141,7 @@ int api_setup(const struct api_context *context, const char *socket_path)
 	list_init(&a->subscribers);
 	list_init(&a->requests);
 	list_init(&a->waiting);
+	list_init(&a->listings);
 	list_init(&a->followed);
 	/* Event numbers go on where the core before this one cannot have been: it made fewer than
 	 * one a microsecond. */
@@ -195,6 +196,7 @@ void api_shutdown(struct manager *m)
 	api_events_done(a);
 	api_requests_done(a);
 	api_waiting_done(a);
+	api_listings_done(a);
 	varlink_server_free(a->server);
 	api_follow_done(a);
 	m->api_data = NULL;

@@ -259,7 +259,8 @@ int unit_describe(struct unit *u, cJSON *properties)
 		r = add_conditions(u, properties, "Conditions", false);
 	if (r >= 0)
 		r = add_conditions(u, properties, "Asserts", true);
-	if (r >= 0 && u->load_state == LOAD_LOADED)
+	/* One that is not there is shown with what it would have, and with how it ended. */
+	if (r >= 0 && (u->load_state == LOAD_LOADED || u->load_state == LOAD_NOT_FOUND))
 		r = u->ops->describe ? u->ops->describe(u, properties) : 0;
 	return r < 0 ? r : 0;
 }

@@ -45,6 +45,11 @@ static bool is_kept_by_neighbour(const struct unit *u)
 	UNIT_FOREACH_DEPENDENCY (other, u, DEP_REFERENCED_BY)
 		if (must_stay(other))
 			return true;
+	/* What it starts at its end is told about it (MONITOR_*=) with each command until it is down again. */
+	UNIT_FOREACH_NEIGHBOUR (other, u,
+	                        DEPENDENCY_BIT(DEP_ON_SUCCESS) | DEPENDENCY_BIT(DEP_ON_FAILURE))
+		if (other->ops->type == UNIT_SERVICE && must_stay(other))
+			return true;
 	return false;
 }
 

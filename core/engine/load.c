@@ -418,18 +418,33 @@ void manager_load_queued(struct manager *m)
 
 /* A file that was put there since the index was read: find it without a reload, as long as no unit
  * is loaded from old text. */
+static bool is_in_index(const struct manager *m, const struct unit *u)
+{
+	auto_free char *path = NULL, *template = NULL;
+
+	if (unit_index_path(m->index, u->id, &path) >= 0)
+		return true;
+	return unit_name_template(u->id, &template) >= 0 &&
+	       unit_index_path(m->index, template, &path) >= 0;
+}
+
+/* Not stale, but read again since: for another unit that was not there. */
 static int load_again_if_new(struct manager *m, struct unit *u, struct diag *d)
 {
 	struct unit_index *x = NULL;
 	int r;
 
-	if (u->job || unit_index_is_stale(m->index) <= 0)
+	if (u->job)
 		return 0;
-	r = unit_index_new(&m->paths, &x);
-	if (r < 0)
-		return r;
-	unit_index_free(m->index);
-	m->index = x;
+	if (unit_index_is_stale(m->index) > 0) {
+		r = unit_index_new(&m->paths, &x);
+		if (r < 0)
+			return r;
+		unit_index_free(m->index);
+		m->index = x;
+	} else if (!is_in_index(m, u)) {
+		return 0;
+	}
 	u->file = unit_file_free(u->file);
 	u->load_state = LOAD_STUB;
 	unit_queue_load(u);

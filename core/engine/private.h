@@ -142,6 +142,7 @@ void unit_propagate(struct unit *u, enum unit_active_state old, enum unit_active
                     bool unexpected);
 void unit_start_monitors(struct unit *u, enum unit_dependency d); /* OnFailure=, OnSuccess= */
 void unit_recheck_soon(struct unit *u);
+void unit_tell_triggers(struct unit *u); /* sockets, paths, timers that start it */
 void manager_recheck_queued(struct manager *m);
 
 /* ---- conditions ---- */

@@ -93,7 +93,7 @@ static void after_the_end(struct unit *u, enum unit_active_state old, enum unit_
 	}
 }
 
-static void tell_triggers(struct unit *u)
+void unit_tell_triggers(struct unit *u)
 {
 	auto_free struct unit **v = NULL;
 	int n = unit_collect_neighbours(u, DEPENDENCY_BIT(DEP_TRIGGERED_BY), &v);
@@ -147,8 +147,26 @@ static bool is_upheld(const struct unit *u)
 	return false;
 }
 
-/* Two rules can work against each other for ever; not more than a few rounds in 10 s, then only a
- * person starts it again. */
+static int on_recheck(_unused_ struct source *s, _unused_ usec_t deadline, void *userdata)
+{
+	unit_recheck_soon(userdata);
+	return 0;
+}
+
+static void recheck_at(struct unit *u, usec_t at)
+{
+	int r;
+
+	if (u->job_retry_source)
+		r = source_set_time(u->job_retry_source, at);
+	else
+		r = loop_add_time(u->manager->loop, CLOCK_BOOTTIME, at, USEC_PER_SEC, "recheck",
+		                  on_recheck, u, &u->job_retry_source);
+	if (r < 0)
+		log_unit_errno(LOG_WARNING, u->id, r, "Cannot be looked at again later: %m");
+}
+
+/* Two rules can work against each other for ever: not more than a few rounds in 10 s, then it is looked at again in the next 10 s. */
 static bool may_act(struct unit *u)
 {
 	usec_t t = now(CLOCK_BOOTTIME);
@@ -157,7 +175,10 @@ static bool may_act(struct unit *u)
 		u->auto_begin_usec = t;
 		u->auto_count = 0;
 	}
-	return u->auto_count++ < AUTO_BURST;
+	if (u->auto_count++ < AUTO_BURST)
+		return true;
+	recheck_at(u, usec_add(u->auto_begin_usec, AUTO_INTERVAL_USEC + 1));
+	return false;
 }
 
 static void recheck(struct unit *u)
@@ -196,6 +217,11 @@ static void recheck_others(struct unit *u, enum unit_active_state new)
 		}
 		UNIT_FOREACH_DEPENDENCY (other, u, DEP_BOUND_BY)
 			unit_recheck_soon(other);
+		/* What it was told about may go now. */
+		UNIT_FOREACH_NEIGHBOUR (other, u,
+		                        DEPENDENCY_BIT(DEP_ON_SUCCESS_OF) |
+		                                DEPENDENCY_BIT(DEP_ON_FAILURE_OF))
+			unit_gc_soon(other);
 	} else if (state_is_up(new)) {
 		UNIT_FOREACH_DEPENDENCY (other, u, DEP_UPHOLDS)
 			unit_recheck_soon(other);
@@ -211,5 +237,5 @@ void unit_propagate(struct unit *u, enum unit_active_state old, enum unit_active
 			retroactive(u, old, new);
 		after_the_end(u, old, new);
 	}
-	tell_triggers(u);
+	unit_tell_triggers(u);
 }

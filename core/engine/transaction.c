@@ -196,7 +196,8 @@ static int add_one(struct transaction *t, enum job_type type, struct unit *u,
 	struct unit *loaded = u;
 	int r, is_new;
 
-	if (u->load_state == LOAD_STUB) {
+	if (u->load_state == LOAD_STUB ||
+	    (u->load_state == LOAD_NOT_FOUND && t->look_again && type != JOB_STOP)) {
 		r = manager_load_unit(u->manager, u->id, NULL, &loaded);
 		if (r < 0)
 			return r;
@@ -492,6 +493,7 @@ int manager_enqueue(struct manager *m, enum job_type type, struct unit *u, enum 
 		return 0;
 	}
 	list_init(&t.jobs);
+	t.look_again = by_user && m->index && unit_index_is_stale(m->index) > 0;
 	m->in_transaction = true;
 	r = transaction_add(&t, type, u, NULL, alone, mode == JOB_MODE_IGNORE_DEPENDENCIES);
 	if (r >= 0 && mode == JOB_MODE_ISOLATE)

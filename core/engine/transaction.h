@@ -37,6 +37,7 @@ struct transaction {
 	struct transaction_job *anchor;
 	struct arena_chunk *chunks;
 	uint32_t generation;
+	bool look_again; /* files came since the index was read: units that were not found may be there now */
 	struct diag *diag;
 };
 

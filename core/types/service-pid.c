@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <sys/inotify.h>
 
-#define GUESS_PIDS_MAX 64
+#define GUESS_PIDS_MAX    64
+#define ALIEN_REPORT_USEC (2 * USEC_PER_SEC)
 
 /* Parent of a process; 0 if it cannot be told. */
 static pid_t parent_of(pid_t pid)
@@ -28,14 +29,39 @@ static pid_t parent_of(pid_t pid)
 	return p && sscanf(p + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
+/* Its parent got the status; that it ended is all we know. */
+static void alien_ended(struct service *s)
+{
+	const struct process_exit e = {
+		.pid = s->main_pid.pid, .start_time = s->main_pid.start_time, .code = CLD_EXITED};
+
+	service_on_exit(&s->unit, &e);
+}
+
+static int on_alien_unreported(_unused_ struct source *source, _unused_ usec_t deadline,
+                               void *userdata)
+{
+	alien_ended(userdata);
+	return 0;
+}
+
+/* A parent that has ended left it to init, which tells how it ended, but not as fast as the pidfd does. */
 static int on_alien_exit(_unused_ struct source *source, const struct pidref *pid, void *userdata)
 {
 	struct service *s = userdata;
-	/* Its parent got the status; that it ended is all we know. */
-	const struct process_exit e = {
-		.pid = pid->pid, .start_time = pid->start_time, .code = CLD_EXITED};
+	pid_t parent = parent_of(pid->pid);
+	int r;
 
-	service_on_exit(&s->unit, &e);
+	if (parent > 0 && parent != getppid()) {
+		alien_ended(s);
+		return 0;
+	}
+	s->alien_source = source_free(s->alien_source);
+	r = loop_add_time(s->unit.manager->loop, CLOCK_BOOTTIME,
+	                  usec_add(now(CLOCK_BOOTTIME), ALIEN_REPORT_USEC), TIMER_EXACT,
+	                  "service-alien", on_alien_unreported, s, &s->alien_source);
+	if (r < 0)
+		alien_ended(s);
 	return 0;
 }
 

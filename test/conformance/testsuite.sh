@@ -10,12 +10,12 @@
 source "$(dirname "$0")/../vm/lib.sh"
 m='' # vm_start's
 # SUITE:SECONDS[:quick|:reboot]; without a time the suite was looked at and needs what is not here (docs/conformance.md)
-suites="39:60 40:90 27:60 33:60 41:120:quick 59:90:quick 10:90 11:60:quick 12:60 48:60 51:60:quick
-47:60 07:60 53:60 03:180 57:120 68:120 56:90 42:150 16:240 34:240 54:120 05:60 19:90 26:240 20:120 09:60 15:240 23:60 38:60 63:120 30:60
+suites="39:60 40:90:quick 27:60:quick 33:60 41:120:quick 59:90:quick 10:90 11:60:quick 12:60 48:60 51:60:quick
+47:60:quick 07:60 53:60:quick 03:180 57:120 68:120 56:90 42:150 16:240 34:240 54:120 05:60 19:90 26:240 20:120 09:60:quick 15:240 23:60 38:60 63:120 30:60
 52:90:reboot 18:180:reboot"
 
 cache=${VM_CACHE:-$vm_top/build/cache}/conformance
-mirror_packages="systemd-tests systemd netcat-openbsd libbsd0 libmd0"
+mirror_packages="systemd-tests systemd systemd-container netcat-openbsd libbsd0 libmd0"
 data=usr/lib/systemd/tests/testdata
 
 # Packages from the archive, unpacked; nothing of them is kept in the tree of the sources.
@@ -32,6 +32,12 @@ fetch() {
 overlay() {
   local tree=$vm_work/overlay name
   mkdir -p "$tree/$data" "$tree/usr/lib/systemd/system" "$tree/usr/bin" "$tree/usr/lib/x86_64-linux-gnu"
+  # A unit with a bus name that one suite starts.
+  mkdir -p "$tree/usr/share/dbus-1/system.d" "$tree/usr/share/dbus-1/system-services"
+  cp -a "$cache"/systemd-container/lib/systemd/system/*import1.service "$cache"/systemd-container/lib/systemd/system/systemd-importd.service "$tree/usr/lib/systemd/system/"
+  cp -a "$cache/systemd-container/lib/systemd/systemd-importd" "$tree/usr/lib/systemd/"
+  cp -a "$cache"/systemd-container/usr/share/dbus-1/system.d/*import1* "$tree/usr/share/dbus-1/system.d/"
+  cp -a "$cache"/systemd-container/usr/share/dbus-1/system-services/*import1* "$tree/usr/share/dbus-1/system-services/"
   cp -a "$cache/systemd-tests/$data/." "$tree/$data/"
   cp -a "$cache/systemd-tests/$data"/units/testsuite-*.service "$cache/systemd-tests/$data/units/testsuite.target" "$tree/usr/lib/systemd/system/"
   for name in systemctl systemd-run systemd-analyze; do
