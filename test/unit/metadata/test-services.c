@@ -288,9 +288,9 @@ TEST(packages__the_images_manager_is_told)
 {
 	struct world w;
 
-	open_recorded(&w,
-	              "#cloud-config\npackage_update: true\npackage_upgrade: true\n"
-	              "packages: [vim, [nginx, '1.22'], [bad, 1.10], {apt: [curl]}, {snap: [x]}, '-o evil']\n");
+	open_recorded(&w, "#cloud-config\npackage_update: true\npackage_upgrade: true\n"
+	                  "packages: [vim, [nginx, '1.22'], [bad, 1.10], {apt: [curl]}, {snap: "
+	                  "[x]}, '-o evil']\n");
 	CHECK_INT(module_packages(&w.context), ==, -ENOENT);
 	put_program(&w, "apt-get");
 	CHECK_INT(module_packages(&w.context), <, 0);
@@ -312,7 +312,7 @@ TEST(apt__sources_keys_and_proxies)
 	open_recorded(
 		&w,
 		"#cloud-config\napt_pipelining: false\napt:\n  http_proxy: http://p:3128\n  conf: "
-	        "'APT::X \"y\";'\n"
+		"'APT::X \"y\";'\n"
 		"  debconf_selections: {s1: 'a a/b boolean true'}\n  sources:\n"
 		"    one: {source: 'deb [signed-by=$KEY_FILE] http://x $RELEASE main', key: KEY}\n"
 		"    two.list: {source: 'deb $MIRROR $RELEASE main'}\n");
@@ -379,7 +379,7 @@ TEST(disks__an_empty_disk_is_laid_out_and_a_used_one_is_not)
 		&w,
 		"#cloud-config\ndisk_setup:\n  /disk: {table_type: gpt, layout: [25, [75, 82]]}\n"
 		"fs_setup: [{label: data, filesystem: ext4, device: /part, extra_opts: [-m, "
-	        "0]}]\n");
+		"0]}]\n");
 	put(&w, "disk", "");
 	put(&w, "part", "");
 	disk = path_join(w.root, "disk");
