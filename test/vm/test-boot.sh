@@ -61,6 +61,26 @@ is "the console has no complaint that systemd's lacks" "$(comm -13 "$vm_work/con
 is "core has no huge page" "$(vmctl sh "$m" 'awk "/^AnonHugePages/ {print \$2}" /proc/$(pgrep -x core)/smaps_rollup')" 0
 is "every zombie was reaped" "$(vmctl sh "$m" "ps -eo stat= | grep -c '^Z'")" 0
 
+# What the root lacks does not stop a boot: first room, then the right to be written to. reboot N: boots anew, as the N-th time.
+reboot() {
+  vmctl sh "$m" 'sctl reboot' >/dev/null 2>&1
+  vmctl ready "$m" --boot "$1" -t 120 && within 90 vm_settled "$m" sctl
+}
+daemon_runs() { vmctl exec "$m" -- sctl is-active default.target && vmctl exec "$m" -- pgrep -x sshd; }
+vmctl sh "$m" 'for size in 1M 4k 1; do dd if=/dev/zero of=/root/full bs=$size oflag=append conv=notrunc 2>/dev/null; done; sync'
+is "a byte more does not fit" "$(vmctl sh "$m" 'echo x >/root/more || echo full' 2>/dev/null)" full
+ok "it boots with a full root" reboot 2
+is "which is still full" "$(vmctl sh "$m" 'df --output=pcent / | tail -n 1 | tr -d " "')" 100%
+note "$(vmctl sh "$m" 'sctl list-units --failed --plain --no-legend' 2>&1)"
+ok "and serves" daemon_runs
+is "core lives there, too" "$(vmctl exec "$m" -- sctl show -p core_restarts --value)" 0
+vmctl sh "$m" 'rm /root/full /root/more; sed -i -E "s|^([^#[:space:]]+[[:space:]]+/[[:space:]]+[^[:space:]]+[[:space:]]+)[^[:space:]]+|\1ro|" /etc/fstab; sync'
+ok "it boots with a read-only root" reboot 3
+is "which is one" "$(vmctl sh "$m" 'echo x >/root/more || echo read-only' 2>/dev/null)" read-only
+ok "and serves" daemon_runs
+is "core lives there, too" "$(vmctl exec "$m" -- sctl show -p core_restarts --value)" 0
+note "$(vmctl sh "$m" 'sctl list-units --failed --plain --no-legend' 2>&1)"
+
 vmctl sh "$m" 'sctl poweroff' >/dev/null 2>&1
 is "a power-off is a clean one" "$(vmctl wait "$m" -t 60)" guest-shutdown
 like "and nothing held the root" "$(vmctl console "$m" | tail -n 5)" 'Power down'
