@@ -32,10 +32,12 @@ mkdir "$work/root"
 truncate -s 96M "$work/disk"
 sfdisk -q "$work/disk" <<<$'label: gpt\nsize=8MiB, type=L\nsize=60MiB, type=L'
 loop=$(losetup -P -f --show "$work/disk")
-# The kernel here may read no tables; it is told.
-read -r start size < <(sfdisk -d "$work/disk" | awk -F'[=,]' '/disk2/ { print $2, $4 }')
-addpart "$loop" 2 "$start" "$size"
 part=${loop}p2
+# A kernel that reads no tables is told.
+if [[ ! -e /sys/class/block/$(basename "$part") ]]; then
+  read -r start size < <(sfdisk -d "$work/disk" | awk -F'[=,]' '/disk2/ { print $2, $4 }')
+  addpart "$loop" 2 "$start" "$size"
+fi
 IFS=: read -r major minor <"/sys/class/block/$(basename "$part")/dev"
 [[ -b $part ]] || mknod "$part" b "$major" "$minor"
 mkfs.ext4 -q "$part"
