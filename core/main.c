@@ -42,8 +42,11 @@ int main(int argc, char **argv)
 			return self_check(argv[i + 1] ? argv[i + 1] : CORE_STATE_DIR);
 		if (streq(argv[i], "--test-root"))
 			return argv[i + 1] ? test_root(argv[i + 1], argv[i + 2]) : 2;
-		if (streq(argv[i], "--keep-crashes"))
+		if (streq(argv[i], "--keep-crashes")) {
+			/* Whoever looks for core by its name is to find one. */
+			(void) prctl(PR_SET_NAME, "core-keeper", 0, 0, 0);
 			return notes_keep_crashes();
+		}
 		if (streq(argv[i], "--version")) {
 			printf("%s\n", core_version);
 			return 0;

@@ -335,6 +335,17 @@ static int children(const struct world *w, pid_t *pids, int max)
 	return n;
 }
 
+/* Another one with a task of its own: it keeps crash reports, or is asked whether it could take over. */
+static bool has_other_task(pid_t pid)
+{
+	auto_free char *path = str_printf("/proc/%d/cmdline", (int) pid), *text = NULL;
+	size_t size = 0;
+
+	return path && file_read(path, &text, &size) >= 0 &&
+	       (memmem(text, size, "--keep-crashes", strlen("--keep-crashes")) ||
+	        memmem(text, size, "--self-check", strlen("--self-check")));
+}
+
 pid_t world_core(const struct world *w)
 {
 	pid_t pids[512];
@@ -346,7 +357,8 @@ pid_t world_core(const struct world *w)
 		/* A child that core has just made has its name, too, but is in the service's
 		 * cgroup. */
 		if (pid_comm(pids[i], &comm) >= 0 && streq(comm, "core") &&
-		    cgroupfs_of_pid(pids[i], &cgroup) >= 0 && str_ends_with(cgroup, "/init.scope"))
+		    cgroupfs_of_pid(pids[i], &cgroup) >= 0 &&
+		    str_ends_with(cgroup, "/init.scope") && !has_other_task(pids[i]))
 			return pids[i];
 	}
 	return 0;
