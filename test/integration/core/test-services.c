@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 
 static void put_targets(struct world *w, const char *wants)
@@ -143,6 +144,63 @@ TEST(core_death__exits_in_the_gap_are_not_lost)
 	CHECK_INT(world_number(&w, "dies.service", "ExecMainStatus"), ==, SIGUSR1);
 	CHECK_STR(world_wait(&w, "again.service", "NRestarts", "1", 5000), "1");
 	CHECK_STR(world_wait(&w, "again.service", "SubState", "running", 5000), "running");
+}
+
+/* Started with the pid that another service's main process had: the kernel is told what to give next. */
+static const char impostor[] = "#!/bin/sh\n"
+			       "cd \"$(dirname \"$0\")\" || exit 1\n"
+			       "while ! [ -s wanted ]; do sleep 0.02; done\n"
+			       "read -r wanted <wanted\n"
+			       "while :; do\n"
+			       "  echo $((wanted - 1)) >/proc/sys/kernel/ns_last_pid\n"
+			       "  sleep infinity & [ $! = \"$wanted\" ] && break\n"
+			       "  kill -9 $!\n"
+			       "  wait\n"
+			       "done\n"
+			       "echo $! >there.tmp; mv there.tmp there\n"
+			       "wait\n"
+			       "echo >died\n"
+			       "sleep infinity\n";
+
+TEST(core_death__a_pid_that_was_given_again_is_not_the_service)
+{
+	char wanted[16];
+
+	WITH_WORLD(w);
+	auto_free char *script = path_join(w.dir, "impostor"), *order = path_join(w.dir, "wanted");
+	put_targets(&w, "impostor.service");
+	world_put(&w, "a.service", "[Service]\n" FOREVER);
+	world_put(&w, "impostor.service", "[Service]\nExecStart=%s\n", script);
+	CHECK_INT(file_write_atomic(script, impostor, strlen(impostor), 0755, false), ==, 0);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.service"), "done");
+	long pid = world_number(&w, "a.service", "MainPID");
+	pid_t core = world_core(&w);
+
+	/* Stopped by a tracer, for what a signal stops init lets go on. Nothing may return before it is dead. */
+	ptrace(PTRACE_SEIZE, core, NULL, NULL);
+	ptrace(PTRACE_INTERRUPT, core, NULL, NULL);
+	waitpid(core, NULL, __WALL);
+	world_kill(&w, pid, SIGUSR1);
+	for (long long end = world_msec() + 5000; world_pid(&w, pid) && world_msec() < end;)
+		usleep(5000);
+	snprintf(wanted, sizeof(wanted), "%ld\n", pid);
+	file_write_atomic(order, wanted, strlen(wanted), 0644, false);
+	for (long long end = world_msec() + 5000;
+	     !world_has_file(&w, "there") && world_msec() < end;)
+		usleep(5000);
+	kill(core, SIGKILL);
+	waitpid(core, NULL, __WALL);
+	CHECK(world_has_file(&w, "there"));
+
+	CHECK_STR(world_wait(&w, "a.service", "ActiveState", "failed", 5000), "failed");
+	CHECK_STR(world_property(&w, "a.service", "Result"), "signal");
+	CHECK_INT(world_number(&w, "a.service", "ExecMainStatus"), ==, SIGUSR1);
+	CHECK_STR(world_order(&w, "restart", "a.service"), "done");
+	CHECK_INT(world_number(&w, "a.service", "MainPID"), !=, pid);
+	CHECK_STR(world_order(&w, "stop", "a.service"), "done");
+	CHECK_STR(world_property(&w, "impostor.service", "SubState"), "running");
+	CHECK(!world_has_file(&w, "died"));
 }
 
 TEST(core_death__jobs_and_deadlines_go_on)
