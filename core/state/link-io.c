@@ -18,6 +18,13 @@ void link_queue_clear(struct link *k)
 	k->n_queued = 0;
 }
 
+/* Errors after which a socket does not work again. */
+static bool is_end(int error)
+{
+	return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == EBADF ||
+	       error == ENOTSOCK || error == EMSGSIZE || error == EINVAL;
+}
+
 /* -EAGAIN: the socket is full. */
 static int packet_send(int sock, const struct wire_message *m, const char *text, int fd)
 {
@@ -48,8 +55,9 @@ static int packet_send(int sock, const struct wire_message *m, const char *text,
 	} while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return 0;
-	/* ETOOMANYREFS: too many fds are under way; init is about to take them out. */
-	return errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS ? -EAGAIN : -errno;
+	/* All else passes: no memory, or too many fds under way (ETOOMANYREFS), which init is about to
+	 * take out. */
+	return is_end(errno) ? -errno : -EAGAIN;
 }
 
 static int packet_queue(struct link *k, const struct wire_message *m, const char *text, int fd)
@@ -145,10 +153,11 @@ int link_receive(struct link *k, struct wire_message *ret_m, char text[static WI
 	/* base's receiver refuses (and closes) more fds than there is room for. A packet too long
 	 * is cut off and fails below. */
 	n = fd_recv_fds(k->fd, buffer, sizeof(buffer), fds, ELEMENTSOF(fds), &n_fds);
-	if (n == -EAGAIN || n == -EINTR)
-		return 0;
+	if (n == -EXFULL)
+		return -EPROTO;
+	/* The packet is still there, and so is the next turn. */
 	if (n < 0)
-		return n == -EXFULL ? -EPROTO : (int) n;
+		return is_end((int) -n) ? (int) n : 0;
 	if (n == 0)
 		return -ECONNRESET;
 	if ((size_t) n >= sizeof(m))
