@@ -138,7 +138,14 @@ static void on_exit_report(const struct process_exit *e, uint64_t number, void *
 
 static void on_signal(int signo, void *userdata)
 {
-	power_signal(userdata, signo);
+	struct core *c = userdata;
+
+	FAULT_POINT("link.signal.received");
+	power_signal(c, signo);
+	FAULT_POINT("link.signal.handled");
+	state_signal_handled(c->state, signo);
+	/* Its acknowledgement needs the end of a turn. */
+	(void) source_set_state(c->manager->dispatch_source, SOURCE_ONESHOT);
 }
 
 static void on_reply(uint32_t serial, int error, const char *text, void *userdata)

@@ -261,5 +261,8 @@ void faults_open(bool watchdog);
 
 int signals_open(void); /* a signalfd */
 void signals_read(int fd);
+/** signals_tell_again - core ended: what it was told and did not acknowledge goes to the next one */
+void signals_tell_again(void);
+void signals_ack(long long sig);
 /** signals_without_core - carries out the pending signals that core will never see */
 void signals_without_core(void);

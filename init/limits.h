@@ -22,6 +22,8 @@
 #define NOFILE_HARD	524288
 #define NOFILE_SERVICE	1024	/* soft limit that services inherit: select(2) breaks above it */
 
+#define SIGNALS_AGAIN_MAX 3	/* cores that a signal is told to after one that ended before it acknowledged it */
+
 #define READ_BATCH	64	/* wire packets in one turn of the loop */
 #define REAP_BATCH	256	/* zombies in one turn */
 #define DRAIN_BATCH	8192	/* after core's death: more than its socket holds */

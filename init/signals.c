@@ -56,6 +56,37 @@ static void signals_act(bool at_once_only)
 	}
 }
 
+/*
+ * Core ended, and what it was told last may have ended with it. A signal that is the reason why cores
+ * end must not use up all of them, so there is a limit to it.
+ */
+void signals_tell_again(void)
+{
+	long long told = st.signals_told;
+
+	if (!told)
+		return;
+	if (st.signals_again < SIGNALS_AGAIN_MAX) {
+		st.signals_again++;
+		st.signals |= told;
+	} else {
+		log_line(LOG_ERR, "signals %llx are not told to a core again",
+		         (unsigned long long) told);
+		st.signals_again = 0;
+	}
+	FENCE();
+	st.signals_told = 0;
+}
+
+void signals_ack(long long sig)
+{
+	if (sig < 1 || sig > 64)
+		return;
+	st.signals_told &= ~(1LL << (sig - 1));
+	if (!st.signals_told)
+		st.signals_again = 0;
+}
+
 void signals_without_core(void)
 {
 	signals_act(false);

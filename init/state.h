@@ -59,6 +59,9 @@
 	NUM(answer_serial)  /* to the last upgrade, whose text is last_upgrade; 0: none */	\
 	NUM(answer_value)									\
 	NUM(signals)	    /* bit N-1: signal N is to be told to core */			\
+	NUM(signals_told)   /* and was told to this core, which has not acknowledged it */	\
+	NUM(signals_again)  /* how often what was told had to be told again */			\
+	NUM(core_can)	    /* enum wire_hello */						\
 	NUM(exit_acked)	    /* numbers: acknowledged, sent to this core, given out */		\
 	NUM(exit_sent)										\
 	NUM(exit_last)										\

@@ -28,6 +28,7 @@ void wire_close(void)
 	/* Serials are core's own: the next core must not get an answer to this one's question. */
 	st.helper_serial = 0;
 	st.exit_sent = st.exit_acked;
+	signals_tell_again();
 }
 
 short wire_events(void)
@@ -159,10 +160,12 @@ static int send_fault(void)
 static int send_signals(void)
 {
 	while (st.signals && core_is_ready()) {
-		int bit = __builtin_ctzll((unsigned long long) st.signals);
-		int r = wire_send((struct wire_message){.type = WIRE_SIGNAL, .value = bit + 1}, "",
-		                  -1);
+		int bit = __builtin_ctzll((unsigned long long) st.signals), r;
 
+		if (st.core_can & WIRE_HELLO_SIGNAL_ACK)
+			st.signals_told |= 1LL << bit;
+		FENCE();
+		r = wire_send((struct wire_message){.type = WIRE_SIGNAL, .value = bit + 1}, "", -1);
 		if (r < 0)
 			return r;
 		st.signals &= ~(1LL << bit);
@@ -240,6 +243,7 @@ static int packet_obey(struct packet *p, struct text *why)
 	switch (p->m.type) {
 	case WIRE_HELLO:
 		text_copy_clean(st.core_version, sizeof(st.core_version), p->text, p->m.text_size);
+		st.core_can = p->m.value;
 		st.welcome_due = 1;
 		return 0;
 	case WIRE_READY:
@@ -249,6 +253,9 @@ static int packet_obey(struct packet *p, struct text *why)
 		return 0;
 	case WIRE_EXIT_ACK:
 		exits_ack(p->m.value);
+		return 0;
+	case WIRE_SIGNAL_ACK:
+		signals_ack(p->m.value);
 		return 0;
 	case WIRE_VAULT_PUT:
 		return on_vault_put(p, why);

@@ -9,7 +9,7 @@
  * know, and a newer minor layout may only append to the text.
  *
  * The flow, in order:
- *	core -> init  HELLO      who I am (text: version string)
+ *	core -> init  HELLO      who I am (text: version string; value: bits of enum wire_hello)
  *	init -> core  WELCOME    why you were started; text "key=value\n..." (see below)
  *	core -> init  VAULT_LIST
  *	init -> core  VAULT_ITEM (text: name, one fd) ... VAULT_END
@@ -18,7 +18,8 @@
  *	core -> init  EXIT_ACK   (value: the highest number that is safely stored)
  *	core -> init  VAULT_PUT  (text: name, one fd; an item of that name is replaced), VAULT_DROP (text: name)
  *	init -> core  PING       core answers PONG with the same value
- *	init -> core  SIGNAL     a power signal that PID 1 got (value: signal number)
+ *	init -> core  SIGNAL     a power signal that PID 1 got (value: signal number); kept by init until
+ *	core -> init  SIGNAL_ACK (value: the same): what it orders is safely stored
  *	core -> init  UPGRADE_CORE, UPGRADE_INIT  (one fd: the new binary, O_PATH or readable; text: path for messages)
  *	core -> init  SWITCH_ROOT (text: "DIR" or "DIR INIT": leave an initramfs for what is mounted at DIR)
  *	core -> init  SHUTDOWN   (value: enum wire_shutdown; status: exit status in a container)
@@ -66,6 +67,12 @@ enum wire_type {
 	WIRE_RETRY = 20,
 	/* init -> core, once: PID 1 had a fault and has executed itself again. Text "key=value\n...", see below. */
 	WIRE_FAULT = 21,
+	WIRE_SIGNAL_ACK = 22,
+};
+
+/* What a core can do that one of an earlier version cannot. */
+enum wire_hello {
+	WIRE_HELLO_SIGNAL_ACK = 1, /* acknowledges signals */
 };
 
 /*

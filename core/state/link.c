@@ -157,9 +157,9 @@ static int link_on_io(struct source *s _unused_, int fd _unused_, uint32_t reven
 
 /* ---- opening ---- */
 
-static int send_plain(struct link *k, enum wire_type type, const char *text)
+static int send_plain(struct link *k, enum wire_type type, int64_t value, const char *text)
 {
-	struct wire_message m = {.version = WIRE_VERSION, .type = (uint16_t) type};
+	struct wire_message m = {.version = WIRE_VERSION, .type = (uint16_t) type, .value = value};
 
 	m.text_size = text ? (uint32_t) MIN(strlen(text), (size_t) WIRE_TEXT_MAX) : 0;
 	return link_send(k, &m, text, -EBADF);
@@ -217,12 +217,12 @@ static int greet(struct link *k, const char *version)
 	usec_t deadline = usec_add(now(CLOCK_BOOTTIME), LINK_OPEN_TIMEOUT_USEC);
 	int r;
 
-	r = send_plain(k, WIRE_HELLO, version);
+	r = send_plain(k, WIRE_HELLO, WIRE_HELLO_SIGNAL_ACK, version);
 	FAULT_POINT("link.hello.after");
 	if (r >= 0)
 		r = wait_until(k, &k->welcomed, deadline);
 	if (r >= 0)
-		r = send_plain(k, WIRE_VAULT_LIST, NULL);
+		r = send_plain(k, WIRE_VAULT_LIST, 0, NULL);
 	if (r >= 0)
 		r = wait_until(k, &k->vault_complete, deadline);
 	FAULT_POINT("link.vault.received");
@@ -307,7 +307,7 @@ int link_ready(struct link *k)
 	for (int i = 1; i <= 64; i++)
 		if (signals & UINT64_C(1) << (i - 1) && k->handlers.on_signal)
 			k->handlers.on_signal(i, k->userdata);
-	r = send_plain(k, WIRE_READY, NULL);
+	r = send_plain(k, WIRE_READY, 0, NULL);
 	FAULT_POINT("link.ready.after");
 	return r;
 }
@@ -322,6 +322,11 @@ void link_ack(struct link *k, uint64_t number)
 	r = link_flush(k);
 	if (r < 0)
 		link_lose(k, r);
+}
+
+int link_signal_ack(struct link *k, int signo)
+{
+	return send_plain(k, WIRE_SIGNAL_ACK, signo, NULL);
 }
 
 int link_request(struct link *k, enum wire_type type, int64_t value, int fd, const char *text)

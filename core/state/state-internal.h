@@ -22,9 +22,10 @@ struct state {
 	struct source *retry;
 	struct map *dirty; /* units whose record is made at the end of the turn */
 	uint64_t exits_handled, exits_stored;
-	struct list questions; /* exits.c */
-	bool failing;          /* the last flush failed; said once */
-	char *carry;           /* of the manager's record: lines of a newer version */
+	uint64_t signals_handled; /* bit n: signal n, to be acknowledged */
+	struct list questions;    /* exits.c */
+	bool failing;             /* the last flush failed; said once */
+	char *carry;              /* of the manager's record: lines of a newer version */
 };
 
 int state_restore_manager(struct state *t);

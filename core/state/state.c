@@ -147,6 +147,22 @@ bool state_exit_is_known(const struct state *t, uint64_t number)
 	return number <= t->exits_stored;
 }
 
+void state_signal_handled(struct state *t, int signo)
+{
+	t->signals_handled |= UINT64_C(1) << (signo - 1);
+}
+
+static void acknowledge_signals(struct state *t)
+{
+	for (int i = 1; t->link && i <= 64; i++) {
+		uint64_t bit = UINT64_C(1) << (i - 1);
+
+		/* One that does not go out is told again: no order is worse for being given twice. */
+		if (t->signals_handled & bit && link_signal_ack(t->link, i) >= 0)
+			t->signals_handled &= ~bit;
+	}
+}
+
 void state_flush(struct state *t)
 {
 	struct unit *u;
@@ -171,6 +187,8 @@ void state_flush(struct state *t)
 		r = store_flush(t->store);
 	if (r < 0 || t->failing)
 		state_report(t, r);
+	if (r >= 0 && t->signals_handled)
+		acknowledge_signals(t);
 	if (r < 0 || t->exits_handled <= t->exits_stored)
 		return;
 	FAULT_POINT("state.exits.stored");

@@ -58,6 +58,7 @@ struct link *link_free(struct link *k);
 const struct welcome *link_welcome(const struct link *k);
 int link_ready(struct link *k); /* READY; from now on exits come */
 void link_ack(struct link *k, uint64_t number);
+int link_signal_ack(struct link *k, int signo);
 /* The fd that the vault held under this name; the caller owns it. -ENOENT. The vault keeps its own. */
 int link_vault_take(struct link *k, const char *name);
 /* Names that were in the vault and were not taken. */
@@ -84,6 +85,8 @@ void state_manager_save(
 		*t); /* the manager's own record: job counter, environment, stamps, last event */
 /* An exit that was handed to units; acknowledged once what it changed is stored. */
 void state_exit_handled(struct state *t, uint64_t number);
+/* A power signal was acted on; acknowledged once what it ordered is stored. */
+void state_signal_handled(struct state *t, int signo);
 /* True for an exit whose consequences are in the store already: init tells it again when the acknowledgement was lost. Ask before handing it to units. */
 bool state_exit_is_known(const struct state *t, uint64_t number);
 /**

@@ -543,6 +543,8 @@ static int check(void)
 
 int main(int argc, char **argv)
 {
+	const char *hello = getenv("FAKE_HELLO"); /* its value */
+
 	if (argc > 1 && !strcmp(argv[1], "--self-check"))
 		return check();
 	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, WIRE_PAGE_FD, 0);
@@ -550,7 +552,8 @@ int main(int argc, char **argv)
 		_exit(44);
 	control_open();
 	tell("start %d %s %s", getpid(), FAKE_VERSION, argc > 1 ? argv[1] : "-");
-	wire_send((struct wire_message){.type = WIRE_HELLO}, "fake-" FAKE_VERSION, -1);
+	wire_send((struct wire_message){.type = WIRE_HELLO, .value = hello ? atoi(hello) : 0},
+	          "fake-" FAKE_VERSION, -1);
 	for (;;) {
 		struct pollfd p[2] = {{WIRE_FD, POLLIN, 0}, {control, POLLIN, 0}};
 		char line[1024];

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Core dies, stops, hangs, never gets ready: it is there again, and soon. */
 #include "check.h"
+#include "init/wire.h"
 #include "world.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 TEST(core__is_told_why_it_was_started)
@@ -278,6 +280,62 @@ TEST(signals__are_told_to_core)
 	CHECK_STR(world_wait(&w, "signal ", 1000), "38");
 	kill(w.init, SIGINT);
 	CHECK_STR(world_wait(&w, "signal ", 1000), "2");
+}
+
+/* Cores that say in HELLO that they acknowledge signals. */
+static int open_acknowledging(struct world *w)
+{
+	int r;
+
+	setenv("FAKE_HELLO", "1", 1);
+	r = world_open(w, true, NULL, (const char *const[]){"--core=" FAKE_CORE, NULL});
+	unsetenv("FAKE_HELLO");
+	return r < 0 ? r : world_started(w, 5000) ? 0 : -ETIMEDOUT;
+}
+
+TEST(signals__are_told_until_a_core_acknowledges_them)
+{
+	struct world w __attribute__((cleanup(world_close)));
+
+	CHECK_INT(open_acknowledging(&w), ==, 0);
+	kill(w.init, SIGTERM);
+	CHECK_STR(world_wait(&w, "signal ", 1000), "15");
+	world_tell(&w, "signal 9");
+	CHECK(world_started(&w, 5000) != NULL);
+	CHECK_STR(world_wait(&w, "signal ", 1000), "15");
+	world_tell(&w, "request %d %d 0 0", WIRE_SIGNAL_ACK, SIGTERM);
+	world_tell(&w, "signal 9");
+	CHECK(world_started(&w, 5000) != NULL);
+	/* What comes next is not it. */
+	kill(w.init, SIGHUP);
+	CHECK_STR(world_wait(&w, "signal ", 1000), "1");
+}
+
+/* One that every core dies of must not take them all. */
+TEST(signals__that_are_never_acknowledged_are_given_up)
+{
+	struct world w __attribute__((cleanup(world_close)));
+	int n = 0;
+
+	CHECK_INT(open_acknowledging(&w), ==, 0);
+	kill(w.init, SIGTERM);
+	for (; n < 6 && world_wait(&w, "signal 15", 1500); n++) {
+		world_tell(&w, "signal 9");
+		CHECK(world_started(&w, 9000) != NULL);
+	}
+	CHECK_INT(n, ==, 4);
+}
+
+TEST(signals__of_a_core_that_cannot_acknowledge_are_told_once)
+{
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE);
+	CHECK(world_started(&w, 5000) != NULL);
+	kill(w.init, SIGTERM);
+	CHECK_STR(world_wait(&w, "signal ", 1000), "15");
+	world_tell(&w, "signal 9");
+	CHECK(world_started(&w, 5000) != NULL);
+	kill(w.init, SIGHUP);
+	CHECK_STR(world_wait(&w, "signal ", 1000), "1");
 }
 
 TEST(signals__that_nobody_knows_do_nothing)
