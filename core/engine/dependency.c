@@ -192,26 +192,29 @@ int unit_add_shutdown_dependencies(struct unit *u)
 	return unit_add_two_dependencies_by_name(u, DEP_BEFORE, DEP_CONFLICTS, "shutdown.target");
 }
 
-int unit_collect_neighbours(const struct unit *u, uint32_t kinds, struct unit ***ret)
+void unit_vector_done(struct unit_vector *v)
 {
-	auto_free struct unit **v = NULL;
+	if (v->v != v->few)
+		free(v->v);
+}
+
+int unit_collect_neighbours(const struct unit *u, uint32_t kinds, struct unit_vector *ret)
+{
 	size_t n = 0, max = unit_n_neighbours(u, kinds);
 	struct unit *other;
 
-	if (max == 0) {
-		*ret = NULL;
-		return 0;
+	ret->v = ret->few;
+	if (max > UNIT_VECTOR_FEW) {
+		ret->v = calloc(max, sizeof(struct unit *));
+		if (!ret->v)
+			return -ENOMEM;
 	}
-	v = calloc(max, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
 	UNIT_FOREACH_NEIGHBOUR (other, u, kinds)
-		v[n++] = other;
-	*ret = TAKE_PTR(v);
+		ret->v[n++] = other;
 	return (int) n;
 }
 
-int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit ***ret)
+int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit_vector *ret)
 {
 	return unit_collect_neighbours(u, dependency_kinds(effect), ret);
 }
@@ -390,12 +393,12 @@ static int order_target(struct unit *target, struct unit *u)
 
 void target_order(struct unit *u)
 {
-	auto_free struct unit **v = NULL;
+	auto_unit_vector struct unit_vector v = {0};
 	int n;
 
 	n = unit_collect_effect(u, EFFECT_TARGET_ORDER, &v);
 	for (int i = 0; i < n; i++)
-		if (order_target(v[i], u) < 0)
+		if (order_target(v.v[i], u) < 0)
 			return;
 	if (u->ops->type != UNIT_TARGET)
 		return;

@@ -163,6 +163,10 @@ struct unit {
 	struct unit_retired *retired;		 /* settings from before a reload, which a running command may still point to */
 	char **mounts_for, *carry;
 	uint32_t mark, n_pids;
+	struct {
+		struct list link; /* in the manager's owed */
+		uint8_t type, mode;
+	} owed; /* a job that could not be queued yet (owed.c) */
 	/* private to the types: a signal that could not be sent yet (core/types/kill.c) */
 	struct unit_kill {
 		struct list link; /* in the manager's kill_due */
@@ -242,6 +246,8 @@ struct manager {
 	struct source *dispatch_source;
 	struct list kill_due; /* the types': units with a signal that could not be sent */
 	struct source *kill_timer;
+	struct list unarmed; /* the types': deadlines for which there was no timer yet */
+	struct source *arm_timer;
 	uint32_t last_job_id;
 	unsigned n_running_jobs, n_on_console;
 	size_t n_failed;
@@ -253,7 +259,8 @@ struct manager {
 	uint32_t boot_job_id; /* the default target's; set by whoever enqueues it */
 	/* private to the engine */
 	struct map *mounts_for;
-	struct list order_queue;
+	struct list order_queue, owed;
+	struct source *owed_timer;
 	unsigned load_depth;
 	bool in_dispatch, building, in_transaction;
 	uint32_t mark;
@@ -362,6 +369,8 @@ int unit_explain(struct unit *u, cJSON *list);
  */
 int manager_enqueue(struct manager *m, enum job_type type, struct unit *u, enum job_mode mode, bool by_user, struct diag *d, struct job **ret);
 int manager_enqueue_by_name(struct manager *m, enum job_type type, const char *name, enum job_mode mode, struct diag *d, struct job **ret);
+/* For a job that nobody ordered, and so nobody would order again: 0 also if there is no memory for it now; then it is queued later. */
+int manager_enqueue_surely(struct manager *m, enum job_type type, struct unit *u, enum job_mode mode, struct diag *d);
 struct job *manager_get_job(const struct manager *m, uint32_t id);
 int job_cancel(struct job *j);
 void job_wait(struct job *j, struct job_waiter *w);

@@ -28,7 +28,8 @@ static bool must_stay(const struct unit *u)
 	if (u->load_state == LOAD_MERGED)
 		return u->n_ref > 0;
 	if (u->job || u->nop_job || u->perpetual || u->n_ref > 0 || u->in_load_queue ||
-	    u->n_pids > 0 || u->cgroup || !list_is_empty(&u->load_link))
+	    u->n_pids > 0 || u->cgroup || list_is_linked(&u->owed.link) ||
+	    !list_is_empty(&u->load_link))
 		return true;
 	s = unit_active_state(u);
 	if (s == UNIT_FAILED)

@@ -210,11 +210,11 @@ static void release_ordered(struct unit *u)
 
 static void fail_dependents(struct unit *u, uint32_t effect)
 {
-	auto_free struct unit **v = NULL;
+	auto_unit_vector struct unit_vector v = {0};
 	int n = unit_collect_effect(u, effect, &v);
 
 	for (int i = 0; i < n; i++) {
-		struct job *j = v[i]->job;
+		struct job *j = v.v[i]->job;
 
 		if (j && (j->type == JOB_START || j->type == JOB_VERIFY_ACTIVE))
 			job_finish(j, JOB_DEPENDENCY, true);

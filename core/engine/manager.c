@@ -19,9 +19,15 @@ static int on_dispatch(struct source *s _unused_, void *userdata)
 
 static void init_queues(struct manager *m)
 {
-	struct list *queues[] = {&m->load_queue, &m->run_queue,           &m->gc_queue,
-	                         &m->save_queue, &m->stop_unneeded_queue, &m->order_queue,
-	                         &m->kill_due};
+	struct list *queues[] = {&m->load_queue,
+	                         &m->run_queue,
+	                         &m->gc_queue,
+	                         &m->save_queue,
+	                         &m->stop_unneeded_queue,
+	                         &m->order_queue,
+	                         &m->kill_due,
+	                         &m->unarmed,
+	                         &m->owed};
 
 	for (size_t i = 0; i < ELEMENTSOF(queues); i++)
 		list_init(queues[i]);
@@ -52,6 +58,9 @@ int manager_new(struct loop *l, const struct unit_ops *const ops[UNIT_TYPE_MAX],
 	if (r < 0)
 		return r;
 	source_set_priority(m->dispatch_source, 100);
+	r = owed_setup(m);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(m);
 	return 0;
 }
@@ -89,6 +98,8 @@ struct manager *manager_free(struct manager *m)
 	mounts_for_done(m);
 	source_free(m->dispatch_source);
 	source_free(m->kill_timer);
+	source_free(m->arm_timer);
+	source_free(m->owed_timer);
 	unit_index_free(m->index);
 	unit_context_done(&m->context);
 	unit_paths_done(&m->paths);

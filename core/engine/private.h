@@ -45,9 +45,16 @@ uint32_t dependency_kinds(uint32_t effect); /* DEPENDENCY_BIT()s of those with a
 #define UNIT_FOREACH_EFFECT(other, u, effect)                                                      \
 	UNIT_FOREACH_NEIGHBOUR (other, u, dependency_kinds(effect))
 
-/* The same units as a vector (free it), for bodies that may load units. Number, or -ENOMEM. */
-int unit_collect_neighbours(const struct unit *u, uint32_t kinds, struct unit ***ret);
-int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit ***ret);
+/* The same units as a vector, for bodies that may load units. Few units need no memory, so that what
+ * follows from a change of state does not fail for want of it. Number, or -ENOMEM. */
+#define UNIT_VECTOR_FEW 24
+struct unit_vector {
+	struct unit **v, *few[UNIT_VECTOR_FEW];
+};
+#define auto_unit_vector __attribute__((cleanup(unit_vector_done)))
+void unit_vector_done(struct unit_vector *v);
+int unit_collect_neighbours(const struct unit *u, uint32_t kinds, struct unit_vector *ret);
+int unit_collect_effect(const struct unit *u, uint32_t effect, struct unit_vector *ret);
 void unit_clear_dependencies(struct unit *u); /* both directions */
 int unit_move_dependencies(struct unit *from, struct unit *to);
 int unit_readd_dynamic_dependencies(struct unit *u);
@@ -136,6 +143,12 @@ int unit_reload(struct unit *u);
 bool unit_can_start(const struct unit *u);
 bool unit_can_stop(const struct unit *u);
 bool unit_can_reload(const struct unit *u);
+
+/* ---- owed.c ---- */
+int owed_setup(struct manager *m);
+void owed_forget(struct unit *u);
+void owed_record(const struct unit *u, struct strbuf *b);
+void owed_restore(struct unit *u, const struct record *r);
 
 /* ---- propagate.c ---- */
 void unit_propagate(struct unit *u, enum unit_active_state old, enum unit_active_state new,

@@ -18,7 +18,7 @@ static void enqueue(struct unit *u, enum job_type type, enum job_mode mode, cons
 
 	if (d)
 		d->n_items = d->n_dropped = 0;
-	r = manager_enqueue(u->manager, type, u, mode, false, d, NULL);
+	r = manager_enqueue_surely(u->manager, type, u, mode, d);
 	if (r < 0)
 		log_debug_errno(r, "Cannot %s %s (%s): %s", job_type_to_string(type), u->id, why,
 		                d && d->n_items ? diag_first(d, text, sizeof(text)) : strerror(-r));
@@ -28,18 +28,18 @@ static void enqueue(struct unit *u, enum job_type type, enum job_mode mode, cons
 
 static void retro(struct unit *u, uint32_t effect, enum job_type type, enum job_mode mode)
 {
-	auto_free struct unit **v = NULL;
+	auto_unit_vector struct unit_vector v = {0};
 	int n = unit_collect_effect(u, effect, &v);
 
 	for (int i = 0; i < n; i++) {
-		enum unit_active_state s = unit_active_state(v[i]);
+		enum unit_active_state s = unit_active_state(v.v[i]);
 
 		if (type == JOB_START &&
-		    (state_is_up_or_coming(s) || unit_has_dependency(u, DEP_AFTER, v[i])))
+		    (state_is_up_or_coming(s) || unit_has_dependency(u, DEP_AFTER, v.v[i])))
 			continue;
 		if (type == JOB_STOP && state_is_down_or_going(s))
 			continue;
-		enqueue(v[i], type, mode, "a unit changed by itself");
+		enqueue(v.v[i], type, mode, "a unit changed by itself");
 	}
 }
 
@@ -60,11 +60,11 @@ void unit_start_monitors(struct unit *u, enum unit_dependency d)
 {
 	const struct unit_settings *s = &u->file->unit;
 	enum job_mode mode = d == DEP_ON_FAILURE ? s->on_failure_job_mode : s->on_success_job_mode;
-	auto_free struct unit **v = NULL;
+	auto_unit_vector struct unit_vector v = {0};
 	int n = unit_collect_neighbours(u, DEPENDENCY_BIT(d), &v);
 
 	for (int i = 0; i < n; i++)
-		enqueue(v[i], JOB_START, mode, d == DEP_ON_FAILURE ? "OnFailure=" : "OnSuccess=");
+		enqueue(v.v[i], JOB_START, mode, d == DEP_ON_FAILURE ? "OnFailure=" : "OnSuccess=");
 }
 
 static void act(struct unit *u, enum emergency_action a, int status, const char *reason)
@@ -95,12 +95,12 @@ static void after_the_end(struct unit *u, enum unit_active_state old, enum unit_
 
 void unit_tell_triggers(struct unit *u)
 {
-	auto_free struct unit **v = NULL;
+	auto_unit_vector struct unit_vector v = {0};
 	int n = unit_collect_neighbours(u, DEPENDENCY_BIT(DEP_TRIGGERED_BY), &v);
 
 	for (int i = 0; i < n; i++)
-		if (v[i]->ops->on_trigger)
-			v[i]->ops->on_trigger(v[i], u);
+		if (v.v[i]->ops->on_trigger)
+			v.v[i]->ops->on_trigger(v.v[i], u);
 }
 
 /* ---- steady rules ---- */

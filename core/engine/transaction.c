@@ -241,7 +241,7 @@ static int pull_failed(struct transaction *t, struct transaction_job *by, const 
 
 static int apply_rule(struct transaction *t, struct transaction_job *j, const struct rule *rule)
 {
-	auto_free struct unit **v = NULL;
+	auto_unit_vector struct unit_vector v = {0};
 	int n, r;
 
 	n = unit_collect_effect(j->unit, rule->effect, &v);
@@ -250,16 +250,16 @@ static int apply_rule(struct transaction *t, struct transaction_job *j, const st
 	for (int i = 0; i < n && !j->deleted; i++) {
 		struct transaction_link by = {
 			.subject = j, .matters = rule->matters, .conflicts = rule->conflicts};
-		enum job_type type = job_type_collapse(rule->pulls, v[i]);
+		enum job_type type = job_type_collapse(rule->pulls, v.v[i]);
 		size_t n_findings = t->diag ? t->diag->n_items : 0;
 		struct transaction_job *pulled;
 
 		if (type == JOB_NOP)
 			continue;
-		r = add_one(t, type, v[i], &by, j->ignore_order, &pulled);
+		r = add_one(t, type, v.v[i], &by, j->ignore_order, &pulled);
 		if (r >= 0)
 			continue;
-		r = pull_failed(t, j, v[i], rule->matters, r);
+		r = pull_failed(t, j, v.v[i], rule->matters, r);
 		if (r < 0)
 			return r;
 		if (t->diag) /* it did not matter */
@@ -506,6 +506,9 @@ int manager_enqueue(struct manager *m, enum job_type type, struct unit *u, enum 
 		r = transaction_apply(&t, mode, by_user, &j);
 	transaction_done(&t);
 	m->in_transaction = false;
+	/* An order is newer than what the engine wanted before it. */
+	if (r >= 0 && by_user)
+		owed_forget(u);
 	/* Whoever is told that the job is queued can rely on it. */
 	if (r >= 0 && by_user)
 		manager_save(m);

@@ -54,6 +54,7 @@ int unit_record(const struct unit *u, struct strbuf *b)
 	record_add_u64(b, "u.markers", u->markers);
 	record_add_u64(b, "u.freezer", (uint64_t) u->freezer);
 	add_job(u->job, b);
+	owed_record(u, b);
 	if (u->ops->save)
 		u->ops->save(u, b);
 	return b->error;
@@ -173,6 +174,7 @@ int unit_restore(struct unit *u, const struct record *r)
 	}
 	k = restore_job(u, r);
 	first = k < 0 && first == 0 ? k : first;
+	owed_restore(u, r);
 	k = keep_unknown(u, r);
 	return k < 0 && first == 0 ? k : first;
 }

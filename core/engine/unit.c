@@ -216,7 +216,7 @@ int unit_enqueue_restart(struct unit *u)
 	/* Somebody asked for a stop while the unit waited: that wins. */
 	if (unit_stop_pending(u))
 		return -ECANCELED;
-	return manager_enqueue(u->manager, JOB_RESTART, u, JOB_MODE_REPLACE, false, NULL, NULL);
+	return manager_enqueue_surely(u->manager, JOB_RESTART, u, JOB_MODE_REPLACE, NULL);
 }
 
 /* ---- saving ---- */
@@ -351,6 +351,7 @@ void unit_free(struct unit *u)
 	list_remove(&u->save_link);
 	list_remove(&u->stop_unneeded_link);
 	list_remove(&u->kill.link);
+	list_remove(&u->owed.link);
 	forget_pids(u);
 	mounts_for_forget(u);
 	unit_set_cgroup(u, NULL);

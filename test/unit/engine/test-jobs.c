@@ -152,6 +152,63 @@ TEST(jobs__do_not_wait_for_a_unit_that_does_nothing)
 	fixture_end();
 }
 
+/* What core does when a timer is due and there is no memory: the engine is in a transaction, which it
+ * answers in the same way. */
+static int want_while_short(const char *name)
+{
+	int r;
+
+	fx.m->in_transaction = true;
+	r = manager_enqueue_surely(fx.m, JOB_START, unit(name), JOB_MODE_REPLACE, NULL);
+	fx.m->in_transaction = false;
+	return r;
+}
+
+/* The loop's own timers, until the unit is there. */
+static void wait_active(const char *name)
+{
+	for (int i = 0; i < 500 && !streq(state(name), "active"); i++) {
+		(void) loop_run_once(fx.loop, 10 * USEC_PER_MSEC);
+		settle();
+	}
+}
+
+TEST(jobs__that_nobody_would_order_again_are_owed)
+{
+	auto_strbuf struct strbuf b = {0};
+	struct record *r;
+
+	fixture_begin();
+	put_unit("a.service", "");
+	put_unit("b.service", "");
+	fixture_open();
+	CHECK_INT(want_while_short("a.service"), ==, 0);
+	settle();
+	CHECK_STR(happened(), "");
+	CHECK_INT(unit_record(unit("a.service"), &b), ==, 0);
+	wait_active("a.service");
+	CHECK_STR(happened(), "+a");
+	/* An order is newer. */
+	CHECK_INT(want_while_short("b.service"), ==, 0);
+	CHECK_INT(manager_enqueue(fx.m, JOB_STOP, unit("b.service"), JOB_MODE_REPLACE, true, NULL,
+	                          NULL),
+	          ==, 0);
+	CHECK(list_is_empty(&fx.m->owed));
+	/* What cannot be queued for another reason is said at once. */
+	CHECK_INT(manager_enqueue_surely(fx.m, JOB_START, unit("none.service"), JOB_MODE_REPLACE,
+	                                 NULL),
+	          ==, -ENOENT);
+	manager_free(fx.m);
+	/* The next core reads it in the record. */
+	fixture_open();
+	CHECK_INT(record_parse(b.data, b.size, &r), ==, 0);
+	CHECK_INT(unit_restore(unit("a.service"), r), ==, 0);
+	record_free(r);
+	wait_active("a.service");
+	CHECK_STR(happened(), "+a");
+	fixture_end();
+}
+
 TEST(jobs__time_out_and_act)
 {
 	fixture_begin();
