@@ -136,7 +136,7 @@ static void enter_running(struct automount *a)
 		set_state(a, AUTOMOUNT_RUNNING);
 		return;
 	}
-	r = manager_enqueue(a->unit.manager, JOB_START, target, JOB_MODE_REPLACE, false, &d, NULL);
+	r = manager_enqueue_surely(a->unit.manager, JOB_START, target, JOB_MODE_REPLACE, &d);
 	if (r < 0) {
 		diag_log(&d, a->unit.id);
 		log_unit_errno(LOG_WARNING, a->unit.id, r, "Cannot queue the mount: %m");

@@ -41,9 +41,14 @@ enum result result_from_string(const char *s); /* or RESULT_INVALID */
 struct deadline {
 	usec_t at; /* 0 or USEC_INFINITY: none */
 	struct source *source;
+	struct list late; /* no memory for a source: it is tried again */
+	struct unit *unit;
+	source_time_fn fn;
 };
 /* @at 0 or USEC_INFINITY disarms. @u is the handler's userdata. */
 int deadline_set(struct deadline *d, struct unit *u, usec_t at, source_time_fn fn);
+/* Once, before memory is short. */
+int deadlines_setup(struct manager *m);
 void deadline_clear(struct deadline *d);
 void deadline_done(struct deadline *d);
 static inline bool deadline_is_set(const struct deadline *d)
@@ -133,6 +138,37 @@ bool exit_is_since(const struct process_exit *e, usec_t since_boottime);
 /* How long after a restart of core a process that was perhaps spawned may still be reported as
  * ended before its step is repeated, where neither init nor the kernel can tell. */
 #define SPAWN_UNKNOWN_USEC (300 * USEC_PER_MSEC)
+/*
+ * Between a restart of core and the answer: was the process of an intent spawned (doubt.c)? Ends by
+ * one call of @lives (takes it over), @ended, or @never (spawns it), unless it is dropped before.
+ */
+struct doubt_ops {
+	struct spawn_search (*search)(const struct unit *u);
+	void (*lives)(struct unit *u, const struct pidref *p);
+	void (*ended)(struct unit *u, const struct process_exit *e);
+	void (*never)(struct unit *u);
+};
+struct doubt {
+	struct unit *unit;
+	const struct doubt_ops *ops;
+	usec_t since;             /* boottime of the intent */
+	struct process_exit exit; /* of the process in doubt; pid 0: none */
+	bool asking;
+	struct source *source;
+};
+void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops);
+void doubt_begin(struct doubt *d);
+void doubt_drop(struct doubt *d);
+/* Somebody speaks, or time is over: if it lives it is taken. False: it is not known yet. */
+bool doubt_settle(struct doubt *d);
+/* How soon a deadline is looked at again that came in the middle of a doubt. */
+#define DOUBT_USEC (20 * USEC_PER_MSEC)
+/* An exit that may be its. It belongs into the record: it is acknowledged. */
+void doubt_note_exit(struct doubt *d, const struct process_exit *e);
+void doubt_exits_known(struct doubt *d); /* ops->on_exits_known */
+void doubt_save(const struct doubt *d, struct strbuf *b);
+void doubt_restore(struct doubt *d, const struct record *r);
+
 /* Is the process of @p gone with nobody to tell? Then fills @ret with an exit that says so. */
 bool process_is_lost(const struct pidref *p, struct process_exit *ret);
 

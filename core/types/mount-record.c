@@ -21,6 +21,8 @@ void mount_save(const struct unit *u, struct strbuf *b)
 	record_add_u64(b, "deadline", m->deadline.at);
 	record_add_u64(b, "unmounts", m->n_unmounts);
 	record_add_bool(b, "spawning", m->spawning);
+	if (m->spawning)
+		doubt_save(&m->doubt, b);
 	if (m->spawning || pidref_is_set(&m->control_pid))
 		record_add(b, "command", command_name[m->command]);
 }
@@ -44,6 +46,7 @@ int mount_restore(struct unit *u, const struct record *r)
 	m->deadline.at = record_get_u64(r, "deadline", 0);
 	m->n_unmounts = (unsigned) MIN(record_get_u64(r, "unmounts", 0), (uint64_t) UINT16_MAX);
 	m->spawning = record_get_bool(r, "spawning", false);
+	doubt_restore(&m->doubt, r);
 	value = command ? ENUM_FROM_STRING(command_name, command) : 0;
 	m->command = value < 0 ? MOUNT_COMMAND_MOUNT : (enum mount_command) value;
 	return 0;
@@ -55,22 +58,51 @@ static bool has_settled(const struct mount *m)
 	       m->state == MOUNT_STATE_MOUNTED;
 }
 
-static void finish_spawn(struct mount *m)
+/* Mounts stack: what the kernel shows done is not done a second time. */
+static bool is_done(const struct mount *m)
 {
-	struct pidref pid = PIDREF_NULL;
+	return (m->command == MOUNT_COMMAND_MOUNT && m->is_mounted) ||
+	       (m->command == MOUNT_COMMAND_UNMOUNT && !m->is_mounted);
+}
+
+static struct spawn_search search_of(const struct unit *u)
+{
+	return (struct spawn_search){.known = {MOUNT(u)->control_pid.pid},
+	                             .since = MOUNT(u)->doubt.since};
+}
+
+static void take(struct unit *u, const struct pidref *p)
+{
+	struct mount *m = MOUNT(u);
 
 	m->spawning = false;
-	/* Done already? Then not a second time: mounts stack. */
-	if ((m->command == MOUNT_COMMAND_MOUNT && m->is_mounted) ||
-	    (m->command == MOUNT_COMMAND_UNMOUNT && !m->is_mounted)) {
+	process_forget(u, &m->control_pid);
+	m->control_pid = *p;
+	process_status_begin(&m->control_status, p->pid);
+	unit_save_soon(u);
+}
+
+static void take_exit(struct unit *u, const struct process_exit *e)
+{
+	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
+
+	take(u, &p);
+	mount_on_exit(u, e);
+}
+
+static void repeat(struct unit *u)
+{
+	struct mount *m = MOUNT(u);
+
+	m->spawning = false;
+	(void) mount_refresh(u->manager);
+	if (is_done(m))
 		mount_on_control_exit(m, RESULT_SUCCESS);
-		return;
-	}
-	if (process_find_spawned(&m->unit, &(struct spawn_search){0}, &pid) > 0)
-		m->control_pid = pid;
 	else if (mount_spawn(m, m->command) < 0)
 		mount_on_control_exit(m, RESULT_RESOURCES);
 }
+
+const struct doubt_ops mount_doubt_ops = {search_of, take, take_exit, repeat};
 
 /* What happened while core was away is news now, with all that follows from it. */
 static int on_go_on(struct source *source, void *userdata)
@@ -80,8 +112,10 @@ static int on_go_on(struct source *source, void *userdata)
 	m->coldplug_source = NULL;
 	source_free(source);
 	(void) mount_refresh(m->unit.manager);
-	if (m->spawning) {
-		finish_spawn(m);
+	if (m->spawning && !is_done(m)) {
+		doubt_begin(&m->doubt);
+	} else if (m->spawning) {
+		mount_on_control_exit(m, RESULT_SUCCESS);
 	} else if (!has_settled(m)) {
 		/* A step whose process is gone: mountinfo says what became of it. */
 		if (!pidref_is_set(&m->control_pid))

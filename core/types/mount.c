@@ -42,6 +42,8 @@ void mount_set_state(struct mount *m, enum mount_state state, usec_t deadline)
 	enum mount_state old = m->state;
 
 	m->state = state;
+	m->spawning = false;
+	doubt_drop(&m->doubt);
 	(void) deadline_set(&m->deadline, &m->unit, deadline, mount_on_deadline);
 	if (!steps[state].has_process)
 		process_forget(&m->unit, &m->control_pid);
@@ -162,6 +164,7 @@ int mount_spawn(struct mount *m, enum mount_command command)
 	c.argv = argv;
 	m->command = command;
 	m->spawning = true;
+	m->doubt.since = now(CLOCK_BOOTTIME);
 	spawn_intent(&m->unit);
 	r = control_spawn(&m->unit, &c, NULL, &pid);
 	m->spawning = false;
@@ -275,6 +278,12 @@ int mount_on_deadline(_unused_ struct source *source, _unused_ usec_t deadline, 
 	m->deadline.at = 0;
 	if (!steps[m->state].has_process)
 		return 0;
+	/* Of what is overdue it has to be known whether it began. */
+	if (m->spawning && !doubt_settle(&m->doubt)) {
+		(void) deadline_set(&m->deadline, &m->unit,
+		                    usec_add(now(CLOCK_BOOTTIME), DOUBT_USEC), mount_on_deadline);
+		return 0;
+	}
 	log_unit(LOG_WARNING, m->unit.id, "State '%s' timed out. Terminating",
 	         state_name[m->state]);
 	if (steps[m->state].on_due == MOUNT_STATE_DEAD)
@@ -328,6 +337,7 @@ void mount_on_control_exit(struct mount *m, enum result result)
 
 static void mount_init(struct unit *u)
 {
+	doubt_init(&MOUNT(u)->doubt, u, &mount_doubt_ops);
 	MOUNT(u)->control_pid = PIDREF_NULL;
 	u->perpetual = streq(u->id, "-.mount");
 }
@@ -339,6 +349,7 @@ static void mount_done(struct unit *u)
 	process_forget(u, &m->control_pid);
 	deadline_done(&m->deadline);
 	source_free(m->coldplug_source);
+	doubt_drop(&m->doubt);
 	free(m->where);
 	free(m->kernel_what);
 	free(m->kernel_options);
@@ -375,6 +386,8 @@ static int mount_stop(struct unit *u)
 {
 	struct mount *m = MOUNT(u);
 
+	if (m->spawning && !doubt_settle(&m->doubt))
+		return -EAGAIN;
 	switch (m->state) {
 	case MOUNT_STATE_MOUNTING:
 	case MOUNT_STATE_MOUNTING_DONE:
@@ -437,14 +450,19 @@ static bool mount_may_gc(const struct unit *u)
 	return !MOUNT(u)->is_mounted;
 }
 
-static void mount_on_exit(struct unit *u, const struct process_exit *e)
+void mount_on_exit(struct unit *u, const struct process_exit *e)
 {
 	struct mount *m = MOUNT(u);
 	enum result result;
 	int r;
 
-	if (!pidref_is_exit(&m->control_pid, e))
+	if (!pidref_is_exit(&m->control_pid, e)) {
+		if (m->spawning && exit_is_since(e, m->doubt.since)) {
+			unit_save_soon(u);
+			doubt_note_exit(&m->doubt, e);
+		}
 		return;
+	}
 	process_status_end(&m->control_status, e);
 	result = result_of_exit(e, EXIT_CLEAN_COMMAND, NULL);
 	if (result != RESULT_SUCCESS) {
@@ -462,6 +480,11 @@ static void mount_on_exit(struct unit *u, const struct process_exit *e)
 	if (r < 0)
 		log_unit_errno(LOG_WARNING, u->id, r, "Cannot read /proc/self/mountinfo: %m");
 	mount_on_control_exit(m, result);
+}
+
+static void mount_on_exits_known(struct unit *u)
+{
+	doubt_exits_known(&MOUNT(u)->doubt);
 }
 
 static int mount_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
@@ -505,6 +528,7 @@ const struct unit_ops mount_ops = {
 	.sub_state = mount_sub_state,
 	.may_gc = mount_may_gc,
 	.on_exit = mount_on_exit,
+	.on_exits_known = mount_on_exits_known,
 	.kill = mount_kill,
 	.reset_failed = mount_reset_failed,
 	.control_pid = mount_control_pid,

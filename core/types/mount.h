@@ -50,6 +50,7 @@ struct mount {
 	enum mount_command command;
 	struct deadline deadline;
 	struct source *coldplug_source;
+	struct doubt doubt; /* of @spawning, after a restart of core */
 };
 
 static inline struct mount *MOUNT(const struct unit *u)
@@ -74,6 +75,8 @@ void mount_enter_dead(struct mount *m, enum result result);
 int mount_on_deadline(struct source *source, usec_t deadline, void *userdata);
 int mount_spawn(struct mount *m, enum mount_command command);
 void mount_on_control_exit(struct mount *m, enum result result);
+void mount_on_exit(struct unit *u, const struct process_exit *e);
+extern const struct doubt_ops mount_doubt_ops;
 
 /* ---- mount-load.c ---- */
 int mount_load(struct unit *u, struct diag *d);

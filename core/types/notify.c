@@ -263,7 +263,9 @@ int notify_setup(struct manager *m, struct link *k)
 	n->fd = -EBADF;
 	/* Before the socket: fds of units come back even if it fails. */
 	m->notify_data = n;
-	r = get_socket(n);
+	r = deadlines_setup(m);
+	if (r >= 0)
+		r = get_socket(n);
 	if (r >= 0)
 		r = loop_add_io(m->loop, n->fd, EPOLLIN, "notify", on_readable, n, &n->source);
 	if (r < 0)

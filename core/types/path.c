@@ -266,7 +266,7 @@ static void enter_running(struct path *p, const char *path)
 		r = strv_append_consume(&env, str_printf("TRIGGER_PATH=%s", path));
 	if (r >= 0)
 		(void) service_set_activation(target, env);
-	r = manager_enqueue(p->unit.manager, JOB_START, target, JOB_MODE_REPLACE, false, &d, NULL);
+	r = manager_enqueue_surely(p->unit.manager, JOB_START, target, JOB_MODE_REPLACE, &d);
 	if (r < 0) {
 		diag_log(&d, p->unit.id);
 		log_unit_errno(LOG_WARNING, p->unit.id, r, "Cannot queue the start of '%s': %m",

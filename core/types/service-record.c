@@ -37,8 +37,7 @@ void service_save(const struct unit *u, struct strbuf *b)
 	record_add_u64(b, "main-index", s->main_index);
 	if (s->spawning != SPAWNING_NONE) {
 		record_add(b, "spawning", spawning_name[s->spawning]);
-		record_add_u64(b, "spawning-since", s->spawning_since);
-		service_save_doubt(s, b);
+		doubt_save(&s->doubt, b);
 	}
 	process_status_save(&s->main_status, "main", b);
 	process_status_save(&s->control_status, "control", b);
@@ -115,8 +114,7 @@ int service_restore(struct unit *u, const struct record *r)
 	s->main_index = bounded(r, "main-index", UINT16_MAX);
 	process_status_restore(&s->main_status, "main", r);
 	process_status_restore(&s->control_status, "control", r);
-	s->spawning_since = record_get_u64(r, "spawning-since", 0);
-	service_restore_doubt(s, r);
+	doubt_restore(&s->doubt, r);
 	s->deadline.at = record_get_u64(r, "deadline", 0);
 	s->watchdog_override_usec = record_get_u64(r, "watchdog-override", 0);
 	/* Only as a mark: coldplug gives it a whole interval. */
@@ -256,7 +254,7 @@ static int on_go_on(struct source *source, void *userdata)
 	source_free(source);
 	s->lost_source = NULL;
 	if (s->spawning != SPAWNING_NONE) {
-		service_begin_doubt(s);
+		doubt_begin(&s->doubt);
 		return 0;
 	}
 	service_go_on(s);

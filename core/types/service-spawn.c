@@ -156,7 +156,7 @@ int service_spawn_main(struct service *s, unsigned index)
 		return -ENOENT;
 	s->main_index = index;
 	s->spawning = SPAWNING_MAIN;
-	s->spawning_since = now(CLOCK_BOOTTIME);
+	s->doubt.since = now(CLOCK_BOOTTIME);
 	FAULT_POINT("service.main-intent.before");
 	spawn_intent(&s->unit);
 	FAULT_POINT("service.main-intent.after");
@@ -188,7 +188,7 @@ int service_spawn_control(struct service *s, enum service_exec list, unsigned in
 	s->control_list = list;
 	s->control_index = index;
 	s->spawning = SPAWNING_CONTROL;
-	s->spawning_since = now(CLOCK_BOOTTIME);
+	s->doubt.since = now(CLOCK_BOOTTIME);
 	FAULT_POINT("service.control-intent.before");
 	spawn_intent(&s->unit);
 	FAULT_POINT("service.control-intent.after");

@@ -5,9 +5,6 @@
 
 #include "base/fault.h"
 
-/* How soon a deadline is looked at again that came in the middle of a doubt (service-doubt.c). */
-#define DOUBT_USEC (20 * USEC_PER_MSEC)
-
 /* clang-format off */
 static const char *const state_name[SERVICE_STATE_MAX] = {
 #define X(id, name, active, process) [SERVICE_##id] = name,
@@ -180,7 +177,7 @@ void service_set_state(struct service *s, enum service_state state, usec_t deadl
 
 	s->state = state;
 	s->spawning = SPAWNING_NONE;
-	s->unknown_exit = (struct process_exit){0};
+	doubt_drop(&s->doubt);
 	FAULT_POINT("service.state.before");
 	(void) deadline_set(&s->deadline, u, deadline, service_on_deadline);
 	service_unwatch_pid_file(s);
@@ -223,6 +220,7 @@ static void service_init(struct unit *u)
 {
 	struct service *s = SERVICE(u);
 
+	doubt_init(&s->doubt, u, &service_doubt_ops);
 	s->main_pid = s->control_pid = PIDREF_NULL;
 	s->control_list = SERVICE_EXEC_MAX;
 	s->connection_fd = s->exec_fd = s->pid_file_fd = -EBADF;
@@ -250,6 +248,7 @@ static void service_done(struct unit *u)
 	deadline_done(&s->deadline);
 	deadline_done(&s->watchdog);
 	s->lost_source = source_free(s->lost_source);
+	doubt_drop(&s->doubt);
 	free(s->status_text);
 	free(s->bus_error);
 	strv_free(s->activation);

@@ -98,8 +98,7 @@ struct service {
 	enum service_exec control_list;
 	unsigned control_index, main_index;
 	enum service_spawning spawning;
-	usec_t spawning_since;            /* boottime */
-	struct process_exit unknown_exit; /* of the process in doubt; pid 0: none */
+	struct doubt doubt; /* of @spawning, after a restart of core */
 
 	struct deadline deadline; /* of the state */
 	struct deadline watchdog;
@@ -108,8 +107,7 @@ struct service {
 
 	bool awaits_name; /* Type=dbus: executed, and waits for BusName= to have an owner */
 	bool forbid_restart, restart_after_dead /* between dead and auto-restart */, flush_restarts,
-		adopt /* record without a state */, kill_due /* of the core before: see kill.c */,
-		asking_exits;
+		adopt /* record without a state */, kill_due /* of the core before: see kill.c */;
 	unsigned n_restarts;
 
 	char *status_text, *bus_error;
@@ -289,15 +287,13 @@ int service_coldplug(struct unit *u);
 void service_go_on(struct service *s);
 
 /* ---- service-doubt.c: between a restart of core and the answer, was the process spawned? ---- */
-void service_begin_doubt(struct service *s);
+extern const struct doubt_ops service_doubt_ops;
 /* Somebody speaks, or time is over, and it may be of the process that was spawned: if that lives it is
  * taken. False: it is not known yet. */
 bool service_settle_spawn(struct service *s);
 /* True: an exit that may be its, and is kept until that is known. */
 bool service_note_exit(struct service *s, const struct process_exit *e);
 void service_on_exits_known(struct unit *u);
-void service_save_doubt(const struct service *s, struct strbuf *b);
-void service_restore_doubt(struct service *s, const struct record *r);
 
 /* ---- service-bus.c ---- */
 void service_bus_name_owner(struct unit *u, bool owned, bool initial);

@@ -20,6 +20,8 @@ void socket_save(const struct unit *u, struct strbuf *b)
 		record_add(b, "control-list", list_name[s->control_list]);
 	record_add_u64(b, "control-index", s->control_index);
 	record_add_bool(b, "spawning", s->spawning);
+	if (s->spawning)
+		doubt_save(&s->doubt, b);
 	process_status_save(&s->control_status, "control", b);
 	record_add_u64(b, "deadline", s->deadline.at);
 	record_add_u64(b, "accepted", s->n_accepted);
@@ -109,6 +111,7 @@ int socket_restore(struct unit *u, const struct record *r)
 	s->control_index =
 		(unsigned) MIN(record_get_u64(r, "control-index", 0), (uint64_t) UINT16_MAX);
 	s->spawning = record_get_bool(r, "spawning", false);
+	doubt_restore(&s->doubt, r);
 	process_status_restore(&s->control_status, "control", r);
 	s->deadline.at = record_get_u64(r, "deadline", 0);
 	s->n_accepted = (unsigned) record_get_u64(r, "accepted", 0);
@@ -116,23 +119,57 @@ int socket_restore(struct unit *u, const struct record *r)
 	return 0;
 }
 
-static void finish_spawn(struct socket *s)
+static struct spawn_search search_of(const struct unit *u)
 {
-	const struct exec_command *c =
-		s->control_list < SOCKET_EXEC_MAX
-			? command_nth(socket_settings(s)->commands[s->control_list],
-	                              s->control_index)
-			: NULL;
-	struct pidref pid = PIDREF_NULL;
+	return (struct spawn_search){.known = {SOCKET(u)->control_pid.pid},
+	                             .since = SOCKET(u)->doubt.since};
+}
+
+static void take(struct unit *u, const struct pidref *p)
+{
+	struct socket *s = SOCKET(u);
 
 	s->spawning = false;
-	if (process_find_spawned(&s->unit, &(struct spawn_search){0}, &pid) > 0 ||
-	    (c && control_spawn(&s->unit, c, NULL, &pid) >= 0)) {
-		s->control_pid = pid;
-		process_status_begin(&s->control_status, pid.pid);
-		unit_save_soon(&s->unit);
-	}
-	/* Else the state's deadline brings it on. */
+	process_forget(u, &s->control_pid);
+	s->control_pid = *p;
+	process_status_begin(&s->control_status, p->pid);
+	unit_save_soon(u);
+}
+
+static void take_exit(struct unit *u, const struct process_exit *e)
+{
+	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
+
+	take(u, &p);
+	socket_on_exit(u, e);
+}
+
+static void repeat(struct unit *u)
+{
+	struct socket *s = SOCKET(u);
+	int r;
+
+	s->spawning = false;
+	r = socket_spawn_again(s);
+	/* A file that has no such command any more: as if it had ended well. */
+	if (r < 0 || !pidref_is_set(&s->control_pid))
+		socket_command_ended(s, r == -ENOENT || r >= 0 ? RESULT_SUCCESS : RESULT_RESOURCES);
+}
+
+const struct doubt_ops socket_doubt_ops = {search_of, take, take_exit, repeat};
+
+/* Going on can start, stop and notify: not before all units are read back. */
+static int on_go_on(struct source *source, void *userdata)
+{
+	struct socket *s = userdata;
+
+	source_free(source);
+	s->coldplug_source = NULL;
+	if (s->spawning)
+		doubt_begin(&s->doubt);
+	else if (!pidref_is_set(&s->control_pid))
+		socket_go_on(s); /* the state was set, its command was not even intended */
+	return 0;
 }
 
 int socket_coldplug(struct unit *u)
@@ -145,8 +182,12 @@ int socket_coldplug(struct unit *u)
 	r = deadline_set(&s->deadline, u, s->deadline.at, socket_on_deadline);
 	if (r < 0)
 		return r;
-	if (s->spawning)
-		finish_spawn(s);
+	if (s->state != SOCKET_LISTENING && s->state != SOCKET_RUNNING) {
+		r = loop_add_defer(u->manager->loop, "socket-coldplug", on_go_on, s,
+		                   &s->coldplug_source);
+		if (r < 0)
+			return r;
+	}
 	if (s->state != SOCKET_LISTENING && s->state != SOCKET_RUNNING &&
 	    s->state != SOCKET_START_POST)
 		return 0;

@@ -49,7 +49,7 @@ static int start_service(struct socket *s)
 			return 0;
 	if (!service)
 		return -ENOENT;
-	r = manager_enqueue(s->unit.manager, JOB_START, service, JOB_MODE_REPLACE, false, &d, NULL);
+	r = manager_enqueue_surely(s->unit.manager, JOB_START, service, JOB_MODE_REPLACE, &d);
 	if (r < 0)
 		diag_log(&d, service->id);
 	return r;

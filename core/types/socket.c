@@ -67,6 +67,8 @@ void socket_set_state(struct socket *s, enum socket_state state, usec_t deadline
 	enum socket_state old = s->state;
 
 	s->state = state;
+	s->spawning = false;
+	doubt_drop(&s->doubt);
 	(void) deadline_set(&s->deadline, &s->unit, deadline, socket_on_deadline);
 	if (!steps[state].good)
 		forget_control(s);
@@ -90,6 +92,7 @@ static int spawn(struct socket *s, const struct exec_command *c)
 	int r;
 
 	s->spawning = true;
+	s->doubt.since = now(CLOCK_BOOTTIME);
 	spawn_intent(&s->unit);
 	r = control_spawn(&s->unit, c, NULL, &pid);
 	s->spawning = false;
@@ -300,16 +303,76 @@ static void on_final_term_due(struct socket *s, enum result result)
 		enter_dead(s, result);
 }
 
+void socket_command_ended(struct socket *s, enum result result)
+{
+	if (!steps[s->state].good)
+		return;
+	if (result == RESULT_SUCCESS)
+		steps[s->state].good(s, result);
+	else
+		steps[s->state].bad(s, result);
+}
+
 int socket_on_deadline(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
 {
 	struct socket *s = userdata;
 
 	s->deadline.at = 0;
+	/* Of what is overdue it has to be known whether it began. */
+	if (s->spawning && !doubt_settle(&s->doubt)) {
+		(void) deadline_set(&s->deadline, &s->unit,
+		                    usec_add(now(CLOCK_BOOTTIME), DOUBT_USEC), socket_on_deadline);
+		return 0;
+	}
 	if (steps[s->state].due) {
 		log_unit(LOG_WARNING, s->unit.id, "State '%s' timed out", state_name[s->state]);
 		steps[s->state].due(s, RESULT_TIMEOUT);
 	}
 	return 0;
+}
+
+/* ---- after a restart of core ---- */
+
+int socket_spawn_again(struct socket *s)
+{
+	const struct exec_command *c =
+		s->control_list < SOCKET_EXEC_MAX
+			? command_nth(socket_settings(s)->commands[s->control_list],
+	                              s->control_index)
+			: NULL;
+
+	if (s->state == SOCKET_START_CHOWN)
+		return spawn_chown(s);
+	return c ? spawn(s, c) : -ENOENT;
+}
+
+void socket_go_on(struct socket *s)
+{
+	switch (s->state) {
+	case SOCKET_START_PRE:
+		enter_start_pre(s);
+		break;
+	case SOCKET_START_CHOWN:
+		enter_start_chown(s, RESULT_SUCCESS);
+		break;
+	case SOCKET_START_POST:
+		enter_start_post(s, RESULT_SUCCESS);
+		break;
+	case SOCKET_STOP_PRE:
+		socket_enter_stop_pre(s, RESULT_SUCCESS);
+		break;
+	case SOCKET_STOP_POST:
+		enter_stop_post(s, RESULT_SUCCESS);
+		break;
+	case SOCKET_STOP_PRE_SIGTERM:
+	case SOCKET_STOP_PRE_SIGKILL:
+	case SOCKET_FINAL_SIGTERM:
+	case SOCKET_FINAL_SIGKILL:
+		enter_signal(s, s->state, RESULT_SUCCESS);
+		break;
+	default:
+		break;
+	}
 }
 
 /* ---- operations ---- */
@@ -318,6 +381,7 @@ static void socket_init(struct unit *u)
 {
 	struct socket *s = SOCKET(u);
 
+	doubt_init(&s->doubt, u, &socket_doubt_ops);
 	s->control_pid = PIDREF_NULL;
 	s->control_list = SOCKET_EXEC_MAX;
 }
@@ -328,6 +392,8 @@ static void socket_done(struct unit *u)
 
 	process_forget(u, &s->control_pid);
 	deadline_done(&s->deadline);
+	source_free(s->coldplug_source);
+	doubt_drop(&s->doubt);
 	/* The vault keeps its copies. */
 	for (size_t i = 0; i < s->n_fds; i++) {
 		source_free(s->fds[i].source);
@@ -379,6 +445,8 @@ static int socket_stop(struct unit *u)
 {
 	struct socket *s = SOCKET(u);
 
+	if (s->spawning && !doubt_settle(&s->doubt))
+		return -EAGAIN;
 	switch (state_active[s->state]) {
 	case UNIT_INACTIVE:
 	case UNIT_FAILED:
@@ -409,14 +477,19 @@ static bool socket_may_gc(const struct unit *u)
 	return SOCKET(u)->n_connections == 0;
 }
 
-static void socket_on_exit(struct unit *u, const struct process_exit *e)
+void socket_on_exit(struct unit *u, const struct process_exit *e)
 {
 	struct socket *s = SOCKET(u);
 	const struct exec_command *command, *next;
 	enum result result;
 
-	if (!pidref_is_exit(&s->control_pid, e))
+	if (!pidref_is_exit(&s->control_pid, e)) {
+		if (s->spawning && exit_is_since(e, s->doubt.since)) {
+			unit_save_soon(u);
+			doubt_note_exit(&s->doubt, e);
+		}
 		return;
+	}
 	result = result_of_exit(e, EXIT_CLEAN_COMMAND, NULL);
 	process_status_end(&s->control_status, e);
 	command = s->control_list < SOCKET_EXEC_MAX
@@ -435,12 +508,12 @@ static void socket_on_exit(struct unit *u, const struct process_exit *e)
 			return;
 		result = RESULT_RESOURCES;
 	}
-	if (!steps[s->state].good)
-		return;
-	if (result == RESULT_SUCCESS)
-		steps[s->state].good(s, result);
-	else
-		steps[s->state].bad(s, result);
+	socket_command_ended(s, result);
+}
+
+static void socket_on_exits_known(struct unit *u)
+{
+	doubt_exits_known(&SOCKET(u)->doubt);
 }
 
 static int socket_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
@@ -482,6 +555,7 @@ const struct unit_ops socket_ops = {
 	.sub_state = socket_sub_state,
 	.may_gc = socket_may_gc,
 	.on_exit = socket_on_exit,
+	.on_exits_known = socket_on_exits_known,
 	.on_trigger = socket_on_trigger,
 	.kill = socket_kill,
 	.reset_failed = socket_reset_failed,

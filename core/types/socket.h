@@ -59,6 +59,8 @@ struct socket {
 	enum socket_exec control_list;
 	unsigned control_index;
 	bool spawning;
+	struct doubt doubt; /* of @spawning, after a restart of core */
+	struct source *coldplug_source;
 	struct deadline deadline;
 
 	struct socket_fd *fds;
@@ -85,6 +87,13 @@ const char *socket_state_to_string(enum socket_state s);
 void socket_set_state(struct socket *s, enum socket_state state, usec_t deadline);
 void socket_enter_stop_pre(struct socket *s, enum result result);
 void socket_enter_listening(struct socket *s);
+void socket_on_exit(struct unit *u, const struct process_exit *e);
+void socket_command_ended(struct socket *s, enum result result);
+/* The command under way again. -errno: it cannot be started. */
+int socket_spawn_again(struct socket *s);
+/* A state without a process: what it is for is begun again. */
+void socket_go_on(struct socket *s);
+extern const struct doubt_ops socket_doubt_ops;
 int socket_on_deadline(struct source *source, usec_t deadline, void *userdata);
 
 /* ---- socket-trigger.c ---- */

@@ -31,6 +31,8 @@ void swap_set_state(struct swap *s, enum swap_state state, usec_t deadline)
 	enum swap_state old = s->state;
 
 	s->state = state;
+	s->spawning = false;
+	doubt_drop(&s->doubt);
 	(void) deadline_set(&s->deadline, &s->unit, deadline, on_deadline);
 	if (!has_process(state))
 		process_forget(&s->unit, &s->control_pid);
@@ -107,6 +109,7 @@ static int spawn(struct swap *s, bool off)
 	command.path = argv[0];
 	command.argv = argv;
 	s->spawning = true;
+	s->doubt.since = now(CLOCK_BOOTTIME);
 	s->spawning_off = off;
 	spawn_intent(&s->unit);
 	r = control_spawn(&s->unit, &command, NULL, &pid);
@@ -143,6 +146,12 @@ static int on_deadline(_unused_ struct source *source, _unused_ usec_t deadline,
 	s->deadline.at = 0;
 	if (!has_process(s->state))
 		return 0;
+	/* Of what is overdue it has to be known whether it began. */
+	if (s->spawning && !doubt_settle(&s->doubt)) {
+		(void) deadline_set(&s->deadline, &s->unit,
+		                    usec_add(now(CLOCK_BOOTTIME), DOUBT_USEC), on_deadline);
+		return 0;
+	}
 	log_unit(LOG_WARNING, s->unit.id, "State '%s' timed out. Terminating",
 	         state_name[s->state]);
 	if (s->state == SWAP_STATE_DEACTIVATING_SIGKILL)
@@ -178,8 +187,11 @@ void swap_on_control_exit(struct swap *s, enum result result)
 
 /* ---- operations ---- */
 
+static const struct doubt_ops swap_doubt_ops;
+
 static void swap_init(struct unit *u)
 {
+	doubt_init(&SWAP(u)->doubt, u, &swap_doubt_ops);
 	SWAP(u)->control_pid = PIDREF_NULL;
 }
 
@@ -190,6 +202,7 @@ static void swap_done(struct unit *u)
 	process_forget(u, &s->control_pid);
 	deadline_done(&s->deadline);
 	source_free(s->coldplug_source);
+	doubt_drop(&s->doubt);
 	free(s->what);
 	free(s->kernel_what);
 }
@@ -262,6 +275,8 @@ static int swap_stop(struct unit *u)
 {
 	struct swap *s = SWAP(u);
 
+	if (s->spawning && !doubt_settle(&s->doubt))
+		return -EAGAIN;
 	switch (s->state) {
 	case SWAP_STATE_ACTIVATING:
 	case SWAP_STATE_ACTIVATING_DONE:
@@ -299,8 +314,13 @@ static void swap_on_exit(struct unit *u, const struct process_exit *e)
 {
 	struct swap *s = SWAP(u);
 
-	if (!pidref_is_exit(&s->control_pid, e))
+	if (!pidref_is_exit(&s->control_pid, e)) {
+		if (s->spawning && exit_is_since(e, s->doubt.since)) {
+			unit_save_soon(u);
+			doubt_note_exit(&s->doubt, e);
+		}
 		return;
+	}
 	process_status_end(&s->control_status, e);
 	process_forget(u, &s->control_pid);
 	unit_save_soon(u);
@@ -342,6 +362,8 @@ static void swap_save(const struct unit *u, struct strbuf *b)
 	process_status_save(&s->control_status, "control", b);
 	record_add_u64(b, "deadline", s->deadline.at);
 	record_add_bool(b, "spawning", s->spawning);
+	if (s->spawning)
+		doubt_save(&s->doubt, b);
 	record_add_bool(b, "spawning-off", s->spawning_off);
 }
 
@@ -360,8 +382,55 @@ static int swap_restore(struct unit *u, const struct record *r)
 	process_status_restore(&s->control_status, "control", r);
 	s->deadline.at = record_get_u64(r, "deadline", 0);
 	s->spawning = record_get_bool(r, "spawning", false);
+	doubt_restore(&s->doubt, r);
 	s->spawning_off = record_get_bool(r, "spawning-off", false);
 	return 0;
+}
+
+/* ---- after a restart of core ---- */
+
+static struct spawn_search search_of(const struct unit *u)
+{
+	return (struct spawn_search){.known = {SWAP(u)->control_pid.pid},
+	                             .since = SWAP(u)->doubt.since};
+}
+
+static void take(struct unit *u, const struct pidref *p)
+{
+	struct swap *s = SWAP(u);
+
+	s->spawning = false;
+	process_forget(u, &s->control_pid);
+	s->control_pid = *p;
+	process_status_begin(&s->control_status, p->pid);
+	unit_save_soon(u);
+}
+
+static void take_exit(struct unit *u, const struct process_exit *e)
+{
+	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
+
+	take(u, &p);
+	swap_on_exit(u, e);
+}
+
+static void repeat(struct unit *u)
+{
+	struct swap *s = SWAP(u);
+
+	s->spawning = false;
+	(void) swap_refresh(u->manager);
+	if (s->is_active != s->spawning_off)
+		swap_on_control_exit(s, RESULT_SUCCESS);
+	else if (spawn(s, s->spawning_off) < 0)
+		swap_on_control_exit(s, RESULT_RESOURCES);
+}
+
+static const struct doubt_ops swap_doubt_ops = {search_of, take, take_exit, repeat};
+
+static void swap_on_exits_known(struct unit *u)
+{
+	doubt_exits_known(&SWAP(u)->doubt);
 }
 
 static bool has_settled(const struct swap *s)
@@ -373,19 +442,14 @@ static bool has_settled(const struct swap *s)
 static int on_go_on(struct source *source, void *userdata)
 {
 	struct swap *s = userdata;
-	struct pidref pid = PIDREF_NULL;
 
 	s->coldplug_source = NULL;
 	source_free(source);
 	(void) swap_refresh(s->unit.manager);
-	if (s->spawning) {
-		s->spawning = false;
-		if (s->is_active != s->spawning_off)
-			swap_on_control_exit(s, RESULT_SUCCESS);
-		else if (process_find_spawned(&s->unit, &(struct spawn_search){0}, &pid) > 0)
-			s->control_pid = pid;
-		else if (spawn(s, s->spawning_off) < 0)
-			swap_on_control_exit(s, RESULT_RESOURCES);
+	if (s->spawning && s->is_active == s->spawning_off) {
+		doubt_begin(&s->doubt);
+	} else if (s->spawning) {
+		swap_on_control_exit(s, RESULT_SUCCESS);
 	} else if (!has_settled(s)) {
 		if (!pidref_is_set(&s->control_pid))
 			swap_on_control_exit(s, RESULT_SUCCESS);
@@ -450,6 +514,7 @@ const struct unit_ops swap_ops = {
 	.sub_state = swap_sub_state,
 	.may_gc = swap_may_gc,
 	.on_exit = swap_on_exit,
+	.on_exits_known = swap_on_exits_known,
 	.kill = swap_kill,
 	.reset_failed = swap_reset_failed,
 	.control_pid = swap_control_pid,

@@ -31,6 +31,7 @@ struct swap {
 	struct process_status control_status;
 	struct deadline deadline;
 	struct source *coldplug_source;
+	struct doubt doubt; /* of @spawning, after a restart of core */
 };
 
 static inline struct swap *SWAP(const struct unit *u)

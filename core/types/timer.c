@@ -111,7 +111,7 @@ static void enter_running(struct timer *t)
 	}
 	FAULT_POINT("timer.elapsed");
 	tell_trigger(t, target);
-	r = manager_enqueue(t->unit.manager, JOB_START, target, JOB_MODE_REPLACE, false, &d, NULL);
+	r = manager_enqueue_surely(t->unit.manager, JOB_START, target, JOB_MODE_REPLACE, &d);
 	if (r < 0) {
 		diag_log(&d, t->unit.id);
 		log_unit_errno(LOG_WARNING, t->unit.id, r, "Cannot queue the start of '%s': %m",

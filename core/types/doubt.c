@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * doubt.c - the core before this one died between an intent and its outcome. Was the process
+ * spawned, and which is it? One of four is true:
+ *
+ *	it lives         then it is in the unit's cgroup, since it was born there
+ *	it is dying      then it is a child of init in that cgroup, but no member any more
+ *	it has ended     then init has its exit, and tells it
+ *	it never was     then its command is run now
+ *
+ * Of those that live and those that ended the oldest is the one: the others are its children. So
+ * exits that may be its are noted (and stored: they are acknowledged) until init has told all that
+ * it knew when it was asked. That takes one turn, and no waiting.
+ */
+#include "types/common.h"
+
+#include <stdio.h>
+
+/* If init has not told of an exit by then, it never will. */
+#define DYING_USEC (3 * USEC_PER_SEC)
+#define AGAIN_USEC (50 * USEC_PER_MSEC)
+
+static bool is_older(uint64_t start_a, pid_t a, uint64_t start_b, pid_t b)
+{
+	return start_a != start_b ? start_a < start_b : a < b;
+}
+
+static int on_time(struct source *source, usec_t deadline, void *userdata);
+
+static void look_again_in(struct doubt *d, usec_t span)
+{
+	usec_t at = usec_add(now(CLOCK_BOOTTIME), span);
+
+	if (d->source)
+		(void) source_set_time(d->source, at);
+	else
+		(void) loop_add_time(d->unit->manager->loop, CLOCK_BOOTTIME, at, TIMER_EXACT,
+		                     "doubt", on_time, d, &d->source);
+}
+
+static void take_living(struct doubt *d, const struct pidref *p)
+{
+	log_unit(LOG_INFO, d->unit->id, "Found process %d, spawned by the core before this one",
+	         p->pid);
+	doubt_drop(d);
+	d->ops->lives(d->unit, p);
+}
+
+/* All exits that there were are known. @last: nothing more will be waited for. */
+static void settle(struct doubt *d, bool last)
+{
+	const struct spawn_search q = d->ops->search(d->unit);
+	const struct process_exit e = d->exit;
+	struct pidref p = PIDREF_NULL;
+	int r = process_find_spawned(d->unit, &q, &p);
+
+	d->asking = false;
+	if (r < 0) {
+		/* No fds, or no memory: it would be wrong to guess. */
+		look_again_in(d, AGAIN_USEC);
+	} else if (e.pid > 0 && (r == 0 || is_older(e.start_time, e.pid, p.start_time, p.pid))) {
+		if (r > 0)
+			process_forget(d->unit, &p);
+		log_unit(LOG_INFO, d->unit->id,
+		         "Process %d, spawned by the core before this one, has ended", e.pid);
+		doubt_drop(d);
+		d->ops->ended(d->unit, &e);
+	} else if (r > 0) {
+		take_living(d, &p);
+	} else if (!last && process_is_dying(d->unit, &q) != 0) {
+		look_again_in(d, DYING_USEC);
+	} else {
+		log_unit(LOG_INFO, d->unit->id,
+		         "Repeating the command that the core before this one did not get to "
+		         "spawn");
+		doubt_drop(d);
+		d->ops->never(d->unit);
+	}
+}
+
+static int on_time(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
+{
+	settle(userdata, true);
+	return 0;
+}
+
+void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops)
+{
+	d->unit = u;
+	d->ops = ops;
+}
+
+void doubt_begin(struct doubt *d)
+{
+	/* Before it is asked: who is alive now, and dead then, has an exit that is told later. */
+	d->asking = state_exits_ask(d->unit->manager->state_data, d->unit) >= 0;
+	look_again_in(d, SPAWN_UNKNOWN_USEC);
+}
+
+void doubt_drop(struct doubt *d)
+{
+	d->source = source_free(d->source);
+	d->exit = (struct process_exit){0};
+	d->asking = false;
+}
+
+bool doubt_settle(struct doubt *d)
+{
+	const struct spawn_search q = d->ops->search(d->unit);
+	struct pidref p = PIDREF_NULL;
+
+	if (d->exit.pid > 0 || process_find_spawned(d->unit, &q, &p) <= 0)
+		return false;
+	take_living(d, &p);
+	return true;
+}
+
+void doubt_exits_known(struct doubt *d)
+{
+	if (d->asking)
+		settle(d, false);
+}
+
+void doubt_note_exit(struct doubt *d, const struct process_exit *e)
+{
+	struct process_exit *have = &d->exit;
+
+	if (have->pid <= 0 || is_older(e->start_time, e->pid, have->start_time, have->pid)) {
+		*have = *e;
+		have->cgroup = NULL;
+	}
+	if (!d->asking && d->source)
+		settle(d, false);
+}
+
+void doubt_save(const struct doubt *d, struct strbuf *b)
+{
+	const struct process_exit *e = &d->exit;
+
+	record_add_u64(b, "spawning-since", d->since);
+	if (e->pid > 0)
+		strbuf_printf(b, "unknown-exit=%d %llu %d %d\n", (int) e->pid,
+		              (unsigned long long) e->start_time, e->code, e->status);
+}
+
+void doubt_restore(struct doubt *d, const struct record *r)
+{
+	const char *text = record_get(r, "unknown-exit");
+	unsigned long long start_time;
+	int pid, code, status;
+
+	d->since = record_get_u64(r, "spawning-since", 0);
+	if (text && sscanf(text, "%d %llu %d %d", &pid, &start_time, &code, &status) == 4 &&
+	    pid > 1)
+		d->exit = (struct process_exit){
+			.pid = pid, .start_time = start_time, .code = code, .status = status};
+}
