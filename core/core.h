@@ -48,7 +48,9 @@ struct core {
 	char **environment; /* of the manager before anybody set something */
 	struct helper_run *boot_agent, *generators, *keeper;
 	struct crash_report *crash; /* of the core before us */
-	bool keep_again;
+	struct crash_report *unwritten[4];
+	struct source *notes_retry;
+	bool crash_is_written, keep_again;
 	struct reload_request *reload;
 	struct source *trim;
 	usec_t start_usec;

@@ -25,9 +25,73 @@ static int write_note(struct crash_report *report)
 	struct crash_places p = crash_places();
 	int r = report->id ? 0 : crash_report_name(report);
 
-	if (r >= 0)
-		r = crash_store_put(&p, report);
-	return r < 0 ? log_warning_errno(r, "Failed to write a crash report: %m") : 0;
+	return r < 0 ? r : crash_store_put(&p, report);
+}
+
+/* ---- when /run is full, or memory is short ---- */
+
+#define UNWRITTEN_RETRY_USEC (5 * USEC_PER_SEC)
+
+static void note_written(struct core *c, const struct crash_report *report)
+{
+	announce(c, report);
+	api_crashes_changed(c->manager);
+	notes_keep(c);
+}
+
+static void retry_soon(struct core *c)
+{
+	if (c->notes_retry)
+		(void) source_set_time(c->notes_retry,
+		                       usec_add(now(CLOCK_BOOTTIME), UNWRITTEN_RETRY_USEC));
+}
+
+static int on_retry(struct source *s _unused_, usec_t deadline _unused_, void *userdata)
+{
+	struct core *c = userdata;
+	bool all = true;
+
+	for (size_t i = 0; i < ELEMENTSOF(c->unwritten); i++) {
+		struct crash_report *report = c->unwritten[i];
+
+		if (!report || write_note(report) < 0) {
+			all = all && !report;
+			continue;
+		}
+		c->unwritten[i] = NULL;
+		note_written(c, report);
+		crash_report_free(report);
+	}
+	if (!all)
+		retry_soon(c);
+	return 0;
+}
+
+/* A report that cannot be written is kept in memory and tried again. */
+static void keep_unwritten(struct core *c, struct crash_report *take, int error)
+{
+	for (size_t i = 0; i < ELEMENTSOF(c->unwritten); i++) {
+		if (c->unwritten[i])
+			continue;
+		c->unwritten[i] = take;
+		log_warning_errno(error, "A crash report cannot be written now: %m");
+		retry_soon(c);
+		return;
+	}
+	log_error_errno(error, "A crash report is lost, too many cannot be written: %m");
+	crash_report_free(take);
+}
+
+static void add_note(struct core *c, struct crash_report *take)
+{
+	int r = write_note(take);
+
+	if (r < 0) {
+		keep_unwritten(c, take, r);
+		return;
+	}
+	note_written(c, take);
+	crash_report_free(take);
 }
 
 /* ---- the core before ---- */
@@ -35,7 +99,8 @@ static int write_note(struct crash_report *report)
 void notes_begin(struct core *c)
 {
 	crash_setup(core_version, &c->crash);
-	/* A fault is a fault whatever init says; should we not live to ask, at least this is kept. */
+	/* A fault is a fault whatever init says; should we not live to ask, at least this is kept. If it
+	 * cannot be, it is tried again once there is somebody to tell. */
 	if (c->crash && c->crash->signal)
 		(void) write_note(c->crash);
 }
@@ -68,7 +133,7 @@ void notes_welcome(struct core *c)
 	if (str_set(&c->crash->cause, str_is_empty(w->died) ? w->reason : w->died) < 0)
 		log_warning("Out of memory: a crash report is not complete");
 	c->crash->restarts = w->restarts;
-	(void) write_note(c->crash);
+	c->crash_is_written = write_note(c->crash) >= 0;
 }
 
 static void keeper_done(struct core *c)
@@ -78,12 +143,23 @@ static void keeper_done(struct core *c)
 		notes_keep(c);
 }
 
+/* What is written before /var is mounted is below it. */
+static bool disk_is_there(const struct core *c)
+{
+	const struct unit *u = manager_get_unit(c->manager, "local-fs.target");
+
+	return stamp_is_set(&c->manager->finished) || (u && unit_active_state(u) == UNIT_ACTIVE);
+}
+
 void notes_keep(struct core *c)
 {
 	struct crash_places p = crash_places();
 	auto_strv char **names = NULL;
 	bool any = false;
 
+	/* It is called again when boot is finished. */
+	if (!disk_is_there(c))
+		return;
 	if (c->keeper) {
 		c->keep_again = true;
 		return;
@@ -99,23 +175,20 @@ void notes_keep(struct core *c)
 
 void notes_ready(struct core *c)
 {
-	if (c->crash)
+	if (loop_add_time(c->loop, CLOCK_BOOTTIME, USEC_INFINITY, USEC_PER_SEC, "crash reports",
+	                  on_retry, c, &c->notes_retry) < 0)
+		log_warning("Crash reports that cannot be written will be lost");
+	if (c->crash && !c->crash_is_written) {
+		add_note(c, TAKE_PTR(c->crash));
+	} else if (c->crash) {
 		announce(c, c->crash);
-	c->crash = crash_report_free(c->crash);
+		c->crash = crash_report_free(c->crash);
+	}
 	api_crashes_changed(c->manager);
 	notes_keep(c);
 }
 
 /* ---- others ---- */
-
-static void add_note(struct core *c, struct crash_report *report)
-{
-	if (write_note(report) < 0)
-		return;
-	announce(c, report);
-	api_crashes_changed(c->manager);
-	notes_keep(c);
-}
 
 static int take_number(const char *line, const char *key, int64_t *ret)
 {
@@ -154,7 +227,7 @@ void notes_init_fault(struct core *c, const char *text)
 	if (frame)
 		(void) strv_append(&report->frames, frame);
 	(void) str_set(&report->cause, "executed itself again");
-	add_note(c, report);
+	add_note(c, TAKE_PTR(report));
 }
 
 static bool is_fault(const struct process_exit *e)
@@ -185,7 +258,7 @@ void notes_agent_exit(struct core *c, const struct process_exit *e)
 	report->pid = e->pid;
 	report->signal = e->status;
 	report->time_usec = now(CLOCK_REALTIME);
-	add_note(c, report);
+	add_note(c, TAKE_PTR(report));
 }
 
 int notes_keep_crashes(void)

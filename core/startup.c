@@ -333,6 +333,10 @@ static int take_over(struct core *c)
 	FAULT_POINT("takeover.coldplugged");
 	cgroup_look_again(m);
 	note_step(&steps_taken, "coldplug");
+	/* The job of the default target is over, and others of the boot are not, or its end was the last
+	 * that the core before us saw. Without a job to go by, boot would never be finished. */
+	if (!c->needs_boot && m->boot_job_id == 0)
+		m->boot_job_id = UINT32_MAX;
 	log_notice(
 		"Took over %d units in %llu ms (%s%s)", n,
 		(unsigned long long) (usec_sub(now(CLOCK_BOOTTIME), c->start_usec) / USEC_PER_MSEC),
