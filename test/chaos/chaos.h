@@ -11,9 +11,11 @@
  *	books.c    what the services say themselves (service.c writes it)
  *	check.c    both compared with what core says
  *	report.c   figures
+ *	history.c  all that was ordered and done, in order, for whoever looks for a cause
  *	service.c  the program that all units run
  *
- * A violation prints the seed and the step and ends the run with 1; the world's log is kept.
+ * A violation prints the seed and the step, and what was done last, and ends the run with 1; the
+ * world's log, the services' books and the whole history are kept.
  * Everything that is random comes from one seed; the instants that the kernel's scheduler chooses
  * do not.
  */
@@ -99,6 +101,7 @@ struct chaos {
 	const char *fault;           /* that is under way */
 	const char *point;           /* of a walk */
 	bool verbose;
+	FILE *history;
 };
 
 uint32_t chaos_random(struct chaos *c, uint32_t below); /* 0 .. below - 1 */
@@ -175,6 +178,13 @@ void books_free(struct books *b);
 void check_light(struct chaos *c);
 /* Waits until nothing moves, then compares everything. */
 void check_quiet(struct chaos *c);
+
+/* ---- history.c ---- */
+
+/* A line with its time in the file "history" of the world's directory. */
+void history_open(struct chaos *c);
+void history(struct chaos *c, const char *fmt, ...) _printf_(2, 3);
+void history_print_last(struct chaos *c);
 
 /* ---- report.c ---- */
 

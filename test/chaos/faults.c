@@ -66,6 +66,7 @@ static bool await_answer(struct chaos *c, usec_t from, usec_t died)
 		return false;
 	}
 	back = now(CLOCK_BOOTTIME);
+	history(c, "core answers, %llu ms", (unsigned long long) (back - from) / 1000);
 	note_down(c, from, back);
 	if (died > 0)
 		report_answer(c->fault, back - died);
@@ -104,6 +105,8 @@ static pid_t core_of(struct chaos *c)
 
 static void due(struct chaos *c, unsigned least, unsigned most)
 {
+	if (most > 0)
+		history(c, "%u to %u deaths", least, most);
 	c->kills_min += least;
 	c->kills_max += most;
 }
@@ -376,6 +379,7 @@ static void with_store(struct chaos *c, void (*fn)(struct chaos *c, const char *
 
 	/* Nothing is under way: a job that is lost with its record is no fault of core. */
 	check_quiet(c);
+	history(c, "it was quiet before");
 	core = core_of(c);
 	from = now(CLOCK_BOOTTIME);
 	if (core <= 0)
@@ -713,6 +717,7 @@ void fault_random(struct chaos *c)
 			continue;
 		}
 		c->fault = fault_rows[i].name;
+		history(c, "%s", c->fault);
 		if (fault_rows[i].fn != fault_none)
 			report_fault(c->fault);
 		fault_rows[i].fn(c);

@@ -46,6 +46,7 @@ void violation(struct chaos *c, const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	printf("\n");
+	history_print_last(c);
 	fflush(stdout);
 }
 
@@ -108,6 +109,7 @@ static void begin(struct chaos *c, const struct options *o)
 	helper = path_join(c->w.dir, "version/chaos-service");
 	if (!c->sent || mkdir(locks, 0755) < 0 || file_copy(CHAOS_SERVICE, helper, 0755) < 0)
 		abort();
+	history_open(c);
 	map_page(c);
 	units_write(&c->w, c->many);
 	if (world_start(&c->w) < 0) {
@@ -131,6 +133,7 @@ static void end(struct chaos *c)
 		printf("the world's log is kept: %s\n", log);
 		setenv("WORLD_KEEP", "1", 1);
 	}
+	fclose(c->history);
 	world_close(&c->w);
 	books_free(c->books);
 	c->books = NULL;
@@ -156,6 +159,7 @@ static void step(struct chaos *c, const struct options *o)
 		order_random(c);
 	if (only) {
 		c->fault = only->name;
+		history(c, "%s", c->fault);
 		report_fault(c->fault);
 		only->fn(c);
 	} else {
@@ -164,6 +168,7 @@ static void step(struct chaos *c, const struct options *o)
 	if (c->verbose)
 		printf("# step %u: %s, until %llu\n", c->step, c->fault,
 		       (unsigned long long) now(CLOCK_BOOTTIME));
+	history(c, "%s is over", c->fault);
 	if (chaos_random(c, 4) == 0)
 		check_quiet(c);
 	else

@@ -68,7 +68,7 @@ static void touch(struct chaos *c, int unit)
 bool order_queue(struct chaos *c, const char *verb, int unit)
 {
 	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
-	const struct unit_model *m = &c->models[unit];
+	struct unit_model *m = &c->models[unit];
 	bool reload = streq(verb, "reload");
 	int r;
 
@@ -80,7 +80,12 @@ bool order_queue(struct chaos *c, const char *verb, int unit)
 	if (!reload && (!streq(verb, "start") || m->touched || m->pid == 0 ||
 	                !(unit_rows[unit].flags & UNIT_DAEMON)))
 		touch(c, unit);
+	/* It takes the place of a stop that waits, as any later order does that contradicts an earlier
+	 * one; a stop that runs ends as it began. */
+	if (reload && m->wanted == WANT_DOWN)
+		m->wanted = WANT_UNKNOWN;
 	r = call_once(c, "org.sysmaster.Unit.Queue", p, 2 * USEC_PER_SEC, NULL);
+	history(c, "%s %s: %s", verb, unit_rows[unit].name, r < 0 ? strerror(-r) : "queued");
 	if (r < 0)
 		return false;
 	c->orders++;
@@ -109,6 +114,7 @@ bool order_message(struct chaos *c, unsigned socket_number)
 		(struct sent){.at = now(CLOCK_BOOTTIME), .socket = (uint8_t) socket_number};
 	if (write(fd, text, (size_t) n) != n)
 		return false;
+	history(c, "message %u into socket %u", c->n_sent, socket_number);
 	c->n_sent++;
 	return true;
 }
@@ -118,13 +124,17 @@ static void order_flag(struct chaos *c)
 	auto_free char *path = str_printf("/proc/%d/root/run/chaos/flag", (int) c->w.init);
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
+	history(c, "flag");
 	if (fd >= 0)
 		close(fd);
 }
 
 void order_reload(struct chaos *c)
 {
-	if (call_once(c, "org.sysmaster.Manager.Reload", NULL, 2 * USEC_PER_SEC, NULL) >= 0)
+	int r = call_once(c, "org.sysmaster.Manager.Reload", NULL, 2 * USEC_PER_SEC, NULL);
+
+	history(c, "daemon-reload: %s", r < 0 ? strerror(-r) : "done");
+	if (r >= 0)
 		c->orders++;
 }
 
