@@ -107,6 +107,8 @@ struct unit_ops {
 	/* optional: takes a running process in, at its start or now */
 	int (*attach)(struct unit *u, pid_t pid);
 	void (*reset_failed)(struct unit *u); /* optional */
+	/* optional: a reload is about to give it these settings; u->file still has the old ones */
+	void (*settings_change)(struct unit *u, const struct unit_file *new);
 	int (*abandon)(struct unit *u); /* optional: whoever made it looks after it no more */
 	/* optional: its BusName= has an owner now, or none; @initial: that was found, as opposed to seen to happen */
 	void (*bus_name_owner)(struct unit *u, bool owned, bool initial);

@@ -222,6 +222,8 @@ static void give_settings(struct fresh *f)
 	if (became_alias(f))
 		return;
 	(void) unit_adopt_names(u, f->file, &owner);
+	if (u->ops->settings_change)
+		u->ops->settings_change(u, f->file);
 	unit_retire_file(u, TAKE_PTR(f->file));
 	u->stale = false;
 	u->load_state = u->file->load_state;

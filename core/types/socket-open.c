@@ -258,16 +258,18 @@ static int check_socket(const struct socket_port *p, int fd)
 
 static int check_netlink(const struct socket_port *p, int fd)
 {
+	struct sockaddr_nl nl = {0};
 	int protocol, family, r;
-	socklen_t n = sizeof(protocol);
+	socklen_t n = sizeof(protocol), size = sizeof(nl);
 	uint32_t groups;
 
 	r = netlink_parse(p->address, &family, &groups);
 	if (r < 0)
 		return r;
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n) < 0 ||
+	    getsockname(fd, (struct sockaddr *) &nl, &size) < 0)
 		return -errno;
-	return protocol == family;
+	return nl.nl_family == AF_NETLINK && protocol == family && nl.nl_groups == groups;
 }
 
 static int check_file(const struct socket_port *p, int fd)
@@ -275,6 +277,21 @@ static int check_file(const struct socket_port *p, int fd)
 	struct stat a, b;
 
 	if (fstat(fd, &a) < 0 || stat(p->address, &b) < 0)
+		return -errno;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* A queue has no address to ask for: the one of that name has to be the same inode. */
+static int check_message_queue(const struct socket_port *p, int fd)
+{
+	struct mq_attr attr;
+	struct stat a, b;
+	auto_fd int named = -EBADF;
+
+	if (mq_getattr((mqd_t) fd, &attr) < 0)
+		return -errno;
+	named = (int) mq_open(p->address, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (named < 0 || fstat(fd, &a) < 0 || fstat(named, &b) < 0)
 		return -errno;
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
@@ -291,52 +308,14 @@ int socket_check_fd(_unused_ const struct socket *s, const struct socket_port *p
 	case SOCKET_PORT_FIFO:
 	case SOCKET_PORT_SPECIAL:
 		return check_file(p, fd);
-	case SOCKET_PORT_MESSAGE_QUEUE: {
-		struct mq_attr attr;
-
-		return mq_getattr((mqd_t) fd, &attr) >= 0;
-	}
+	case SOCKET_PORT_MESSAGE_QUEUE:
+		return check_message_queue(p, fd);
 	default:
 		return 0;
 	}
 }
 
 /* ---- all of a unit's ---- */
-
-int socket_vault_name(const struct unit *u, unsigned number, char **ret)
-{
-	*ret = str_printf("socket/%s/%u", u->id, number);
-	if (!*ret)
-		return -ENOMEM;
-	if (strlen(*ret) <= WIRE_VAULT_NAME_MAX)
-		return 0;
-	free(*ret);
-	return -ENAMETOOLONG;
-}
-
-static void keep_in_vault(const struct socket *s, const struct socket_fd *f)
-{
-	struct link *k = types_vault(s->unit.manager);
-	auto_free char *name = NULL;
-	int r;
-
-	if (!k)
-		return;
-	r = socket_vault_name(&s->unit, f->port, &name);
-	if (r >= 0)
-		r = link_vault_put(k, name, f->fd);
-	if (r < 0)
-		log_unit_errno(LOG_WARNING, s->unit.id, r, "Socket %u will not outlive core: %m",
-		               f->port);
-}
-
-static bool is_open(const struct socket *s, unsigned port)
-{
-	for (size_t i = 0; i < s->n_fds; i++)
-		if (s->fds[i].port == port)
-			return true;
-	return false;
-}
 
 /* Opens what is not open yet. On failure nothing that this call opened stays. */
 int socket_open_all(struct socket *s)
@@ -346,12 +325,12 @@ int socket_open_all(struct socket *s)
 	int fd;
 
 	for (const struct socket_port *p = socket_settings(s)->ports; p; p = p->next, n++) {
-		struct socket_fd *bigger;
-
-		if (is_open(s, n))
+		if (socket_port_is_open(s, n))
 			continue;
-		if (n >= PORTS_MAX)
-			return -E2BIG;
+		if (n >= PORTS_MAX) {
+			fd = -E2BIG;
+			goto fail;
+		}
 		FAULT_POINT("socket.open.before");
 		fd = openers[p->kind](s, p);
 		FAULT_POINT("socket.open.after");
@@ -360,17 +339,13 @@ int socket_open_all(struct socket *s)
 			               p->address);
 			goto fail;
 		}
-		bigger = reallocarray(s->fds, s->n_fds + 1, sizeof(*s->fds));
-		if (!bigger) {
-			fd_close(fd);
-			fd = -ENOMEM;
+		fd = socket_fd_add(s, fd, n, n);
+		if (fd < 0)
 			goto fail;
-		}
-		s->fds = bigger;
-		s->fds[s->n_fds++] = (struct socket_fd){.fd = fd, .port = n, .socket = s};
 	}
 	for (size_t i = have; i < s->n_fds; i++)
-		keep_in_vault(s, &s->fds[i]);
+		socket_fd_keep(s, &s->fds[i]);
+	socket_sort_fds(s);
 	return 0;
 fail:
 	while (s->n_fds > have)
@@ -392,14 +367,11 @@ static void remove_file(const struct socket *s, const struct socket_port *p)
 void socket_close_all(struct socket *s, bool stopping)
 {
 	const struct socket_settings *c = socket_settings(s);
-	struct link *k = types_vault(s->unit.manager);
 
 	socket_unwatch(s);
 	for (size_t i = 0; i < s->n_fds; i++) {
-		auto_free char *name = NULL;
-
-		if (stopping && k && socket_vault_name(&s->unit, s->fds[i].port, &name) >= 0)
-			(void) link_vault_drop(k, name);
+		if (stopping)
+			socket_fd_forget(s, &s->fds[i]);
 		fd_close(s->fds[i].fd);
 	}
 	free(s->fds);

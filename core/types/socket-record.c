@@ -30,60 +30,6 @@ void socket_save(const struct unit *u, struct strbuf *b)
 		record_add_i64(b, "port", s->fds[i].port);
 }
 
-static const struct socket_port *port_nth(const struct socket *s, unsigned n)
-{
-	const struct socket_port *p = socket_settings(s)->ports;
-
-	while (p && n-- > 0)
-		p = p->next;
-	return p;
-}
-
-/* Believes a vaulted fd only if it is what the port says. */
-static int take_port(struct socket *s, unsigned port)
-{
-	struct link *k = types_vault(s->unit.manager);
-	const struct socket_port *p = port_nth(s, port);
-	auto_free char *name = NULL;
-	auto_fd int fd = -EBADF;
-	struct socket_fd *bigger;
-	int r;
-
-	if (!k || !p)
-		return -ENOENT;
-	r = socket_vault_name(&s->unit, port, &name);
-	if (r < 0)
-		return r;
-	fd = link_vault_take(k, name);
-	if (fd < 0)
-		return fd;
-	r = socket_check_fd(s, p, fd);
-	if (r <= 0)
-		return log_unit_errno(LOG_WARNING, s->unit.id, r < 0 ? r : -ESTALE,
-		                      "The kept socket is not '%s' any more: %m", p->address);
-	bigger = reallocarray(s->fds, s->n_fds + 1, sizeof(*s->fds));
-	if (!bigger)
-		return -ENOMEM;
-	s->fds = bigger;
-	s->fds[s->n_fds++] = (struct socket_fd){.fd = TAKE_FD(fd), .port = port, .socket = s};
-	return 0;
-}
-
-/* What the vault has for this unit, whatever a record says. */
-static int take_all(struct socket *s)
-{
-	unsigned n = 0;
-
-	for (const struct socket_port *p = socket_settings(s)->ports; p; p = p->next, n++) {
-		int r = take_port(s, n);
-
-		if (r < 0 && r != -ENOENT)
-			log_unit_errno(LOG_WARNING, s->unit.id, r,
-			               "Socket '%s' is not there any more: %m", p->address);
-	}
-	return s->n_fds > 0;
-}
-
 int socket_restore(struct unit *u, const struct record *r)
 {
 	struct socket *s = SOCKET(u);
@@ -98,9 +44,9 @@ int socket_restore(struct unit *u, const struct record *r)
 			state = (enum socket_state) i;
 	/* Without a state there is still the vault: what listens, listens. */
 	if (state == SOCKET_STATE_INVALID)
-		state = take_all(s) ? SOCKET_LISTENING : SOCKET_DEAD;
+		state = socket_take_kept(s) > 0 ? SOCKET_LISTENING : SOCKET_DEAD;
 	else if (state != SOCKET_DEAD && state != SOCKET_FAILED)
-		(void) take_all(s);
+		(void) socket_take_kept(s);
 	s->state = state;
 	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	(void) record_take_process(u, r, "control-pid", &s->control_pid);

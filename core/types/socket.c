@@ -557,6 +557,7 @@ const struct unit_ops socket_ops = {
 	.on_exit = socket_on_exit,
 	.on_exits_known = socket_on_exits_known,
 	.on_trigger = socket_on_trigger,
+	.settings_change = socket_settings_change,
 	.kill = socket_kill,
 	.reset_failed = socket_reset_failed,
 	.control_pid = socket_control_pid,

@@ -2,8 +2,8 @@
 /*
  * socket - listening file descriptors, and the service that starts when something comes in. Private
  * to the socket-*.c files: socket.c (states), socket-trigger.c (the service), socket-load.c,
- * socket-address.c (pure: text to address), socket-open.c (from a port to an fd), socket-options.c,
- * socket-accept.c (connections), socket-record.c.
+ * socket-address.c (pure: text to address), socket-open.c (from a port to an fd), socket-ports.c (which fd is
+ * which port), socket-options.c, socket-accept.c (connections), socket-record.c.
  *
  * The fds are in the vault as "socket/UNIT/NUMBER", so they and what is queued in them outlive
  * core; they are believed after a restart only if kind and address are what the unit's port says.
@@ -46,6 +46,7 @@ enum socket_state {
 struct socket_fd {
 	int fd;
 	unsigned port; /* number of the port in the settings */
+	unsigned slot; /* its number in the vault; the port's where no reload has moved anything */
 	struct source *source;
 	struct socket *socket;
 };
@@ -137,8 +138,19 @@ int socket_open_all(struct socket *s);
 void socket_close_all(struct socket *s, bool stopping);
 int socket_check_fd(const struct socket *s, const struct socket_port *p,
                     int fd); /* is it what the port says? */
-int socket_vault_name(const struct unit *u, unsigned number, char **ret);
 int socket_make_symlinks(const struct socket *s);
+
+/* ---- socket-ports.c ---- */
+const struct socket_port *socket_port_nth(const struct socket_settings *c, unsigned n);
+bool socket_port_is_open(const struct socket *s, unsigned port);
+/* @slot: the one it should have in the vault; another one if that is taken. */
+int socket_fd_add(struct socket *s, int fd_take, unsigned port, unsigned slot);
+void socket_sort_fds(struct socket *s);
+void socket_fd_keep(const struct socket *s, const struct socket_fd *f);
+void socket_fd_forget(const struct socket *s, const struct socket_fd *f);
+/* Out of the vault what is one of the unit's ports, whatever a record says. 1: there was one; 0; -errno. */
+int socket_take_kept(struct socket *s);
+void socket_settings_change(struct unit *u, const struct unit_file *new);
 
 /* ---- socket-options.c ---- */
 void socket_apply_options(const struct socket *s, const struct socket_port *p, int fd, int family);

@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 static void put_targets(struct world *w, const char *wants)
@@ -345,6 +347,102 @@ TEST(reload__takes_new_settings_without_a_restart)
 	CHECK_STR(world_property(&w, "a.service", "Description"), "brand new");
 	CHECK_INT(world_number(&w, "a.service", "MainPID"), ==, pid);
 	CHECK_STR(world_property(&w, "a.service", "NeedDaemonReload"), "no");
+}
+
+/* The listening socket of that path, by its inode; 0: there is none. */
+static unsigned long listener(const struct world *w, const char *name)
+{
+	char file[64], path[128], line[512];
+	unsigned long inode = 0;
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/proc/%d/net/unix", w->init);
+	snprintf(path, sizeof(path), " %s/%s\n", w->dir, name);
+	f = fopen(file, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (strlen(line) > strlen(path) && streq(line + strlen(line) - strlen(path), path))
+			(void) sscanf(line, "%*s %*s %*s %*s %*s %*s %lu", &inode);
+	if (f)
+		fclose(f);
+	return inode;
+}
+
+/* init closes its own a moment after core has closed. */
+static unsigned long listener_gone(const struct world *w, const char *name)
+{
+	long long end = world_msec() + 5000;
+
+	while (listener(w, name) && world_msec() < end)
+		usleep(5000);
+	return listener(w, name);
+}
+
+static void put_socket(struct world *w, const char *ports)
+{
+	world_put(w, "many.socket", "[Unit]\nDefaultDependencies=no\n[Socket]\n%s", ports);
+}
+
+static void reload(struct world *w)
+{
+	auto_json cJSON *reply = NULL;
+
+	CHECK_INT(world_call(w, "org.sysmaster.Manager.Reload", NULL, &reply), ==, 0);
+}
+
+/* TEST-12 of systemd's suites, and sockets whose lines have moved. */
+TEST(reload__closes_ports_that_went_and_keeps_those_that_moved)
+{
+	char one[96], two[96], three[96], lines[400];
+
+	WITH_WORLD(w);
+	put_targets(&w, "");
+	snprintf(one, sizeof(one), "ListenStream=%s/one\n", w.dir);
+	snprintf(two, sizeof(two), "ListenStream=%s/two\n", w.dir);
+	snprintf(three, sizeof(three), "ListenStream=%s/three\n", w.dir);
+	world_put(&w, "many.service", "[Service]\n" FOREVER);
+	snprintf(lines, sizeof(lines), "%s%s%s", one, two, three);
+	put_socket(&w, lines);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "many.socket"), "done");
+	unsigned long second = listener(&w, "two"), third = listener(&w, "three");
+	CHECK_INT(listener(&w, "one"), >, 0);
+	CHECK_INT(second, >, 0);
+	CHECK_INT(third, >, 0);
+
+	/* Number two becomes the last, the last one number two, the first goes. */
+	snprintf(lines, sizeof(lines), "%s%s", three, two);
+	put_socket(&w, lines);
+	reload(&w);
+	CHECK_INT(listener_gone(&w, "one"), ==, 0);
+	for (int round = 0; round < 2; round++) {
+		CHECK_INT(listener(&w, "two"), ==, second);
+		CHECK_INT(listener(&w, "three"), ==, third);
+		CHECK_STR(world_property(&w, "many.socket", "SubState"), "listening");
+		CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	}
+	CHECK_INT(listener(&w, "one"), ==, 0);
+	/* One that comes back waits for a start. */
+	snprintf(lines, sizeof(lines), "%s%s%s", one, three, two);
+	put_socket(&w, lines);
+	reload(&w);
+	CHECK_INT(listener(&w, "one"), ==, 0);
+	CHECK_INT(listener(&w, "three"), ==, third);
+	/* Core opens what is missing when it takes over, in a place of the vault that no other has. */
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	unsigned long first = listener(&w, "one");
+	CHECK_INT(first, >, 0);
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_INT(listener(&w, "one"), ==, first);
+	CHECK_INT(listener(&w, "two"), ==, second);
+	CHECK_INT(listener(&w, "three"), ==, third);
+	/* What is left of a unit without its file listens nowhere, and neither does a core that comes after. */
+	auto_free char *path = str_printf("%s/units/many.socket", w.dir);
+	CHECK_INT(unlink(path), ==, 0);
+	reload(&w);
+	CHECK_INT(listener_gone(&w, "two"), ==, 0);
+	CHECK_INT(listener_gone(&w, "three"), ==, 0);
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_INT(listener(&w, "three"), ==, 0);
 }
 
 TEST(service__notifies_and_is_found_ready)
