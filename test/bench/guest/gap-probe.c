@@ -119,9 +119,10 @@ static bool sysmaster_ping(int fd)
 
 /* ---- D-Bus, between two peers (no bus): https://dbus.freedesktop.org/doc/dbus-specification.html ---- */
 
+/* BEGIN goes with the rest: a first message that is read together with it would wait there for the next one. */
 static bool systemd_open(int fd)
 {
-	static const char auth[] = "\0AUTH EXTERNAL 30\r\n", begin[] = "BEGIN\r\n";
+	static const char auth[] = "\0AUTH EXTERNAL 30\r\nBEGIN\r\n";
 	char c;
 
 	if (!send_all(fd, auth, sizeof(auth) - 1))
@@ -130,7 +131,7 @@ static bool systemd_open(int fd)
 		if (!receive(fd, &c, 1))
 			return false;
 	while (c != '\n');
-	return send_all(fd, begin, sizeof(begin) - 1);
+	return true;
 }
 
 static size_t add_field(unsigned char *m, size_t at, unsigned char code, char type,
