@@ -149,7 +149,7 @@ struct unit {
 	usec_t start_limit_begin_usec;
 	unsigned start_limit_count;
 	bool transient, perpetual /* -.slice, init.scope, -.mount: never stopped */, in_gc_queue, in_load_queue, in_save_queue, coldplugged,
-		start_limit_hit, stale /* its files changed on disk */, deserialized, in_recheck_queue,
+		start_limit_hit, stale /* its files changed on disk */, deserialized, in_recheck_queue, untold /* its job ended in a transaction: who triggers it has to hear of that */,
 		will_restart /* set by the type before it notifies a failure that Restart= will mend: no OnFailure=, no FailureAction= yet */;
 	enum unit_active_state last_active; /* as of the last unit_notify */
 	struct list load_link, gc_link, save_link, stop_unneeded_link;

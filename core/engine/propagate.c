@@ -98,6 +98,7 @@ void unit_tell_triggers(struct unit *u)
 	auto_unit_vector struct unit_vector v = {0};
 	int n = unit_collect_neighbours(u, DEPENDENCY_BIT(DEP_TRIGGERED_BY), &v);
 
+	u->untold = false;
 	for (int i = 0; i < n; i++)
 		if (v.v[i]->ops->on_trigger)
 			v.v[i]->ops->on_trigger(v.v[i], u);
@@ -202,6 +203,10 @@ void manager_recheck_queued(struct manager *m)
 	while ((u = LIST_FIRST(&m->stop_unneeded_queue, struct unit, stop_unneeded_link))) {
 		list_remove(&u->stop_unneeded_link);
 		u->in_recheck_queue = false;
+		/* If another job took its place, that one's end is told. */
+		if (u->untold && !u->job && state_is_down(unit_active_state(u)))
+			unit_tell_triggers(u);
+		u->untold = false;
 		recheck(u);
 	}
 }

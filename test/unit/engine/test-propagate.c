@@ -145,6 +145,46 @@ TEST(propagate__stop_is_passed_on)
 	fixture_end();
 }
 
+/* A socket that is not told would wait for ever for a service that does not come. */
+TEST(propagate__triggers_hear_of_a_start_that_never_was)
+{
+	struct unit *s, *t;
+	unsigned before;
+
+	fixture_begin();
+	put_unit("a.service", "");
+	put_unit("b.service", "Requires=fail.service\nAfter=fail.service slow.service");
+	put_unit("fail.service", "");
+	put_unit("slow.service", "");
+	put_unit("c.target", "AllowIsolate=yes");
+	fixture_open();
+	s = unit_ref(unit("a.service"));
+	t = unit("b.service");
+	CHECK_INT(unit_add_dependency(s, DEP_TRIGGERS, t), ==, 0);
+	/* What it needs fails. */
+	before = FAKE(s)->n_triggers;
+	order(JOB_START, "b.service");
+	CHECK(!t->job);
+	CHECK_INT(FAKE(s)->n_triggers, ==, before + 1);
+	/* Behind a start that takes its time: a stop takes its place. */
+	order(JOB_START, "slow.service");
+	before = FAKE(s)->n_triggers;
+	CHECK_INT(order_mode(JOB_START, "b.service", JOB_MODE_IGNORE_REQUIREMENTS), ==, 0);
+	CHECK(t->job != NULL);
+	order(JOB_STOP, "b.service");
+	CHECK(!t->job);
+	CHECK_INT(FAKE(s)->n_triggers, ==, before + 1);
+	/* And all others go. */
+	CHECK_INT(order_mode(JOB_START, "b.service", JOB_MODE_IGNORE_REQUIREMENTS), ==, 0);
+	CHECK(t->job != NULL);
+	before = FAKE(s)->n_triggers;
+	CHECK_INT(order_mode(JOB_START, "c.target", JOB_MODE_FLUSH), ==, 0);
+	CHECK(!t->job);
+	CHECK_INT(FAKE(s)->n_triggers, ==, before + 1);
+	unit_unref(s);
+	fixture_end();
+}
+
 TEST(propagate__triggers_hear_of_their_unit)
 {
 	struct unit *s, *t;
