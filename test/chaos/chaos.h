@@ -57,6 +57,7 @@ void units_write(struct world *w, unsigned many);
 #define UNITS_MAX    256
 #define DOWNS_MAX    64
 #define MESSAGES_MAX 65536
+#define SOCKETS      3
 
 enum wanted { WANT_UNKNOWN, WANT_UP, WANT_DOWN };
 struct unit_model {
@@ -95,7 +96,7 @@ struct chaos {
 	struct sent *sent;
 	unsigned n_sent;
 	struct books *books;
-	unsigned long socket_inodes[2];
+	unsigned long socket_inodes[SOCKETS];
 	unsigned long orders, checks, violations, lost_connections;
 	volatile usec_t machine_lag; /* by how much any process is late here, at present */
 	const char *fault;           /* that is under way */
@@ -114,6 +115,7 @@ void chaos_sleep(struct chaos *c, usec_t usec);
 void order_random(struct chaos *c);
 /* Queues @verb and waits for the job; false: no answer, or an error. */
 bool order_queue(struct chaos *c, const char *verb, int unit);
+bool order_queue_mode(struct chaos *c, const char *verb, int unit, const char *mode);
 bool order_message(struct chaos *c, unsigned socket);
 void order_reload(struct chaos *c);
 /* One of everything, so that each point of core is passed. */
@@ -158,7 +160,7 @@ void truth_read(const struct world *w, struct truth *t);
 void truth_done(struct truth *t);
 /* Inode of the listening Unix socket with this path in the world; 0: there is none. */
 unsigned long truth_listener(const struct world *w, const char *path);
-bool truth_is_mounted(const struct world *w, const char *path);
+unsigned truth_mounted(const struct world *w, const char *path); /* how often */
 
 /* ---- books.c ---- */
 

@@ -143,12 +143,24 @@ void check_light(struct chaos *c)
 
 /* ---- when it is quiet ---- */
 
-static unsigned count_in(const struct truth *t, const char *cgroup, const struct process **ret)
+/* In the cgroup of that unit, whatever slice it is in, or below it. */
+static bool is_of(const struct process *p, const char *unit)
+{
+	for (const char *c = p->cgroup; c && *c; c = strchr(c + 1, '/')) {
+		const char *rest = str_after(c + 1, unit);
+
+		if (rest && (*rest == '/' || !*rest))
+			return true;
+	}
+	return false;
+}
+
+static unsigned count_of(const struct truth *t, const char *unit, const struct process **ret)
 {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < t->n; i++)
-		if (path_below(t->processes[i].cgroup, cgroup)) {
+		if (is_of(&t->processes[i], unit)) {
 			*ret = &t->processes[i];
 			n++;
 		}
@@ -159,9 +171,8 @@ static void check_daemon(struct chaos *c, size_t i, const struct row *r, const s
 {
 	struct unit_model *m = &c->models[i];
 	const char *name = unit_rows[i].name;
-	auto_free char *cgroup = str_printf("/system.slice/%s", name);
 	const struct process *p = NULL;
-	unsigned n = count_in(t, cgroup, &p);
+	unsigned n = count_of(t, name, &p);
 	bool up = r && streq(r->active, "active");
 
 	if (n != (up ? 1 : 0))
@@ -277,7 +288,9 @@ static void check_sockets(struct chaos *c, const struct listing *l)
 {
 	static const struct {
 		const char *unit, *path;
-	} sockets[] = {{"a.socket", "/run/chaos/a.sock"}, {"b.socket", "/run/chaos/b.sock"}};
+	} sockets[SOCKETS] = {{"a.socket", "/run/chaos/a.sock"},
+	                      {"b.socket", "/run/chaos/b.sock"},
+	                      {"c.socket", "/run/chaos/c.sock"}};
 
 	for (size_t i = 0; i < ELEMENTSOF(sockets); i++) {
 		int k = unit_find(sockets[i].unit);
@@ -290,6 +303,23 @@ static void check_sockets(struct chaos *c, const struct listing *l)
 		if (!c->models[k].touched && c->socket_inodes[i] && inode != c->socket_inodes[i])
 			violation(c, "%s has another socket than before", sockets[i].unit);
 		c->socket_inodes[i] = inode;
+	}
+}
+
+static void check_mounts(struct chaos *c, const struct listing *l)
+{
+	static const struct {
+		const char *unit, *path;
+	} mounts[] = {{"run-chaos-mnt.mount", "/run/chaos/mnt"},
+	              {"run-chaos-bind.mount", "/run/chaos/bind"}};
+
+	for (size_t i = 0; i < ELEMENTSOF(mounts); i++) {
+		unsigned n = truth_mounted(&c->w, mounts[i].path);
+		const struct row *r = list_find(l, mounts[i].unit);
+
+		if (n != (is_down(r) ? 0 : 1))
+			violation(c, "%s is %s and mounted %u times", mounts[i].unit,
+			          r ? r->active : "unknown", n);
 	}
 }
 
@@ -376,9 +406,8 @@ void check_quiet(struct chaos *c)
 			check_many(c, &t);
 		else
 			check_sockets(c, &l);
-		if (!c->many && truth_is_mounted(&c->w, "/run/chaos/mnt") ==
-		                        is_down(list_find(&l, "run-chaos-mnt.mount")))
-			violation(c, "run-chaos-mnt.mount is not what the kernel shows");
+		if (!c->many)
+			check_mounts(c, &l);
 		check_messages(c);
 		for (size_t i = 0; i < n_unit_rows; i++)
 			c->models[i].touched = false;

@@ -289,7 +289,8 @@ static void fault_memory(struct chaos *c)
 		order_random(c);
 	chaos_sleep(c, 5 * USEC_PER_MSEC);
 	__atomic_store_n(&c->page->alloc_nth, 0, __ATOMIC_SEQ_CST);
-	due(c, 0, 1);
+	/* Each may have been the end of a core, if it was in the middle of a take-over. */
+	due(c, 0, c->page->alloc_fired - before);
 	(void) recover(c, 0, from);
 	forgive(c);
 }
@@ -309,7 +310,8 @@ static void fault_call(struct chaos *c)
 		order_random(c);
 	chaos_sleep(c, 5 * USEC_PER_MSEC);
 	__atomic_store_n(&c->page->sys_nth, 0, __ATOMIC_SEQ_CST);
-	due(c, 0, 1);
+	history(c, "failed: %s", c->page->sys_fired != before ? c->page->sys_last : "none");
+	due(c, 0, c->page->sys_fired - before);
 	(void) recover(c, 0, from);
 	forgive(c);
 }
@@ -317,6 +319,7 @@ static void fault_call(struct chaos *c)
 void fault_calls(struct chaos *c, const char *verb, int unit, unsigned nth, unsigned run)
 {
 	usec_t from = now(CLOCK_BOOTTIME);
+	uint32_t before = c->page->sys_fired;
 
 	c->page->sys_run = run;
 	c->page->sys_error = -EMFILE;
@@ -324,7 +327,7 @@ void fault_calls(struct chaos *c, const char *verb, int unit, unsigned nth, unsi
 	(void) order_queue(c, verb, unit);
 	chaos_sleep(c, 10 * USEC_PER_MSEC);
 	__atomic_store_n(&c->page->sys_nth, 0, __ATOMIC_SEQ_CST);
-	due(c, 0, 1);
+	due(c, 0, c->page->sys_fired - before);
 	(void) recover(c, 0, from);
 	forgive(c);
 }

@@ -65,7 +65,22 @@ static void touch(struct chaos *c, int unit)
 	c->models[unit].wanted = WANT_UNKNOWN;
 }
 
+/* Every other job goes, or every other unit: of what was ordered before nothing is certain. */
+static void touch_all(struct chaos *c, bool units)
+{
+	for (size_t i = 0; i < n_unit_rows; i++) {
+		c->models[i].wanted = WANT_UNKNOWN;
+		c->models[i].touched |= units;
+	}
+	c->returns_ordered = now(CLOCK_BOOTTIME);
+}
+
 bool order_queue(struct chaos *c, const char *verb, int unit)
+{
+	return order_queue_mode(c, verb, unit, NULL);
+}
+
+bool order_queue_mode(struct chaos *c, const char *verb, int unit, const char *mode)
 {
 	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
 	struct unit_model *m = &c->models[unit];
@@ -75,7 +90,11 @@ bool order_queue(struct chaos *c, const char *verb, int unit)
 	cJSON_AddItemToArray(names, cJSON_CreateString(unit_rows[unit].name));
 	json_add_string(p, "verb", verb);
 	json_add_bool(p, "wait", false);
+	if (mode)
+		json_add_string(p, "mode", mode);
 	json_add_take(p, "names", names);
+	if (mode && streq(mode, "flush"))
+		touch_all(c, false);
 	/* To start what runs changes nothing. */
 	if (!reload && (!streq(verb, "start") || m->touched || m->pid == 0 ||
 	                !(unit_rows[unit].flags & UNIT_DAEMON)))
@@ -85,7 +104,8 @@ bool order_queue(struct chaos *c, const char *verb, int unit)
 	if (reload && m->wanted == WANT_DOWN)
 		m->wanted = WANT_UNKNOWN;
 	r = call_once(c, "org.sysmaster.Unit.Queue", p, 2 * USEC_PER_SEC, NULL);
-	history(c, "%s %s: %s", verb, unit_rows[unit].name, r < 0 ? strerror(-r) : "queued");
+	history(c, "%s %s (%s): %s", verb, unit_rows[unit].name, mode ?: "replace",
+	        r < 0 ? strerror(-r) : "queued");
 	if (r < 0)
 		return false;
 	c->orders++;
@@ -148,10 +168,44 @@ static int pick(struct chaos *c)
 	}
 }
 
+/* One of the job modes, now and then. */
+static const char *pick_mode(struct chaos *c, const char *verb, int unit)
+{
+	static const char *const modes[] = {"fail", "replace-irreversibly", "flush",
+	                                    "ignore-dependencies", "ignore-requirements"};
+	uint32_t i = chaos_random(c, 24);
+
+	if (i == ELEMENTSOF(modes) && streq(verb, "stop"))
+		return "triggering";
+	/* What is bound to another one does not stay without it. */
+	if (i >= ELEMENTSOF(modes) ||
+	    (str_after(modes[i], "ignore-") && unit_rows[unit].flags & UNIT_GROUPED))
+		return NULL;
+	return modes[i];
+}
+
+/* The default target's units stay, all others go. */
+static void order_isolate(struct chaos *c)
+{
+	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
+	int r;
+
+	cJSON_AddItemToArray(names, cJSON_CreateString("iso.target"));
+	json_add_string(p, "verb", "start");
+	json_add_string(p, "mode", "isolate");
+	json_add_bool(p, "wait", false);
+	json_add_take(p, "names", names);
+	touch_all(c, true);
+	r = call_once(c, "org.sysmaster.Unit.Queue", p, 2 * USEC_PER_SEC, NULL);
+	history(c, "isolate iso.target: %s", r < 0 ? strerror(-r) : "queued");
+	touch_all(c, true);
+}
+
 void order_random(struct chaos *c)
 {
 	static const char *const verbs[] = {"start", "stop", "restart", "start"};
 	uint32_t what = chaos_random(c, 16);
+	const char *verb;
 	int unit;
 
 	if (c->many)
@@ -164,14 +218,17 @@ void order_random(struct chaos *c)
 		order_reload(c);
 	} else if (what == 4) {
 		(void) call_once(c, "org.sysmaster.Unit.ResetFailed", NULL, 2 * USEC_PER_SEC, NULL);
+	} else if (what == 5 && chaos_random(c, 6) == 0) {
+		order_isolate(c);
 	} else {
 		unit = pick(c);
 		if (unit_rows[unit].flags & UNIT_START_ONLY)
-			(void) order_queue(c, "start", unit);
+			verb = "start";
 		else if (unit_rows[unit].flags & UNIT_RELOADS && chaos_random(c, 2))
-			(void) order_queue(c, "reload", unit);
+			verb = "reload";
 		else
-			(void) order_queue(c, verbs[chaos_random(c, ELEMENTSOF(verbs))], unit);
+			verb = verbs[chaos_random(c, ELEMENTSOF(verbs))];
+		(void) order_queue_mode(c, verb, unit, pick_mode(c, verb, unit));
 	}
 }
 
@@ -193,8 +250,10 @@ void order_scenario(struct chaos *c, unsigned part)
 {
 	static const char *const plain[] = {"s0.service", "e0.service", "f0.service", "n0.service",
 	                                    NULL};
-	static const char *const others[] = {"o0.service", "run-chaos-mnt.mount", "k0.service",
-	                                     "g.target", NULL};
+	static const char *const others[] = {
+		"o0.service", "run-chaos-mnt.mount", "run-chaos-bind.mount",
+		"c.socket",   "k0.service",          "g.target",
+		NULL};
 	static const char *const failing[] = {"x0.service", "x1.service", "x2.service",
 	                                      "late.service", NULL};
 	static const char *const reloading[] = {"s3.service", NULL};

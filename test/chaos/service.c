@@ -104,6 +104,20 @@ static sigset_t hold_signals(void)
 	return set;
 }
 
+static int says_reload; /* Type=notify-reload */
+
+static void reload_aloud(void)
+{
+	struct timespec ts;
+	char text[64];
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	         ts.tv_sec * 1000000LL + ts.tv_nsec / 1000);
+	notify(text, -1);
+	notify("READY=1", -1);
+}
+
 /* Until SIGTERM; @period_ms < 0: nothing to do meanwhile. */
 static int serve(const sigset_t *set, int period_ms)
 {
@@ -116,6 +130,8 @@ static int serve(const sigset_t *set, int period_ms)
 			note("stop", "0");
 			return 0;
 		}
+		if (sig == SIGHUP && says_reload)
+			reload_aloud();
 		if (sig == SIGHUP)
 			note("reload", "0");
 		else if (sig < 0 && errno == EAGAIN)
@@ -165,6 +181,11 @@ static int mode_notify(const char *argument)
 	int fd;
 
 	begin();
+	says_reload = !strcmp(argument, "reload");
+	if (says_reload) {
+		notify("READY=1", -1);
+		return serve(&set, -1);
+	}
 	if (names && strstr(names, "treasure")) {
 		char text[16] = "";
 

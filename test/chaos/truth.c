@@ -100,10 +100,15 @@ unsigned long truth_listener(const struct world *w, const char *path)
 	return 0;
 }
 
-bool truth_is_mounted(const struct world *w, const char *path)
+unsigned truth_mounted(const struct world *w, const char *path)
 {
 	auto_free char *file = str_printf("/proc/%d/mountinfo", (int) w->init), *text = NULL,
 		       *word = str_printf(" %s ", path);
+	unsigned n = 0;
 
-	return file_read(file, &text, NULL) >= 0 && strstr(text, word);
+	if (file_read(file, &text, NULL) < 0)
+		return 0;
+	for (const char *p = text; (p = strstr(p, word)); p += strlen(word) - 1)
+		n++;
+	return n;
 }

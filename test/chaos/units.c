@@ -22,6 +22,10 @@ const struct unit_row unit_rows[] = {
 	{"f1.service", DAEMON, "[Service]\nType=forking\nPIDFile=/run/chaos/f1.pid\nRestart=on-failure\n" RUN("fork", "f1.service", "/run/chaos/f1.pid")},
 	{"n0.service", DAEMON | UNIT_STORED, "[Service]\nType=notify\nFileDescriptorStoreMax=4\nWatchdogSec=4s\n" RUN("notify", "n0.service", "ready")},
 	{"n1.service", DAEMON, "[Unit]\nAfter=n0.service\n[Service]\nType=notify\nFileDescriptorStoreMax=4\nWatchdogSec=4s\n" RUN("notify", "n1.service", "ready")},
+	{"i0.service", DAEMON, "[Service]\nType=idle\n" RUN("run", "i0.service", "")},
+	{"y0.service", DAEMON | UNIT_RELOADS, "[Service]\nType=notify-reload\n" RUN("notify", "y0.service", "reload")},
+	{"h0.service", DAEMON, "[Service]\nSlice=chaos.slice\n" RUN("run", "h0.service", "")},
+	{"chaos.slice", 0, "[Slice]\nCPUWeight=50\n"},
 	{"o0.service", UNIT_ORDERED | UNIT_BASE, "[Service]\nType=oneshot\nRemainAfterExit=yes\n" RUN("once", "o0.service", "") NOTE("ExecStop", "o0.service", "stop")},
 	{"o1.service", UNIT_ORDERED | UNIT_BASE, "[Service]\nType=oneshot\nRemainAfterExit=yes\n" RUN("note", "o1.service", "one") RUN("note", "o1.service", "two")},
 	{"k0.service", DAEMON | UNIT_STUBBORN, "[Service]\nTimeoutStopSec=150ms\n" RUN("stubborn", "k0.service", "")},
@@ -41,9 +45,13 @@ const struct unit_row unit_rows[] = {
 	{"a.service", UNIT_SELF, "[Service]\n" RUN("accept", "a.service", "")},
 	{"b.socket", UNIT_BASE, "[Socket]\nListenStream=/run/chaos/b.sock\nAccept=yes\nRemoveOnStop=yes\nBacklog=512\nMaxConnections=512\n"},
 	{"b@.service", UNIT_SELF, "[Service]\nStandardInput=socket\n" RUN("connection", "b@.service", "")},
+	{"c.socket", UNIT_ORDERED | UNIT_BASE, "[Socket]\nListenStream=/run/chaos/c.sock\nSocketUser=root\nExecStartPre=/bin/true\n"
+		"ExecStartPost=/bin/true\nExecStopPre=/bin/true\nExecStopPost=/bin/true\n"},
+	{"c.service", UNIT_SELF, "[Service]\n" RUN("accept", "c.service", "")},
 	{"p.path", UNIT_BASE, "[Path]\nPathExists=/run/chaos/flag\n"},
 	{"p.service", UNIT_SELF, "[Service]\nType=oneshot\n" RUN("once", "p.service", "/run/chaos/flag")},
 	{"run-chaos-mnt.mount", UNIT_ORDERED | UNIT_BASE, "[Mount]\nWhat=tmpfs\nWhere=/run/chaos/mnt\nType=tmpfs\nOptions=size=64k\n"},
+	{"run-chaos-bind.mount", UNIT_ORDERED | UNIT_BASE, "[Mount]\nWhat=/run/systemd\nWhere=/run/chaos/bind\nType=none\nOptions=bind\n"},
 	/* bound to each other */
 	{"g.target", UNIT_ORDERED | UNIT_GROUPED | UNIT_BASE, "[Unit]\nRequires=g0.service\nWants=g1.service\n"},
 	{"g0.service", UNIT_DAEMON | UNIT_ORDERED | UNIT_GROUPED, "[Unit]\nPartOf=g.target\n[Service]\n" RUN("run", "g0.service", "")},
@@ -120,4 +128,6 @@ void units_write(struct world *w, unsigned many)
 	put_plain(w, "basic.target", "");
 	put_plain(w, "shutdown.target", "");
 	put_plain(w, "default.target", wants.data);
+	strbuf_puts(&wants, "AllowIsolate=yes\n");
+	put_plain(w, "iso.target", wants.data);
 }
