@@ -7,9 +7,9 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
-	{"apply", cmd_apply},       {"cloud-init", cmd_cloud_init}, {"final", cmd_final},
-	{"identify", cmd_identify}, {"network", cmd_network},       {"render", cmd_render},
-	{"validate", cmd_validate},
+	{"apply", cmd_apply},     {"cloud-init", cmd_cloud_init}, {"fetch", cmd_fetch},
+	{"final", cmd_final},     {"identify", cmd_identify},     {"leases", cmd_leases},
+	{"network", cmd_network}, {"render", cmd_render},         {"validate", cmd_validate},
 };
 
 int main(int argc, char **argv)
@@ -26,7 +26,10 @@ int main(int argc, char **argv)
 		if (streq(argv[1], verbs[i].name))
 			return verbs[i].run(argc - 1, argv + 1);
 	fprintf(stderr,
-	        "usage: sysmaster-metadata apply [--root DIR] | final [--root DIR] | identify "
+	        "usage: sysmaster-metadata apply [--stage local|network] [--root DIR [--network]] "
+	        "| "
+	        "final [--root DIR] | fetch [--root DIR] [--network] [--source NAME] | leases | "
+	        "identify "
 	        "[--root DIR] | "
 	        "render --format netplan|networkd [--root DIR] FILE | network [--root DIR] FILE | "
 	        "validate FILE... | cloud-init VERB...\n");

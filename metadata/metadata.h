@@ -69,6 +69,12 @@ bool tree_has(const struct tree *t, const char *path); /* anything of that name 
 
 /* @fd: an open directory, the caller's, valid as long as the tree is used. */
 struct tree tree_of_directory(const int *fd);
+/* The folder @prefix of another tree; both are the caller's. */
+struct subtree {
+	const struct tree *tree;
+	const char *prefix;
+};
+struct tree tree_of_subtree(const struct subtree *s);
 /* @files: object of path -> text, or {"__b64__": base64}, or {"__socket__": true}; the caller's. */
 struct tree tree_of_json(const cJSON *files);
 

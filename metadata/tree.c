@@ -100,6 +100,42 @@ struct tree tree_of_directory(const int *fd)
 	                     (void *) (uintptr_t) fd};
 }
 
+/* ---- a folder of another ---- */
+
+static char *below(const void *userdata, const char *path)
+{
+	const struct subtree *s = userdata;
+
+	return path_join(s->prefix, relative(path));
+}
+
+static int subtree_read(void *userdata, const char *path, size_t max, struct blob *ret)
+{
+	auto_free char *full = below(userdata, path);
+
+	return full ? tree_read(((const struct subtree *) userdata)->tree, full, max, ret)
+	            : -ENOMEM;
+}
+
+static int subtree_list(void *userdata, const char *path, char ***ret)
+{
+	auto_free char *full = below(userdata, path);
+
+	return full ? tree_list(((const struct subtree *) userdata)->tree, full, ret) : -ENOMEM;
+}
+
+static int subtree_stat(void *userdata, const char *path)
+{
+	auto_free char *full = below(userdata, path);
+
+	return full ? tree_stat(((const struct subtree *) userdata)->tree, full) : -ENOMEM;
+}
+
+struct tree tree_of_subtree(const struct subtree *s)
+{
+	return (struct tree){subtree_read, subtree_list, subtree_stat, (void *) (uintptr_t) s};
+}
+
 /* ---- an object ---- */
 
 static const cJSON *json_file(const void *userdata, const char *path)

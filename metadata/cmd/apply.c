@@ -1,90 +1,165 @@
 // SPDX-License-Identifier: Apache-2.0
-/* apply, final: the two stages of a boot. */
-#include "metadata/cmd/compat.h"
-#include "metadata/source/source.h"
+/*
+ * apply, final: the stages of a boot (docs/design/metadata-boot.md).
+ *
+ * "apply" has two parts, which are two units at boot: the local one asks nobody, and notes in PENDING what it
+ * had to leave to the network one.
+ */
+#include "metadata/boot/includes.h"
+#include "metadata/cmd/stage.h"
+#include "metadata/network/network.h"
 
 #include <getopt.h>
 #include <stdio.h>
 
-#define STATE_DIRECTORY "var/lib/sysmaster/metadata"
-#define RUN_DIRECTORY   "run/sysmaster/metadata"
+#define PENDING         METADATA_RUN "/pending"
+#define INCLUDE_TIMEOUT (60 * USEC_PER_SEC)
 
-struct stage {
-	enum module_stage stage;
-	const char *name;            /* "apply" */
-	const char *cloud_init_name; /* in status.json */
-	const char *root;            /* "" or a prefix */
-	usec_t began;
-	cJSON *timings;
-	struct diag d;
+enum { PART_LOCAL = 1, PART_NETWORK = 2 };
+
+struct run {
+	struct stage *s;
+	struct search search;
+	struct lease_set leases;
+	cJSON *cmdline_network;
+	bool is_network; /* the network part: leases and services may be asked for */
+	bool has_run;    /* the local part ran the modules: the network alone is left */
+	bool pending_search, pending_network, pending_userdata;
+	bool is_restored; /* only the network of an instance whose source is gone */
 };
 
-static char *below(const struct stage *s, const char *path)
+/* ---- what is left for the network part ---- */
+
+static int write_pending(const struct run *x)
 {
-	return path_join(*s->root ? s->root : "/", path);
-}
-
-static cJSON *findings_json(const struct diag *d)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	for (size_t k = 0; list && k < d->n_items; k++) {
-		cJSON *f = cJSON_CreateObject();
-
-		json_add_string(f, "level", diag_level_to_string(d->items[k].level));
-		json_add_string(f, "where", d->items[k].file);
-		json_add_u64(f, "line", d->items[k].line);
-		json_add_string(f, "text", d->items[k].text);
-		json_append_take(list, f);
-	}
-	return list;
-}
-
-/* result.json is the last stage's; apply.json and final.json have what analyze shows. */
-static int write_result(const struct stage *s, const struct instance *i)
-{
-	auto_free char *own = str_printf(RUN_DIRECTORY "/%s.json", s->name), *path = NULL,
-		       *result = below(s, RUN_DIRECTORY "/result.json"), *text = NULL;
 	auto_json cJSON *j = cJSON_CreateObject();
+	auto_free char *path = stage_path(x->s, PENDING), *text = NULL;
 	int r;
 
-	path = own ? below(s, own) : NULL;
-	if (!j || !path || !result)
-		return -ENOMEM;
-	json_add_string(j, "stage", s->name);
-	json_add_string(j, "datasource", i ? i->datasource : "none");
-	json_add_string(j, "origin", i ? i->origin : NULL);
-	json_add_string(j, "instance_id", i ? i->id : NULL);
-	json_add_u64(j, "took_usec", now(CLOCK_BOOTTIME) - s->began);
-	json_add_take(j, "modules", cJSON_Duplicate(s->timings, true));
-	json_add_take(j, "findings", findings_json(&s->d));
+	json_add_bool(j, "search", x->pending_search);
+	json_add_bool(j, "network", x->pending_network);
+	json_add_bool(j, "userdata", x->pending_userdata);
+	json_add_bool(j, "restored", x->is_restored);
 	text = json_print(j, true);
-	r = text ? mkdir_parents(result, 0755) : -ENOMEM;
-	if (r >= 0)
-		r = file_write_atomic(path, text, strlen(text), 0644, false);
-	return r < 0 ? r : file_write_atomic(result, text, strlen(text), 0644, false);
+	if (!text || !path)
+		return -ENOMEM;
+	r = mkdir_parents(path, 0755);
+	return r < 0 ? r : file_write_atomic(path, text, strlen(text), 0644, false);
 }
 
-static int exit_code(const struct diag *d, int failed)
+static bool is_pending(const struct run *x)
 {
-	for (size_t k = 0; k < d->n_items; k++)
-		if (d->items[k].level >= DIAG_WARNING)
-			return EXIT_RECOVERABLE;
-	return failed ? EXIT_RECOVERABLE : EXIT_SUCCESS;
+	return x->pending_search || x->pending_network || x->pending_userdata;
 }
 
-/* The client is loaded where something calls for it alone. */
-static bool wants_http(const struct stage *s, const cJSON *config)
+static int read_pending(struct run *x)
 {
-	return s->stage == STAGE_FINAL && cJSON_GetObjectItemCaseSensitive(config, "phone_home");
+	auto_free char *path = stage_path(x->s, PENDING);
+	auto_json cJSON *j = NULL;
+	int r = path ? json_parse_file(path, NULL, &j) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	x->pending_search = json_bool_or(j, "search", false);
+	x->pending_network = json_bool_or(j, "network", false);
+	x->pending_userdata = json_bool_or(j, "userdata", false);
+	x->is_restored = json_bool_or(j, "restored", false);
+	return 0;
 }
 
-static int run_modules(struct stage *s, const struct instance *i, const struct userdata *u,
-                       const char *state)
+/* ---- an instance is there ---- */
+
+static char *state_of(const struct run *x, const struct instance *i)
+{
+	auto_free char *folder = str_printf(METADATA_STATE "/instances/%s", i->id);
+
+	return folder ? stage_path(x->s, folder) : NULL;
+}
+
+static int read_userdata(struct run *x, const struct instance *i, const char *state,
+                         struct userdata *ret)
 {
 	auto_cleanup(http_curl_free) struct http_curl *curl = NULL;
+	struct includes includes = {.state = state,
+	                            .deadline = now(CLOCK_BOOTTIME) + INCLUDE_TIMEOUT,
+	                            .use_kept = x->s->stage == STAGE_FINAL};
+	struct include include = include_of(&includes);
+	auto_json cJSON *found = NULL;
+	struct userdata_options options = {
+		.launch_index = -1, .include = &include, .system = x->search.config};
+	struct diag before = x->s->d;
+	struct http http;
+	int r = instance_data_of(i, NULL, NULL, &found);
+
+	if (r < 0)
+		return r;
+	options.instance_data = found;
+	r = userdata_read(i, &options, &x->s->d, ret);
+	if (!includes.is_missing)
+		return r;
+	userdata_done(ret);
+	x->s->d = before;
+	if (!x->is_network || http_curl_new(&curl) < 0) {
+		x->pending_userdata = true;
+		return -EAGAIN;
+	}
+	http = http_of_curl(curl);
+	includes.http = &http;
+	return userdata_read(i, &options, &x->s->d, ret);
+}
+
+static int configure_network(struct run *x, struct context *c)
+{
+	struct network_job job = {.cmdline = x->cmdline_network,
+	                          .nics = x->search.nics,
+	                          .n_nics = x->search.n_nics,
+	                          .device = x->search.device,
+	                          .leases = x->is_network ? &x->leases : NULL};
+	int r = network_configure(c, &job);
+
+	x->pending_network = job.is_pending;
+	if (r < 0)
+		diag_add(c->d, r, DIAG_ERROR, "network", 0, "is not as it was described: %s",
+		         strerror(-r));
+	return r;
+}
+
+/* A manager of the image takes over, or nobody wants them: leases of the search are given back. */
+static void drop_unwanted(struct run *x)
+{
+	for (size_t i = 0; i < x->leases.n; i++) {
+		struct lease_entry *e = &x->leases.items[i];
+
+		if (e->is_wanted)
+			continue;
+		if (e->is_set)
+			(void) lease_unset_kernel(e);
+		if (e->client)
+			dhcp_client_release(e->client);
+	}
+}
+
+/* The network of an instance whose documents are behind the network: all but its user data says. */
+static int configure_early(struct run *x, const struct instance *i, const char *state)
+{
+	struct userdata none = {.config = x->search.config};
+	struct context c = {.instance = i,
+	                    .data = &none,
+	                    .config = x->search.config,
+	                    .root = x->s->root,
+	                    .state = state,
+	                    .d = &x->s->d};
+
+	return streq(network_renderer(&c), "netlink") ? configure_network(x, &c) : 0;
+}
+
+static int run_modules(struct run *x, const struct instance *i, const struct userdata *u,
+                       const char *state)
+{
+	struct stage *s = x->s;
+	auto_cleanup(http_curl_free) struct http_curl *curl = NULL;
 	auto_free char *sem = str_printf(COMPAT_LIB "/instances/%s/sem", i->id),
-		       *marks = sem ? below(s, sem) : NULL;
+		       *marks = sem ? stage_path(s, sem) : NULL;
 	struct context c = {.instance = i,
 	                    .data = u,
 	                    .config = u->config,
@@ -94,43 +169,40 @@ static int run_modules(struct stage *s, const struct instance *i, const struct u
 	                    .sem = marks,
 	                    .timings = s->timings};
 	struct http http;
-	int r = 0;
 
-	if (wants_http(s, u->config) && http_curl_new(&curl) >= 0) {
+	/* The client is loaded where something calls for it alone. */
+	if (s->stage == STAGE_FINAL && cJSON_GetObjectItemCaseSensitive(u->config, "phone_home") &&
+	    http_curl_new(&curl) >= 0) {
 		http = http_of_curl(curl);
 		c.http = &http;
 	}
-	if (s->stage == STAGE_APPLY)
-		r = network_configure(&c);
-	if (r < 0)
-		diag_add(&s->d, r, DIAG_ERROR, "network", 0, "is not as it was described: %s",
-		         strerror(-r));
-	return modules_run(&c, s->stage);
+	if (s->stage == STAGE_APPLY) {
+		(void) configure_network(x, &c);
+		drop_unwanted(x);
+	}
+	return x->has_run ? 0 : modules_run(&c, s->stage);
 }
 
-static int run_stage(struct stage *s, const struct instance *i)
+static int apply_instance(struct run *x, const struct instance *i)
 {
-	auto_free char *folder = str_printf(STATE_DIRECTORY "/instances/%s", i->id),
-		       *state = folder ? below(s, folder) : NULL;
-	struct userdata_options options = {.launch_index = -1};
-	auto_json cJSON *found = NULL, *data = NULL;
+	struct stage *s = x->s;
+	auto_free char *state = state_of(x, i);
+	auto_json cJSON *data = NULL;
 	struct userdata u = {0};
-	int r;
+	int r = state ? mkdir_p(state, 0700) : -ENOMEM;
 
-	if (!state)
-		return -ENOMEM;
-	r = mkdir_p(state, 0700);
 	if (r < 0)
-		return diag_add(&s->d, r, DIAG_ERROR, state, 0, "cannot be made: %s", strerror(-r));
-	r = instance_data_of(i, NULL, NULL, &found);
-	if (r < 0)
+		return diag_add(&s->d, r, DIAG_ERROR, METADATA_STATE, 0, "cannot be made: %s",
+		                strerror(-r));
+	r = read_userdata(x, i, state, &u);
+	if (r == -EAGAIN) {
+		(void) configure_early(x, i, state);
 		return r;
-	options.instance_data = found;
-	r = userdata_read(i, &options, &s->d, &u);
+	}
 	if (r < 0 && !u.config)
 		return r;
 	r = instance_data_of(i, &u, NULL, &data);
-	if (s->stage == STAGE_APPLY) {
+	if (s->stage == STAGE_APPLY && !x->has_run) {
 		modules_report_unknown(u.config, &s->d);
 		if (r >= 0)
 			r = compat_instance(s->root, i, &u, data);
@@ -138,93 +210,330 @@ static int run_stage(struct stage *s, const struct instance *i)
 			diag_add(&s->d, r, DIAG_WARNING, "cloud-init's files", 0,
 			         "cannot be written: %s", strerror(-r));
 	}
-	r = run_modules(s, i, &u, state);
-	if (s->stage == STAGE_APPLY) {
-		auto_free char *link = below(s, STATE_DIRECTORY "/instance");
-
-		if (link)
-			(void) symlink_atomic(state + strlen(s->root), link);
-	}
+	r = run_modules(x, i, &u, state);
 	userdata_done(&u);
 	return r;
 }
 
-static bool is_disabled(const char *root)
-{
-	auto_fd int fd = open(*root ? root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct machine m;
-	bool yes;
+/* ---- which instance ---- */
 
-	if (fd < 0 || machine_read(&fd, false, &m) < 0)
-		return false;
-	yes = detect_is_disabled(&m);
-	machine_done(&m);
-	return yes;
-}
+enum cached_for {
+	INSTEAD,     /* of asking */
+	FALLBACK,    /* nobody answered */
+	WITHOUT_ANY, /* there is no source any more */
+};
 
-static int nothing_to_do(const struct stage *s, const char *why)
-{
-	log_info("%s", why);
-	/* "status --wait" ends. */
-	(void) compat_disabled(s->root);
-	return EXIT_SUCCESS;
-}
-
-static int run(struct stage *s)
+/* One of an earlier boot, if it may be used so. */
+static int take_cached(struct run *x, enum cached_for what, struct instance **ret)
 {
 	auto_cleanup(instance_free) struct instance *i = NULL;
-	int r;
+	const struct source_row *row;
+	enum cache_match match = CACHE_OTHER;
+	int r = cache_load(x->s->root, &x->search.machine, x->search.config, &match, &i);
 
-	if (is_disabled(s->root))
-		return nothing_to_do(s, "Instance metadata is disabled on this machine");
-	r = source_nocloud(s->root, &s->d, &i);
-	if (r == -ENOENT)
-		return nothing_to_do(s, "This machine has no instance metadata");
-	/* Its reader names it by its platform. */
-	if (r >= 0 && streq(i->datasource, "nocloud"))
-		r = str_set(&i->datasource, "NoCloud");
-	(void) compat_stage(s->root, i, s->cloud_init_name, s->began, NULL, false);
-	if (r >= 0) {
-		if (s->stage == STAGE_APPLY)
-			log_info("Instance \"%s\" from %s", i->id, i->origin);
-		r = run_stage(s, i);
-	}
-	diag_log(&s->d, "metadata");
-	if (write_result(s, i) < 0)
-		log_warning("Failed to write /" RUN_DIRECTORY "/result.json");
-	(void) compat_stage(s->root, i, s->cloud_init_name, s->began, &s->d, r < 0);
-	if (s->stage == STAGE_FINAL || r < 0)
-		(void) compat_finished(s->root, i, now(CLOCK_BOOTTIME));
-	return r < 0 ? EXIT_FAILURE : exit_code(&s->d, r);
+	if (r < 0)
+		return r;
+	row = source_find(i->datasource);
+	if (!row || !strv_contains(x->search.names, row->name) || match == CACHE_OTHER)
+		return -ENOENT;
+	if (match == CACHE_SAME && !(what == FALLBACK || (what == INSTEAD && row->same_by_dmi)))
+		return -ENOENT;
+	*ret = TAKE_PTR(i);
+	return 0;
 }
 
-static int start(int argc, char **argv, struct stage s)
+static int find_local(struct run *x, struct instance **ret)
 {
-	static const struct option options[] = {{"root", required_argument, NULL, 'r'}, {0}};
-	int c, r;
+	int r = search_local(&x->search, ret);
 
-	s.root = "";
-	while ((c = getopt_long(argc, argv, "r:", options, NULL)) >= 0) {
-		if (c != 'r' || !path_is_absolute(optarg)) {
-			fprintf(stderr, "usage: sysmaster-metadata apply | final [--root /DIR]\n");
-			return EXIT_FAILURE;
-		}
-		s.root = streq(optarg, "/") ? "" : optarg;
+	if ((r == -EAGAIN || r == -ENOENT) &&
+	    take_cached(x, r == -EAGAIN ? INSTEAD : WITHOUT_ANY, ret) >= 0) {
+		log_info("This machine is still instance \"%s\": nobody is asked", (*ret)->id);
+		return 0;
 	}
-	s.began = now(CLOCK_BOOTTIME);
-	s.timings = cJSON_CreateArray();
-	r = run(&s);
-	cJSON_Delete(s.timings);
+	x->pending_search = r == -EAGAIN;
 	return r;
+}
+
+static int find_in_network(struct run *x, usec_t deadline, struct instance **ret)
+{
+	int r;
+
+	if (x->search.is_live) {
+		r = reach_instance(&x->search, &x->leases, deadline, ret);
+	} else {
+		auto_cleanup(http_curl_free) struct http_curl *curl = NULL;
+		struct http http;
+
+		r = http_curl_new(&curl);
+		if (r >= 0) {
+			http = http_of_curl(curl);
+			r = search_services(&x->search, &http, NULL, deadline, ret);
+		}
+	}
+	if (r >= 0)
+		return 0;
+	diag_add(&x->s->d, r, DIAG_WARNING, "network", 0,
+	         "no service told what this machine is: %s; the boot goes on", strerror(-r));
+	if (take_cached(x, FALLBACK, ret) < 0)
+		return r;
+	log_warning("Instance \"%s\" of an earlier boot is used", (*ret)->id);
+	return 0;
+}
+
+/* Nobody says what this machine is, but it shall be reachable: leases that were got are kept. */
+static void keep_leases(struct run *x)
+{
+	for (size_t i = 0; i < x->leases.n; i++)
+		x->leases.items[i].is_wanted = x->leases.items[i].is_set;
+	if (x->leases.n && leases_save(&x->leases) < 0)
+		log_warning("Leases cannot be noted");
+}
+
+/* ---- the two parts ---- */
+
+static int with_instance(struct run *x, struct instance *i)
+{
+	struct stage *s = x->s;
+	int r;
+
+	(void) compat_stage(s->root, i, s->cloud_init_name, s->began, NULL, false);
+	log_info("Instance \"%s\" from %s", i->id, i->origin);
+	r = cache_save(s->root, i, &x->search.machine);
+	if (r < 0)
+		diag_add(&s->d, r, DIAG_WARNING, METADATA_STATE, 0,
+		         "the instance cannot be kept: %s", strerror(-r));
+	return apply_instance(x, i);
+}
+
+static int finish(struct run *x, const struct instance *i, int r)
+{
+	struct stage *s = x->s;
+	bool goes_on = r == -EAGAIN || (r >= 0 && is_pending(x));
+
+	if (goes_on && write_pending(x) < 0)
+		log_warning("Failed to write /" PENDING);
+	if (r == -EAGAIN)
+		r = 0;
+	diag_log(&s->d, "metadata");
+	stage_write_result(s, i);
+	/* "status --wait" waits for the other part, too. */
+	(void) compat_stage(s->root, i, s->cloud_init_name, s->began,
+	                    goes_on && (x->pending_search || x->pending_userdata) ? NULL : &s->d,
+	                    r < 0);
+	if (r < 0)
+		(void) compat_finished(s->root, i, now(CLOCK_BOOTTIME));
+	return r < 0 ? EXIT_FAILURE : stage_exit_code(&s->d, r);
+}
+
+static int run_local(struct run *x)
+{
+	auto_cleanup(instance_free) struct instance *i = NULL;
+	int r = find_local(x, &i);
+
+	if (r == -ENOENT)
+		return stage_nothing(x->s, "This machine has no instance metadata");
+	if (r >= 0)
+		r = with_instance(x, i);
+	return finish(x, i, r);
+}
+
+/* The way to what user data includes: the instance's own network, or any lease where a manager comes later. */
+static void reach_documents(struct run *x, const struct instance *i)
+{
+	auto_free char *state = state_of(x, i);
+
+	if (!state || !x->search.is_live)
+		return;
+	(void) configure_early(x, i, state);
+	if (network_has_address() <= 0)
+		(void) reach_any(&x->search, &x->leases, now(CLOCK_BOOTTIME) + LEASE_DEADLINE);
+}
+
+/* What netlink made of a medium that is gone now is made again; nothing else is done. */
+static int restore_network(struct run *x)
+{
+	auto_cleanup(instance_free) struct instance *i = NULL;
+	enum cache_match match = CACHE_OTHER;
+	auto_free char *state = NULL;
+	int r = x->search.found.verdict == DETECT_DISABLED || !x->search.is_live
+	                ? -ENOENT
+	                : cache_load("", &x->search.machine, x->search.config, &match, &i);
+
+	if (r < 0 || match == CACHE_OTHER || !i->network)
+		return stage_nothing(x->s, x->search.found.verdict == DETECT_DISABLED
+		                                   ? "Instance metadata is disabled on this machine"
+		                                   : "This machine has no instance metadata");
+	x->is_restored = true;
+	state = state_of(x, i);
+	if (state)
+		(void) configure_early(x, i, state);
+	diag_log(&x->s->d, "metadata");
+	if (x->pending_network && !x->is_network && write_pending(x) < 0)
+		log_warning("Failed to write /" PENDING);
+	return stage_nothing(x->s,
+	                     "The source of this machine's metadata is gone; its network is kept");
+}
+
+static int find_pending(struct run *x, struct instance **ret)
+{
+	int r;
+
+	if (x->pending_search)
+		return find_in_network(x, x->s->began + search_network_wait(&x->search), ret);
+	r = cache_load(x->s->root, NULL, NULL, NULL, ret);
+	if (r >= 0 && x->pending_userdata)
+		reach_documents(x, *ret);
+	return r;
+}
+
+static int run_network(struct run *x)
+{
+	auto_cleanup(instance_free) struct instance *i = NULL;
+	auto_free char *path = stage_path(x->s, PENDING);
+	int r = read_pending(x);
+
+	if (r < 0)
+		return EXIT_SUCCESS; /* the local part did all of it */
+	if (path)
+		(void) unlink(path);
+	x->is_network = true;
+	if (x->search.is_live)
+		(void) nics_wait(&x->search.nics, &x->search.n_nics,
+		                 now(CLOCK_BOOTTIME) + NICS_DEADLINE);
+	if (x->is_restored)
+		return restore_network(x);
+	x->has_run = !x->pending_search && !x->pending_userdata;
+	if (x->has_run)
+		x->s->name = "network"; /* apply.json is the modules' */
+	r = find_pending(x, &i);
+	x->pending_search = x->pending_network = x->pending_userdata = false;
+	if (r >= 0)
+		r = with_instance(x, i);
+	else
+		keep_leases(x);
+	return finish(x, i, r);
+}
+
+static int worse(int a, int b)
+{
+	return a == EXIT_FAILURE || b == EXIT_FAILURE ? EXIT_FAILURE : MAX(a, b);
+}
+
+static int run_parts(struct run *x, unsigned parts)
+{
+	int r = search_begin(&x->search, x->s->root, NULL, &x->s->d), status = EXIT_SUCCESS;
+
+	if (r >= 0 && x->search.machine.cmdline)
+		(void) network_from_cmdline(x->search.machine.cmdline, &x->s->d,
+		                            &x->cmdline_network);
+	if (r < 0)
+		status = EXIT_FAILURE;
+	else if (!(parts & PART_LOCAL))
+		status = EXIT_SUCCESS;
+	else if (x->search.found.verdict == DETECT_DISABLED || !x->search.names)
+		status = restore_network(x);
+	else
+		status = run_local(x);
+	if (r >= 0 && parts & PART_NETWORK && status != EXIT_FAILURE)
+		status = worse(status, run_network(x));
+	lease_set_done(&x->leases);
+	cJSON_Delete(x->cmdline_network);
+	search_done(&x->search);
+	return status;
+}
+
+/* ---- final ---- */
+
+static int run_final(struct run *x)
+{
+	auto_cleanup(instance_free) struct instance *i = NULL;
+	struct stage *s = x->s;
+	int r = search_begin(&x->search, s->root, NULL, &s->d);
+
+	if (r >= 0)
+		r = cache_load(s->root, NULL, NULL, NULL, &i);
+	if (r == -ENOENT) {
+		search_done(&x->search);
+		return stage_nothing(s, "Nothing was applied in this boot");
+	}
+	if (r >= 0) {
+		(void) compat_stage(s->root, i, s->cloud_init_name, s->began, NULL, false);
+		x->is_network = true;
+		r = apply_instance(x, i);
+	}
+	diag_log(&s->d, "metadata");
+	stage_write_result(s, i);
+	(void) compat_stage(s->root, i, s->cloud_init_name, s->began, &s->d, r < 0);
+	(void) compat_finished(s->root, i, now(CLOCK_BOOTTIME));
+	search_done(&x->search);
+	return r < 0 ? EXIT_FAILURE : stage_exit_code(&s->d, r);
+}
+
+/* ---- verbs ---- */
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: sysmaster-metadata apply [--stage local|network] [--root /DIR "
+	                "[--network]] | final [--root /DIR]\n");
+	return EXIT_FAILURE;
+}
+
+static int parse(int argc, char **argv, struct stage *s, unsigned *ret_parts)
+{
+	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
+	                                        {"stage", required_argument, NULL, 's'},
+	                                        {"network", no_argument, NULL, 'n'},
+	                                        {0}};
+	bool network = false;
+	int c;
+
+	*ret_parts = PART_LOCAL | PART_NETWORK;
+	while ((c = getopt_long(argc, argv, "r:", options, NULL)) >= 0) {
+		if (c == 'r' && path_is_absolute(optarg))
+			s->root = streq(optarg, "/") ? "" : optarg;
+		else if (c == 's' && streq(optarg, "local"))
+			*ret_parts = PART_LOCAL;
+		else if (c == 's' && streq(optarg, "network"))
+			*ret_parts = PART_NETWORK;
+		else if (c == 'n')
+			network = true;
+		else
+			return -EINVAL;
+	}
+	/* Services of the host that prepares an image are not the image's. */
+	if (*s->root && !network)
+		*ret_parts &= ~(unsigned) PART_NETWORK;
+	return optind == argc ? 0 : -EINVAL;
 }
 
 int cmd_apply(int argc, char **argv)
 {
-	return start(argc, argv, (struct stage){STAGE_APPLY, "apply", "init", "", 0, NULL, {0}});
+	struct stage s = {STAGE_APPLY, "apply", "init", "", now(CLOCK_BOOTTIME), NULL, {0}};
+	struct run x = {.s = &s, .search.root_fd = -EBADF};
+	unsigned parts;
+	int r;
+
+	if (parse(argc, argv, &s, &parts) < 0)
+		return usage();
+	s.timings = cJSON_CreateArray();
+	r = run_parts(&x, parts);
+	cJSON_Delete(s.timings);
+	return r;
 }
 
 int cmd_final(int argc, char **argv)
 {
-	return start(argc, argv,
-	             (struct stage){STAGE_FINAL, "final", "modules-final", "", 0, NULL, {0}});
+	struct stage s = {STAGE_FINAL, "final", "modules-final", "", now(CLOCK_BOOTTIME),
+	                  NULL,        {0}};
+	struct run x = {.s = &s, .search.root_fd = -EBADF};
+	unsigned parts;
+	int r;
+
+	if (parse(argc, argv, &s, &parts) < 0)
+		return usage();
+	s.timings = cJSON_CreateArray();
+	r = run_final(&x);
+	cJSON_Delete(s.timings);
+	return r;
 }

@@ -6,10 +6,15 @@
 
 #define EXIT_RECOVERABLE 2 /* as cloud-init: it worked, but not all of it */
 
-/* apply [--root DIR], final [--root DIR]: the two stages of a boot; with a root they prepare an image. 0, 1 it
- * failed, 2 not all of it worked. */
+/* apply [--stage local|network] [--root DIR [--network]], final [--root DIR]: the stages of a boot; with a root they
+ * prepare an image. 0, 1 it failed, 2 not all of it worked. */
 int cmd_apply(int argc, char **argv);
 int cmd_final(int argc, char **argv);
+/* fetch [--root DIR] [--network] [--source NAME] [--output FILE | --secrets]: what the source says, as JSON; nothing is
+ * applied. Secrets only into a file of its own or when asked for. */
+int cmd_fetch(int argc, char **argv);
+/* leases: renews what "apply" got by DHCP, until SIGTERM. */
+int cmd_leases(int argc, char **argv);
 /* identify [--root DIR]: what detection says, as JSON. Status as ds-identify: 0, 1 not found, 2 disabled. */
 int cmd_identify(int argc, char **argv);
 /* validate FILE...: each mistake as "FILE:LINE: PATH: what"; never a value. 0, 1 wrong, 2 deprecated forms

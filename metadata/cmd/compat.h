@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "metadata/boot/boot.h"
 #include "metadata/cmd/cmd.h"
 #include "metadata/modules/modules.h"
 
@@ -29,9 +30,21 @@ int compat_disabled(const char *root);
 /* "DataSourceNoCloud [/dev/sr0]". */
 char *compat_datasource(const struct instance *i);
 
+/* What network_configure() works with beside the configuration. */
+struct network_job {
+	const cJSON *cmdline; /* what the kernel line says; counts most; NULL: nothing */
+	const struct nic
+		*nics; /* candidates, the best first: for a network that nobody described */
+	size_t n_nics;
+	const char *device;       /* the one that led to the service; NULL: the first */
+	struct lease_set *leases; /* NULL: the local stage, where nothing waits */
+	bool is_pending;          /* out: the network stage has to go on with it */
+};
 /* The network that the configuration or the platform describes: files for the image's manager, once an instance,
  * or netlink, each boot. Findings say what failed. */
-int network_configure(struct context *c);
+int network_configure(struct context *c, struct network_job *job);
+/* The renderer that this image uses: "netplan", "networkd" or "netlink". */
+const char *network_renderer(const struct context *c);
 
 /* cloud-init VERB ..., cloud-id: argv[0] is the verb. */
 int cmd_cloud_init(int argc, char **argv);

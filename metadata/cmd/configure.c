@@ -18,7 +18,7 @@ static bool has_networkd(const struct context *c)
 }
 
 /* The first of the configuration's renderers that is known here, else what the image runs. */
-static const char *renderer_of(const struct context *c)
+const char *network_renderer(const struct context *c)
 {
 	const cJSON *info = cJSON_GetObjectItemCaseSensitive(c->config, "system_info"),
 		    *network = cJSON_GetObjectItemCaseSensitive(info, "network"), *it;
@@ -50,9 +50,123 @@ static int write_files(struct context *c, const char *renderer, const cJSON *con
 	return r;
 }
 
-static int apply(struct context *c, const cJSON *state)
+/* ---- leases ---- */
+
+static void take_overrides(const cJSON *entry, struct lease_entry *e)
 {
-	struct network_apply_options o = {.root = ""};
+	const cJSON *o = cJSON_GetObjectItemCaseSensitive(entry, "overrides");
+
+	e->use_dns = json_bool_or(o, "use-dns", true);
+	e->use_routes = json_bool_or(o, "use-routes", true);
+	e->use_mtu = json_bool_or(o, "use-mtu", true);
+	/* netplan's word may be "route", which is no search domain either. */
+	e->use_domains = json_bool_or(o, "use-domains", true);
+	e->metric = (unsigned) json_u64_or(o, "route-metric", 0);
+}
+
+static bool is_dhcp4(const char *type)
+{
+	return streq(type, "dhcp") || streq(type, "dhcp4");
+}
+
+static void begin_wanted(struct network_job *job, const cJSON *wanted, const char *host_name,
+                         struct diag *d)
+{
+	const cJSON *it;
+
+	for (size_t i = 0; i < job->leases->n; i++)
+		job->leases->items[i].is_wanted = false;
+	cJSON_ArrayForEach(it, wanted)
+	{
+		const char *device = json_string_or(it, "device", ""),
+			   *type = json_string_or(it, "type", "");
+		struct lease_entry *e;
+		int r;
+
+		if (streq(type, "ipv6_dhcpv6-stateless"))
+			continue; /* its addresses are the kernel's */
+		if (!is_dhcp4(type)) {
+			diag_add(d, -EOPNOTSUPP, DIAG_WARNING, "network", 0,
+			         "%s: leases of DHCPv6 are not supported", device);
+			continue;
+		}
+		r = lease_begin(job->leases, device, host_name);
+		e = r >= 0 ? lease_find(job->leases, device) : NULL;
+		if (!e) {
+			diag_add(d, r, DIAG_WARNING, "network", 0, "%s: no lease: %s", device,
+			         strerror(-r));
+			continue;
+		}
+		e->is_wanted = true;
+		take_overrides(it, e);
+	}
+}
+
+struct hook {
+	struct context *c;
+	struct network_job *job;
+};
+
+static void get_leases(void *userdata, const cJSON *wanted, struct diag *d)
+{
+	struct hook *h = userdata;
+	struct lease_set *l = h->job->leases;
+	auto_free char *host = NULL;
+
+	(void) context_names(h->c, &host, NULL);
+	begin_wanted(h->job, wanted, host, d);
+	(void) leases_wait(l, now(CLOCK_BOOTTIME) + LEASE_DEADLINE);
+	for (size_t i = 0; i < l->n; i++) {
+		struct lease_entry *e = &l->items[i];
+		int r = !e->is_wanted ? 0 : e->is_bound ? lease_set_kernel(e) : -ETIMEDOUT;
+
+		if (r < 0)
+			diag_add(d, r, DIAG_WARNING, "network", 0, "%s: %s", e->device,
+			         e->is_bound ? strerror(-r)
+			                     : "no DHCP server answered yet; it is asked on");
+	}
+	if (leases_save(l) < 0)
+		diag_add(d, -EIO, DIAG_WARNING, "network", 0, "leases cannot be noted");
+}
+
+/* The local stage: leases are for later. */
+static void leave_leases(void *userdata, const cJSON *wanted, struct diag *d)
+{
+	(void) userdata;
+	(void) wanted;
+	(void) d;
+}
+
+static int add_names(const cJSON *list, const char *key, char ***to)
+{
+	const cJSON *it;
+	int r = 0;
+
+	cJSON_ArrayForEach(it, list) if (r >= 0 && json_string_or(it, key, NULL)) r =
+		strv_append_unique(to, json_string_or(it, key, ""));
+	return r;
+}
+
+/* What leases said of names, after what is configured. */
+static int write_names(const struct network_plan *plan, const struct lease_set *leases)
+{
+	auto_strv char **servers = NULL, **domains = NULL;
+	int r = add_names(plan->dns_servers, "server", &servers);
+
+	if (r >= 0)
+		r = add_names(plan->dns_search, "domain", &domains);
+	if (r >= 0)
+		r = leases_names(leases, &servers, &domains);
+	return r < 0 || (!servers && !domains) ? r : network_dns_write("", servers, domains);
+}
+
+/* ---- by netlink ---- */
+
+static int apply(struct context *c, struct network_job *job, const cJSON *state)
+{
+	struct hook hook = {c, job};
+	struct network_apply_options o = {
+		.root = "", .leases = job->leases ? get_leases : leave_leases, .userdata = &hook};
 	struct network_plan plan;
 	int r;
 
@@ -62,37 +176,109 @@ static int apply(struct context *c, const cJSON *state)
 	r = network_plan_of(state, &plan);
 	if (r < 0)
 		return r;
+	/* An address of the search may be the first of a network that a configured one joins, and would take that along
+	 * when it goes. Those that are wanted come back. */
+	for (size_t i = 0; job->leases && i < job->leases->n; i++)
+		if (job->leases->items[i].is_set)
+			(void) lease_unset_kernel(&job->leases->items[i]);
 	r = network_apply(&plan, &o, c->d);
-	if (r >= 0 && network_wait(&plan, now(CLOCK_BOOTTIME) + READY_TIMEOUT) == -ETIMEDOUT)
-		diag_add(c->d, -ETIMEDOUT, DIAG_WARNING, "network", 0,
-		         "not all links are up; the boot goes on");
+	if (r >= 0 && job->leases) {
+		r = write_names(&plan, job->leases);
+		if (network_wait(&plan, now(CLOCK_BOOTTIME) + READY_TIMEOUT) == -ETIMEDOUT)
+			diag_add(c->d, -ETIMEDOUT, DIAG_WARNING, "network", 0,
+			         "not all links are up; the boot goes on");
+	}
+	job->is_pending = !job->leases;
 	network_plan_done(&plan);
 	return r;
 }
 
-int network_configure(struct context *c)
+/* ---- which configuration ---- */
+
+/* Managers that we write no files for: where one has a configuration of its own, nobody asked for ours. */
+static bool has_other_manager(const struct context *c)
+{
+	static const char *const enabled[] = {
+		"etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+		"etc/systemd/system/multi-user.target.wants/connman.service",
+		"etc/systemd/system/multi-user.target.wants/dhcpcd.service",
+	};
+	auto_free char *file = root_path(c, "etc/network/interfaces"), *text = NULL;
+	auto_strv char **lines = NULL;
+	struct stat st;
+
+	for (size_t i = 0; i < ELEMENTSOF(enabled); i++) {
+		auto_free char *path = root_path(c, enabled[i]);
+
+		if (path && lstat(path, &st) >= 0)
+			return true;
+	}
+	if (!module_has_program(c, "ifup") || !file || file_read(file, &text, NULL) < 0 ||
+	    strv_split(text, "\n", &lines) < 0)
+		return false;
+	STRV_FOREACH (l, lines) {
+		const char *rest = str_after(str_strip(*l), "iface ");
+
+		if (rest && !str_after(rest, "lo ") && !str_after(rest, "lo\t"))
+			return true;
+	}
+	return false;
+}
+
+static int fallback_of(const struct context *c, struct network_job *job, cJSON **ret)
+{
+	struct nic nic = {0};
+
+	/* Where an address came with the machine (initramfs, container) or a lease of the search is in use by
+	 * somebody else, the network is not ours to make. */
+	if (*c->root || has_other_manager(c) || (!job->device && network_has_address() != 0))
+		return -ENOENT;
+	/* Drivers may be late. */
+	job->is_pending = !job->n_nics && !job->leases && nics_may_come();
+	if (!job->n_nics)
+		return -ENOENT;
+	nic = job->nics[0];
+	for (size_t i = 0; i < job->n_nics && job->device; i++)
+		if (streq(job->nics[i].name, job->device))
+			nic = job->nics[i];
+	return network_fallback(&nic, 1, ret);
+}
+
+/* Kernel line, then the configuration, then the platform, then the fallback. */
+static int config_for(const struct context *c, struct network_job *job, cJSON **ret)
 {
 	const cJSON *own = cJSON_GetObjectItemCaseSensitive(c->config, "network"),
-		    *config =
-			    cJSON_IsObject(own) && !cJSON_GetObjectItemCaseSensitive(own, "version")
-				    ? NULL
-				    : own;
+		    *config = job->cmdline;
+
+	if (!config && cJSON_IsObject(own) && cJSON_GetObjectItemCaseSensitive(own, "version"))
+		config = own;
+	if (!config)
+		config = c->instance->network;
+	if (!config)
+		return fallback_of(c, job, ret);
+	*ret = cJSON_Duplicate(config, true);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int network_configure(struct context *c, struct network_job *job)
+{
+	const cJSON *own = cJSON_GetObjectItemCaseSensitive(c->config, "network");
 	auto_free char *mark = path_join(c->state, "done-network");
-	auto_json cJSON *state = NULL;
-	const char *renderer;
+	auto_json cJSON *state = NULL, *config = NULL;
+	const char *renderer = network_renderer(c);
 	int r;
 
-	if (streq(json_string_or(own, "config", ""), "disabled"))
+	if (streq(json_string_or(own, "config", ""), "disabled") ||
+	    streq(json_string_or(job->cmdline, "config", ""), "disabled"))
 		return 0;
-	config = config ? config : c->instance->network;
-	if (!config)
-		return 0;
-	renderer = renderer_of(c);
-	r = mark ? network_state_of(config, c->d, &state) : -ENOMEM;
+	r = mark ? config_for(c, job, &config) : -ENOMEM;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = network_state_of(config, c->d, &state);
 	if (r < 0)
 		return r;
 	if (streq(renderer, "netlink"))
-		return apply(c, state);
+		return apply(c, job, state);
 	/* Files are the administrator's once they are there. */
 	if (access(mark, F_OK) >= 0)
 		return 0;

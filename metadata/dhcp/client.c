@@ -125,10 +125,8 @@ static void begin(struct dhcp_client *c, enum state s)
 	}
 }
 
-static void lease_times(struct dhcp_client *c)
+static void lease_times(struct dhcp_client *c, usec_t at)
 {
-	usec_t at = now(CLOCK_BOOTTIME);
-
 	c->end = c->lease.lifetime == UINT32_MAX ? 0 : at + c->lease.lifetime * USEC_PER_SEC;
 	c->t1 = at + about(c->lease.t1 * USEC_PER_SEC);
 	c->t2 = at + c->lease.t2 * USEC_PER_SEC;
@@ -152,7 +150,8 @@ static void send_message(struct dhcp_client *c, struct dhcp_message *m)
 	m->host_name = c->host_name;
 	m->seconds =
 		(uint16_t) MIN((now(CLOCK_BOOTTIME) - c->began) / USEC_PER_SEC, (usec_t) 65535);
-	if (m->to.s_addr)
+	/* Of an adopted lease the server's own address is not known. */
+	if (m->to.s_addr && memcmp(c->server_mac, (uint8_t[6]){0}, 6) != 0)
 		memcpy(to.sll_addr, c->server_mac, 6);
 	else
 		memset(to.sll_addr, 0xff, 6);
@@ -226,7 +225,7 @@ static enum dhcp_event on_ack(struct dhcp_client *c, const struct dhcp_lease *l)
 		c->lease.server = server;
 	c->has_lease = true;
 	c->state = BOUND;
-	lease_times(c);
+	lease_times(c, now(CLOCK_BOOTTIME));
 	return is_new ? DHCP_BOUND : DHCP_RENEWED;
 }
 
@@ -361,6 +360,16 @@ const struct dhcp_lease *dhcp_client_lease(const struct dhcp_client *c)
 const char *dhcp_client_interface(const struct dhcp_client *c)
 {
 	return c->interface;
+}
+
+void dhcp_client_adopt(struct dhcp_client *c, const struct dhcp_lease *lease, usec_t since)
+{
+	c->lease = *lease;
+	c->has_lease = true;
+	c->state = BOUND;
+	c->tries = 0;
+	c->wait = FIRST_WAIT;
+	lease_times(c, since);
 }
 
 void dhcp_client_release(struct dhcp_client *c)

@@ -93,6 +93,8 @@ usec_t dhcp_client_next(const struct dhcp_client *c); /* BOOTTIME, when it wants
 enum dhcp_event dhcp_client_dispatch(struct dhcp_client *c);
 const struct dhcp_lease *dhcp_client_lease(const struct dhcp_client *c); /* NULL: none */
 const char *dhcp_client_interface(const struct dhcp_client *c);
+/* Goes on with a lease that another client of this machine got at @since (BOOTTIME). */
+void dhcp_client_adopt(struct dhcp_client *c, const struct dhcp_lease *lease, usec_t since);
 /* Gives the lease back. */
 void dhcp_client_release(struct dhcp_client *c);
 

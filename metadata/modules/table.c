@@ -47,7 +47,10 @@ const struct module modules[] = {
 	{ "power_state_change", STAGE_FINAL, ONCE_PER_INSTANCE, "power_state", module_power_state },
 };
 /* Known, and read by others than modules. */
-static const char *const other_keys[] = { "merge_how", "merge_type", "network", "datasource", "datasource_list", "updates", "launch-index" };
+static const char *const other_keys[] = { "merge_how", "merge_type", "network", "datasource", "datasource_list", "updates", "launch-index",
+	/* of an image's own configuration */
+	"cloud_init_modules", "cloud_config_modules", "cloud_final_modules", "unverified_modules", "conf_d", "manual_cache_clean", "output", "logging",
+	"log_cfgs", "log_basecfg", "def_log_file", "syslog_fix_perms", "warnings", "ssh_svcname", "syslog" };
 /* clang-format on */
 const size_t n_modules = ELEMENTSOF(modules);
 

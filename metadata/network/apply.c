@@ -72,31 +72,61 @@ static void report_ignored(struct applier *a)
 	}
 }
 
-/* Leases: who carries them is the caller's. */
-static void apply_leases(struct applier *a)
+/* What an interface's entry says of its leases beside asking for them. */
+static const cJSON *overrides_of(const struct applier *a, const char *dev, const char *type)
 {
+	const cJSON *link;
+
+	cJSON_ArrayForEach(link, a->plan->links)
+	{
+		if (streq(json_string_or(link, "name", ""), dev))
+			return cJSON_GetObjectItemCaseSensitive(
+				cJSON_GetObjectItemCaseSensitive(link, "also"),
+				strchr(type, '6') ? "dhcp6-overrides" : "dhcp4-overrides");
+	}
+	return NULL;
+}
+
+/* Leases: who carries them is the caller's. All at once: an interface that is dead must not hold up another. */
+static int apply_leases(struct applier *a)
+{
+	auto_json cJSON *wanted = cJSON_CreateArray();
 	const cJSON *it, *name;
 
+	if (!wanted)
+		return -ENOMEM;
 	cJSON_ArrayForEach(it, a->plan->dhcp)
 	{
 		const char *type = json_string_or(it, "type", "");
+		const cJSON *overrides = overrides_of(a, json_string_or(it, "dev", ""), type);
 
+		/* The kernel does all of that by itself. */
+		if (streq(type, "ipv6_slaac"))
+			continue;
 		cJSON_ArrayForEach(name, applier_names(a, json_string_or(it, "dev", "")))
 		{
-			int r = links_find(&a->links, name->valuestring) ? 0 : -ENODEV;
+			cJSON *entry;
 
-			/* The kernel does the rest of that by itself. */
-			if (streq(type, "ipv6_slaac"))
+			if (!links_find(&a->links, name->valuestring)) {
+				applier_fail(a, -ENODEV, name->valuestring, type);
 				continue;
-			if (r >= 0)
-				r = a->options->lease
-				            ? a->options->lease(a->options->userdata,
-				                                name->valuestring, it, a->d)
-				            : -EOPNOTSUPP;
-			if (r < 0)
-				applier_fail(a, r, name->valuestring, type);
+			}
+			if (!a->options->leases) {
+				applier_fail(a, -EOPNOTSUPP, name->valuestring, type);
+				continue;
+			}
+			entry = cJSON_Duplicate(it, true);
+			json_add_string(entry, "device", name->valuestring);
+			if (overrides)
+				json_add_take(entry, "overrides", cJSON_Duplicate(overrides, true));
+			if (json_append_take(wanted, entry) < 0)
+				return -ENOMEM;
 		}
 	}
+	/* Also when there are none: leases that nobody wants any more are given back. */
+	if (a->options->leases)
+		a->options->leases(a->options->userdata, wanted, a->d);
+	return 0;
 }
 
 int network_apply(const struct network_plan *plan, const struct network_apply_options *o,
@@ -118,10 +148,10 @@ int network_apply(const struct network_plan *plan, const struct network_apply_op
 		r = apply_links(&a);
 	if (r >= 0)
 		r = apply_addresses(&a);
-	if (r >= 0) {
-		apply_leases(&a);
+	if (r >= 0)
+		r = apply_leases(&a);
+	if (r >= 0)
 		r = apply_routes(&a);
-	}
 	if (r >= 0)
 		r = apply_rules(&a);
 	if (r >= 0)

@@ -36,9 +36,9 @@ int network_plan_of(const cJSON *state, struct network_plan *ret);
 
 struct network_apply_options {
 	const char *root; /* of resolv.conf; "": / */
-	/* Gets @device its lease: @entry is {dev, type: dhcp|dhcp4|dhcp6|ipv6_*, also{overrides}}. 0, or -errno
-	 * once its own deadline has passed. NULL: every lease is a finding. */
-	int (*lease)(void *userdata, const char *device, const cJSON *entry, struct diag *d);
+	/* Gets leases for all of @wanted, a list of {device, type: dhcp|dhcp4|dhcp6|ipv6_*, overrides{}}, until
+	 * its own deadline; what fails is a finding of its. NULL: every lease is a finding. */
+	void (*leases)(void *userdata, const cJSON *wanted, struct diag *d);
 	void *userdata;
 };
 /**

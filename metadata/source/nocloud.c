@@ -2,10 +2,7 @@
 #include "metadata/source/web.h"
 #include "metadata/userdata/userdata.h"
 
-#include <sys/mount.h>
-
-#define MOUNT_POINT "/run/sysmaster/metadata/seed"
-#define DEFAULT_ID  "nocloud"
+#define DEFAULT_ID "nocloud"
 
 /* ISO 9660 without Rock Ridge knows only upper case, and no second dash rules: "user-data" may be
  * "USER_DATA" or "USERDATA.;1". */
@@ -71,172 +68,265 @@ static int read_seed_tree(const struct tree *t, const char *origin, struct diag 
 	return 0;
 }
 
-static int read_seed(const char *directory, const char *origin, struct diag *d,
-                     struct instance **ret)
-{
-	auto_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct tree t = tree_of_directory(&fd);
+/* ---- all that says something, first word first ---- */
 
-	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR
-		               ? -ENOENT
-		               : diag_add(d, -errno, DIAG_ERROR, origin, 0, "cannot be read: %s",
-		                          strerror(errno));
-	return read_seed_tree(&t, origin, d, ret);
+struct nocloud {
+	const struct source_context *c;
+	struct instance *i;
+	char *url; /* the rest is there; NULL: nothing is missing */
+	bool found;
+};
+
+static void take_blob(struct blob *to, struct blob *from)
+{
+	if (!from->data)
+		return;
+	blob_done(to);
+	*to = *from;
+	*from = (struct blob){0};
 }
 
-int source_nocloud_media(const struct source_context *c, struct instance **ret)
+/* What is known of meta-data stays; of the documents the last one counts. */
+static int merge_seed(struct nocloud *n, struct instance *more)
 {
-	auto_cleanup(instance_free) struct instance *i = NULL;
-	int r = read_seed_tree(c->media, c->origin ? c->origin : "seed", c->d, &i);
+	int r = merge_layers(n->i->meta_data, more->meta_data);
 
-	if (r < 0)
-		return r;
-	if (!cJSON_HasObjectItem(i->meta_data, "instance-id"))
-		json_add_string(i->meta_data, "instance-id", DEFAULT_ID);
-	if (!cJSON_HasObjectItem(i->meta_data, "dsmode"))
-		json_add_string(i->meta_data, "dsmode", "net");
-	r = str_set(&i->dsmode, json_string_or(i->meta_data, "dsmode", "net"));
-	if (r >= 0)
-		r = str_set(&i->datasource, "NoCloud");
-	if (r >= 0)
-		r = instance_take_id(i, c->d);
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(i);
-	return 0;
-}
-
-static int read_labelled(struct diag *d, struct instance **ret)
-{
-	struct block_candidate found[4];
-	int n = detect_labelled(found, ELEMENTSOF(found)), r = -ENOENT;
-
-	for (int k = 0; k < n; k++) {
-		auto_free char *origin =
-			str_printf("%s (%s, cidata)", found[k].device, found[k].fs_type);
-
-		if (!origin || mkdir_p(MOUNT_POINT, 0700) < 0)
-			return -ENOMEM;
-		if (mount(found[k].device, MOUNT_POINT, found[k].fs_type,
-		          MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
-			r = diag_add(d, -errno, DIAG_WARNING, found[k].device, 0,
-			             "cannot be mounted: %s", strerror(errno));
-			continue;
-		}
-		r = read_seed(MOUNT_POINT, origin, d, ret);
-		if (umount2(MOUNT_POINT, MNT_DETACH) < 0)
-			diag_add(d, -errno, DIAG_WARNING, MOUNT_POINT, 0, "cannot be unmounted: %s",
-			         strerror(errno));
-		if (r >= 0)
-			return 0;
+	if (r >= 0 && !n->found)
+		r = str_set(&n->i->origin, more->origin);
+	n->found = true;
+	take_blob(&n->i->user_data, &more->user_data);
+	take_blob(&n->i->vendor_data, &more->vendor_data);
+	if (more->network) {
+		cJSON_Delete(n->i->network);
+		n->i->network = TAKE_PTR(more->network);
 	}
 	return r;
 }
 
-static int read_directories(const char *root, struct diag *d, struct instance **ret)
+/* The kernel line is read second and counts more than the serial number. */
+static int read_line(struct nocloud *n, const char *text, const char *origin)
+{
+	struct nocloud_line line = {0};
+	int r = text ? nocloud_line_parse(text, &line) : 0;
+
+	if (r > 0) {
+		r = merge_layers(line.fill, n->i->meta_data);
+		cJSON_Delete(n->i->meta_data);
+		n->i->meta_data = TAKE_PTR(line.fill);
+		if (r >= 0)
+			r = str_set(&n->i->origin, origin);
+		n->found = true;
+	}
+	nocloud_line_done(&line);
+	return r;
+}
+
+static int read_tree(struct nocloud *n, const struct tree *t, const char *origin)
+{
+	auto_cleanup(instance_free) struct instance *more = NULL;
+	int r = read_seed_tree(t, origin, n->c->d, &more);
+
+	return r < 0 ? r : merge_seed(n, more);
+}
+
+static int read_folder(struct nocloud *n, const char *path)
+{
+	struct subtree below = {&n->c->machine->root, path};
+	struct tree t = tree_of_subtree(&below);
+	auto_free char *origin = path_join("/", path);
+
+	return origin ? read_tree(n, &t, origin) : -ENOMEM;
+}
+
+static int read_folders(struct nocloud *n)
 {
 	static const char *const seeds[] = {"var/lib/cloud/seed/nocloud",
 	                                    "var/lib/cloud/seed/nocloud-net",
 	                                    "var/lib/sysmaster/seed"};
 
 	for (size_t k = 0; k < ELEMENTSOF(seeds); k++) {
-		auto_free char *path = path_join(*root ? root : "/", seeds[k]);
-		int r = path ? read_seed(path, path, d, ret) : -ENOMEM;
+		int r = read_folder(n, seeds[k]);
 
 		if (r != -ENOENT)
 			return r;
 	}
-	return -ENOENT;
+	return 0;
 }
 
-/* What the line says: a folder to read, or nothing but an id and a name, which is metadata enough.
- */
-static int read_line(const char *root, const struct nocloud_line *line, const char *origin,
-                     struct diag *d, struct instance **ret)
+/* A document of the configuration: text, or a map that is meant as YAML. */
+static int config_blob(const cJSON *v, struct blob *ret)
 {
-	const char *from = line->seed_from, *path;
-	struct instance *i;
+	auto_free char *text = cJSON_IsObject(v) ? json_print(v, false) : NULL;
 
-	if (from) {
-		auto_free char *directory = NULL;
-
-		path = str_after(from, "file://");
-		if (!path)
-			path = from;
-		if (!path_is_absolute(path))
-			return diag_add(d, -EOPNOTSUPP, DIAG_ERROR, origin, 0,
-			                "seed \"%s\": only a folder of this machine can be read",
-			                from);
-		directory = path_join(root, path);
-		return directory ? read_seed(directory, origin, d, ret) : -ENOMEM;
-	}
-	if (read_directories(root, d, ret) >= 0 || read_labelled(d, ret) >= 0)
-		return 0;
-	if (!line->instance_id && !line->hostname)
-		return -ENOENT;
-	i = calloc(1, sizeof(*i));
-	if (!i)
-		return -ENOMEM;
-	i->datasource = strdup("nocloud");
-	i->origin = strdup(origin);
-	i->meta_data = cJSON_CreateObject();
-	*ret = i;
-	return i->datasource && i->origin && i->meta_data ? 0 : -ENOMEM;
+	if (text)
+		return blob_set(ret, text, strlen(text));
+	return cJSON_IsString(v) ? blob_set(ret, v->valuestring, strlen(v->valuestring)) : 0;
 }
 
-/* The line's own keys count more than what the seed says. */
-static int override(struct instance *i, const struct nocloud_line *line)
+static int read_inline(struct nocloud *n, const cJSON *meta, const cJSON *user)
 {
-	if (line->hostname) {
-		cJSON_DeleteItemFromObjectCaseSensitive(i->meta_data, "local-hostname");
-		json_add_string(i->meta_data, "local-hostname", line->hostname);
-	}
-	if (line->instance_id && str_set(&i->id, line->instance_id) < 0)
-		return -ENOMEM;
-	if (!i->id)
-		i->id = strdup(json_string_or(i->meta_data, "instance-id", DEFAULT_ID));
-	return i->id ? 0 : -ENOMEM;
+	auto_cleanup(instance_free) struct instance *more = NULL;
+	auto_blob struct blob b = {0};
+	int r = instance_new("NoCloud", "configuration", &more);
+
+	if (r >= 0)
+		r = config_blob(meta, &b);
+	if (r >= 0 && b.data)
+		r = take_meta_data(more, &b, n->c->d);
+	if (r >= 0)
+		r = config_blob(user, &more->user_data);
+	if (r >= 0)
+		r = config_blob(cJSON_GetObjectItemCaseSensitive(n->c->config, "vendor-data"),
+		                &more->vendor_data);
+	return r < 0 ? r : merge_seed(n, more);
 }
 
-int source_nocloud(const char *root, struct diag *d, struct instance **ret)
+static int read_config(struct nocloud *n)
 {
-	static const struct {
-		const char *file, *origin;
-	} lines[] = {{"/sys/class/dmi/id/product_serial", "SMBIOS serial number"},
-	             {"/proc/cmdline", "kernel command line"}};
-	struct nocloud_line line = {0};
-	struct instance *i = NULL;
+	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(n->c->config, "meta-data"),
+		    *user = cJSON_GetObjectItemCaseSensitive(n->c->config, "user-data");
+	const char *from = json_string_or(n->c->config, "seedfrom", NULL);
 	int r = 0;
 
-	for (size_t k = 0; k < ELEMENTSOF(lines) && r == 0 && !*root; k++) {
-		auto_free char *text = NULL;
-
-		if (file_read(lines[k].file, &text, NULL) < 0)
-			continue;
-		r = nocloud_line_parse(text, &line);
-		if (r > 0)
-			r = read_line(root, &line, lines[k].origin, d, &i) < 0 ? -ENOENT : 1;
+	if (from) {
+		n->found = true;
+		if (!cJSON_HasObjectItem(n->i->meta_data, "seedfrom"))
+			r = json_add_string(n->i->meta_data, "seedfrom", from);
 	}
-	if (r == 0) {
-		r = read_directories(root, d, &i);
-		if (r == -ENOENT && !*root)
-			r = read_labelled(d, &i);
+	return r < 0 || !meta || !user ? r : read_inline(n, meta, user);
+}
+
+static const char *dmi_word(const struct machine *m, const char *name, size_t size)
+{
+	static const struct {
+		const char *name;
+		enum dmi_field field;
+	} names[] = {
+		{"system-uuid", DMI_PRODUCT_UUID},
+		{"system-serial-number", DMI_PRODUCT_SERIAL},
+		{"system-product-name", DMI_PRODUCT_NAME},
+		{"system-manufacturer", DMI_SYS_VENDOR},
+		{"baseboard-product-name", DMI_BOARD_NAME},
+		{"baseboard-serial-number", DMI_BASEBOARD_SERIAL},
+		{"chassis-asset-tag", DMI_CHASSIS_ASSET_TAG},
+	};
+
+	for (size_t k = 0; k < ELEMENTSOF(names); k++)
+		if (strlen(names[k].name) == size && !strncmp(names[k].name, name, size))
+			return m->dmi[names[k].field] ? m->dmi[names[k].field] : "";
+	return "";
+}
+
+/* "__dmi.system-uuid__" in a URL is what SMBIOS says. */
+static int expand(const struct machine *m, const char *text, char **ret)
+{
+	auto_strbuf struct strbuf b = {.max = 8192};
+
+	strbuf_puts(&b, "");
+	for (;;) {
+		const char *at = strstr(text, "__dmi."), *end = at ? strstr(at + 6, "__") : NULL;
+
+		if (!end)
+			break;
+		strbuf_add(&b, text, (size_t) (at - text));
+		strbuf_puts(&b, dmi_word(m, at + 6, (size_t) (end - at - 6)));
+		text = end + 2;
+	}
+	strbuf_puts(&b, text);
+	return strbuf_take(&b, ret);
+}
+
+/* "seedfrom" of any of them: a folder of this machine, or a URL, which is for the network. */
+static int follow(struct nocloud *n)
+{
+	const char *from = json_string_or(n->i->meta_data, "seedfrom", NULL), *path;
+	int r;
+
+	if (str_is_empty(from))
+		return 0;
+	if (str_after(from, "http://") || str_after(from, "https://"))
+		return expand(n->c->machine, from, &n->url);
+	path = str_after(from, "file://");
+	path = path ? path : from;
+	if (!path_is_absolute(path))
+		return diag_add(n->c->d, -EBADMSG, DIAG_ERROR, n->i->origin, 0,
+		                "seedfrom: only http, https and folders of this machine are read");
+	r = read_folder(n, path);
+	return r == -ENOENT ? diag_add(n->c->d, -EBADMSG, DIAG_ERROR, path, 0,
+	                               "is no seed: user-data and meta-data are not both there")
+	                    : r;
+}
+
+static int read_all(struct nocloud *n)
+{
+	const struct machine *m = n->c->machine;
+	int r = instance_new("NoCloud", "NoCloud", &n->i);
+
+	if (r >= 0)
+		r = str_set(&n->i->platform, "nocloud");
+	if (r >= 0 && (!m->is_confidential || n->c->host_is_trusted))
+		r = read_line(n, m->dmi[DMI_PRODUCT_SERIAL], "SMBIOS serial number");
+	if (r >= 0)
+		r = read_line(n, m->cmdline, "kernel command line");
+	if (r >= 0)
+		r = read_folders(n);
+	if (r >= 0)
+		r = read_config(n);
+	if (r >= 0 && n->c->media) {
+		r = read_tree(n, n->c->media, n->c->origin ? n->c->origin : "seed");
+		r = r == -ENOENT ? 0 : r;
+	}
+	if (r >= 0 && !n->found)
+		r = -ENOENT;
+	return r < 0 ? r : follow(n);
+}
+
+static int finish(struct nocloud *n, struct instance **ret)
+{
+	struct instance *i = n->i;
+	int r;
+
+	if (!cJSON_HasObjectItem(i->meta_data, "instance-id"))
+		json_add_string(i->meta_data, "instance-id", DEFAULT_ID);
+	if (!cJSON_HasObjectItem(i->meta_data, "dsmode"))
+		json_add_string(i->meta_data, "dsmode", "net");
+	r = str_set(&i->dsmode, json_string_or(i->meta_data, "dsmode", "net"));
+	if (r >= 0 && streq(i->dsmode, "disabled"))
+		r = -ENOENT;
+	if (r >= 0)
+		r = instance_take_id(i, n->c->d);
+	if (r >= 0)
+		*ret = TAKE_PTR(n->i);
+	return r;
+}
+
+int source_nocloud_local(const struct source_context *c, struct instance **ret)
+{
+	struct nocloud n = {.c = c};
+	int r = read_all(&n);
+
+	if (r >= 0)
+		r = n.url ? -EAGAIN : finish(&n, ret);
+	free(n.url);
+	instance_free(n.i);
+	return r;
+}
+
+int source_nocloud_network(const struct source_context *c, struct instance **ret)
+{
+	auto_cleanup(instance_free) struct instance *more = NULL;
+	struct nocloud n = {.c = c};
+	int r = read_all(&n);
+
+	if (r >= 0)
+		r = n.url ? source_nocloud_url(c, n.url, &more) : -ENOENT;
+	if (r >= 0) {
+		n.found = false; /* it is called by where the documents are */
+		r = merge_seed(&n, more);
 	}
 	if (r >= 0)
-		r = override(i, &line);
-	nocloud_line_done(&line);
-	if (r < 0) {
-		instance_free(i);
-		return r;
-	}
-	/* The id becomes a folder's name. */
-	if (!*i->id || strlen(i->id) > 128 || strchr(i->id, '/') || i->id[0] == '.') {
-		r = diag_add(d, -EBADMSG, DIAG_ERROR, i->origin, 0,
-		             "\"%s\" cannot be an instance-id", i->id);
-		instance_free(i);
-		return r;
-	}
-	*ret = i;
-	return 0;
+		r = finish(&n, ret);
+	free(n.url);
+	instance_free(n.i);
+	return r;
 }

@@ -31,20 +31,27 @@ struct source_context {
 	const char *default_user; /* the image's first user, for keys by user name; or NULL */
 	const struct nic *nics;
 	size_t n_nics;
-	usec_t deadline; /* BOOTTIME, absolute */
+	usec_t deadline;      /* BOOTTIME, absolute */
+	bool host_is_trusted; /* no confidential machine, or the source was pinned */
 	struct diag *d;
 };
 
-enum { SOURCE_MEDIA = 1, SOURCE_NETWORK = 2 };
+/* SOURCE_SOCKET: a service, but on a socket of this machine. */
+enum { SOURCE_MEDIA = 1, SOURCE_NETWORK = 2, SOURCE_SOCKET = 4 };
 struct source_row {
 	const char *name;   /* "NoCloud" */
 	const char *labels; /* labels of media, separated by blanks; NULL: none */
 	const char *seeds;  /* folders below /var/lib/cloud/seed, separated by blanks */
 	unsigned needs;
-	/* 0, -ENOENT: not here, -EBADMSG: here, but unreadable (a finding says why) */
+	/* 0; -ENOENT: not here; -EBADMSG: here, but unreadable (a finding says why); -EAGAIN: here, and the
+	 * rest is behind the network */
 	int (*from_media)(const struct source_context *c, struct instance **ret);
 	int (*from_network)(const struct source_context *c, struct instance **ret);
 	const struct web_source *web; /* instead of from_network: the service's row (web.h) */
+	bool any_cdrom;               /* a medium without a label is looked at, too */
+	/* The id is the machine's own: one that has not changed need not be asked again. The set is
+	 * cloud-init's. */
+	bool same_by_dmi;
 };
 extern const struct source_row sources[];
 extern const size_t n_sources;
@@ -57,7 +64,6 @@ int source_read_network(const struct source_row *s, const struct source_context 
 int instance_new(const char *datasource, const char *origin, struct instance **ret);
 
 /* ---- readers of files (pure but for the tree) ---- */
-int source_nocloud_media(const struct source_context *c, struct instance **ret);
 int source_configdrive_media(const struct source_context *c, struct instance **ret);
 int source_opennebula_media(const struct source_context *c, struct instance **ret);
 int source_ovf_media(const struct source_context *c, struct instance **ret);
@@ -114,7 +120,9 @@ int gce_keys_parse(char *const *lines, const char *default_user, int64_t now, ch
 /* vendor_data.json in any of its forms -> user-data text; -ENOENT: nothing for us. */
 int vendor_data_text(const cJSON *v, struct diag *d, cJSON **ret);
 
-/* ---- the old entry: everything of NoCloud at boot ---- */
-/* Order: SMBIOS serial, kernel command line, seed directory, labelled file system. -ENOENT: this
- * machine has no such metadata. */
-int source_nocloud(const char *root, struct diag *d, struct instance **ret);
+/* ---- NoCloud, which is told in many places ---- */
+
+/* Order: SMBIOS serial, kernel command line, seed folder, configuration, @c->media; what is said first of
+ * meta-data counts. */
+int source_nocloud_local(const struct source_context *c, struct instance **ret);
+int source_nocloud_network(const struct source_context *c, struct instance **ret);

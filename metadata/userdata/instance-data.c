@@ -76,7 +76,7 @@ static cJSON *standard_keys(const struct instance *i)
 	static const char *const zones[] = {"availability_zone", "availability-zone", "zone", NULL},
 				 *const regions[] = {"region", NULL};
 	auto_free char *host = NULL, *platform = lower(i->datasource), *cloud = NULL;
-	const char *region = first_of(i->meta_data, regions),
+	const char *region = first_of(i->meta_data, regions), *zone = first_of(i->meta_data, zones),
 		   *name = i->platform ? i->platform : platform;
 	auto_strv char **keys = NULL;
 	cJSON *v1 = cJSON_CreateObject();
@@ -92,7 +92,11 @@ static cJSON *standard_keys(const struct instance *i)
 	add_with_dashes(v1, "instance_id", i->id);
 	add_with_dashes(v1, "local_hostname", host);
 	add_with_dashes(v1, "region", region);
-	add_with_dashes(v1, "availability_zone", first_of(i->meta_data, zones));
+	add_with_dashes(
+		v1, "availability_zone",
+		zone ? zone
+		     : json_string_or(cJSON_GetObjectItemCaseSensitive(i->meta_data, "placement"),
+	                              "availability-zone", NULL));
 	(void) json_add_strv(v1, "public_ssh_keys", keys);
 	if (uname(&u) >= 0) {
 		json_add_string(v1, "kernel_release", u.release);

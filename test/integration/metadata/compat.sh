@@ -6,8 +6,8 @@ set -euo pipefail
 
 if [[ ${1:-} != --inside ]]; then
   ((EUID == 0)) || { echo "SKIP: needs root"; exit 77; }
-  unshare -m -u true 2>/dev/null || { echo "SKIP: no new namespaces here"; exit 77; }
-  exec unshare -m -u bash "$0" --inside "$1"
+  unshare -mnu true 2>/dev/null || { echo "SKIP: no new namespaces here"; exit 77; }
+  exec unshare -mnu bash "$0" --inside "$1"
 fi
 program=$2
 failed=0

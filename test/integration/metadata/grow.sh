@@ -6,10 +6,10 @@ set -euo pipefail
 
 if [[ ${1:-} != --inside ]]; then
   ((EUID == 0)) || { echo "SKIP: needs root"; exit 77; }
-  unshare -m true 2>/dev/null || { echo "SKIP: no new namespaces here"; exit 77; }
+  unshare -mn true 2>/dev/null || { echo "SKIP: no new namespaces here"; exit 77; }
   [[ -e /dev/loop-control ]] || { echo "SKIP: no loop devices here"; exit 77; }
   for tool in sfdisk addpart mkfs.ext4 losetup; do command -v $tool >/dev/null || { echo "SKIP: no $tool here"; exit 77; }; done
-  exec unshare -m bash "$0" --inside "$1"
+  exec unshare -mn bash "$0" --inside "$1"
 fi
 program=$2
 failed=0

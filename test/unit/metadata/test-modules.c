@@ -198,6 +198,15 @@ TEST(modules__the_table_is_whole)
 	}
 }
 
+static int read_nocloud(struct world *w, struct diag *d, struct instance **ret)
+{
+	auto_fd int fd = open(w->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct machine m = {.root = tree_of_directory(&fd)};
+	struct source_context c = {.machine = &m, .d = d};
+
+	return source_nocloud_local(&c, ret);
+}
+
 TEST(nocloud__reads_a_seed_folder)
 {
 	auto_cleanup(instance_free) struct instance *i = NULL;
@@ -205,11 +214,11 @@ TEST(nocloud__reads_a_seed_folder)
 	struct world w;
 
 	open_world(&w, "#cloud-config\n{}\n");
-	CHECK_INT(source_nocloud(w.root, &d, &i), ==, -ENOENT);
+	CHECK_INT(read_nocloud(&w, &d, &i), ==, -ENOENT);
 	put(&w, "var/lib/cloud/seed/nocloud/meta-data", "instance-id: i-42\nlocal-hostname: h\n");
-	CHECK_INT(source_nocloud(w.root, &d, &i), ==, -ENOENT);
+	CHECK_INT(read_nocloud(&w, &d, &i), ==, -ENOENT);
 	put(&w, "var/lib/cloud/seed/nocloud/user-data", "#cloud-config\n{}\n");
-	CHECK_INT(source_nocloud(w.root, &d, &i), ==, 0);
+	CHECK_INT(read_nocloud(&w, &d, &i), ==, 0);
 	CHECK_STR(i->id, "i-42");
 	CHECK_STR(json_string_or(i->meta_data, "local-hostname", ""), "h");
 	close_world(&w);
@@ -224,6 +233,6 @@ TEST(nocloud__an_id_that_is_a_path_is_refused)
 	open_world(&w, "#cloud-config\n{}\n");
 	put(&w, "var/lib/cloud/seed/nocloud/meta-data", "instance-id: ../../etc\n");
 	put(&w, "var/lib/cloud/seed/nocloud/user-data", "");
-	CHECK_INT(source_nocloud(w.root, &d, &i), ==, -EBADMSG);
+	CHECK_INT(read_nocloud(&w, &d, &i), ==, -EBADMSG);
 	close_world(&w);
 }

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Leases of several interfaces: asked for together, put into the kernel and out of it, kept. */
+#include "metadata/boot/boot.h"
+#include "metadata/boot/lease-kernel.h"
+#include "metadata/network/netlink.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+
+#define KEEP_POLL_MAX (3600 * USEC_PER_SEC)
+
+void lease_set_done(struct lease_set *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		dhcp_client_free(l->items[i].client);
+	l->n = 0;
+}
+
+struct lease_entry *lease_find(struct lease_set *l, const char *device)
+{
+	int index = (int) if_nametoindex(device);
+
+	for (size_t i = 0; i < l->n && index; i++)
+		if (l->items[i].index == index)
+			return &l->items[i];
+	return NULL;
+}
+
+static struct lease_entry *lease_add(struct lease_set *l, const char *device)
+{
+	struct lease_entry *e = &l->items[l->n];
+
+	if (l->n == ELEMENTSOF(l->items) || strlen(device) >= sizeof(e->device))
+		return NULL;
+	*e = (struct lease_entry){
+		.use_dns = true, .use_routes = true, .use_mtu = true, .use_domains = true};
+	strcpy(e->device, device);
+	e->index = (int) if_nametoindex(device);
+	l->n++;
+	return e;
+}
+
+int lease_begin(struct lease_set *l, const char *device, const char *host_name)
+{
+	struct lease_entry *e = lease_find(l, device);
+	int r;
+
+	if (e)
+		strcpy(e->device, device); /* no longer than the kernel's names are */
+	if (e && e->client)
+		return 0;
+	r = lease_kernel_up(device);
+	if (r < 0)
+		return r;
+	if (!e)
+		e = lease_add(l, device);
+	if (!e)
+		return -E2BIG;
+	r = dhcp_client_new(device, host_name, &e->client);
+	if (r >= 0 && e->is_bound)
+		dhcp_client_adopt(e->client, &e->lease, e->bound_at);
+	if (r < 0 && !e->is_bound && e == &l->items[l->n - 1])
+		l->n--;
+	return r;
+}
+
+/* ---- waiting ---- */
+
+static bool take_event(struct lease_entry *e, enum dhcp_event event)
+{
+	if (event == DHCP_NOTHING)
+		return false;
+	if (event == DHCP_LOST) {
+		e->is_bound = false;
+		return true;
+	}
+	e->lease = *dhcp_client_lease(e->client);
+	e->bound_at = now(CLOCK_BOOTTIME);
+	e->is_bound = true;
+	return true;
+}
+
+/* One look at all; then waits until something may have happened. @changed: called for each event. */
+static int run_once(struct lease_set *l, usec_t deadline,
+                    void (*changed)(struct lease_set *l, struct lease_entry *e))
+{
+	struct pollfd p[CANDIDATES_MAX];
+	usec_t next = deadline, at;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct lease_entry *e = &l->items[i];
+
+		if (!e->client)
+			continue;
+		if (take_event(e, dhcp_client_dispatch(e->client)) && changed)
+			changed(l, e);
+		next = MIN(next, dhcp_client_next(e->client));
+		p[n++] = (struct pollfd){dhcp_client_fd(e->client), POLLIN, 0};
+	}
+	at = now(CLOCK_BOOTTIME);
+	if (poll(p, n, next > at ? (int) (MIN(next - at, KEEP_POLL_MAX) / USEC_PER_MSEC) + 1 : 0) <
+	            0 &&
+	    errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+static int n_missing(const struct lease_set *l)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += l->items[i].is_wanted && !l->items[i].is_bound;
+	return n;
+}
+
+int leases_wait(struct lease_set *l, usec_t deadline)
+{
+	int r = 0;
+
+	while (r >= 0 && n_missing(l) && now(CLOCK_BOOTTIME) < deadline)
+		r = run_once(l, deadline, NULL);
+	return r < 0 ? r : n_missing(l);
+}
+
+int leases_any(struct lease_set *l, usec_t deadline)
+{
+	for (;;) {
+		int r;
+
+		for (size_t i = 0; i < l->n; i++)
+			if (l->items[i].is_bound && !l->items[i].is_set)
+				return (int) i;
+		if (now(CLOCK_BOOTTIME) >= deadline)
+			return -ETIMEDOUT;
+		r = run_once(l, deadline, NULL);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* ---- names ---- */
+
+int leases_names(const struct lease_set *l, char ***servers, char ***domains)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < l->n && r >= 0; i++) {
+		const struct lease_entry *e = &l->items[i];
+		char text[INET_ADDRSTRLEN];
+
+		if (!e->is_bound || !e->is_wanted)
+			continue;
+		for (size_t k = 0; k < e->lease.n_dns && e->use_dns && r >= 0; k++)
+			if (inet_ntop(AF_INET, &e->lease.dns[k], text, sizeof(text)))
+				r = strv_append_unique(servers, text);
+		for (size_t k = 0; k < e->lease.n_search && e->use_domains && r >= 0; k++)
+			r = strv_append_unique(domains, e->lease.search[k]);
+		if (r >= 0 && e->use_domains && !e->lease.n_search && *e->lease.domain)
+			r = strv_append_unique(domains, e->lease.domain);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- the keeper's file ---- */
+
+static void add_address(cJSON *j, const char *key, struct in_addr a)
+{
+	char text[INET_ADDRSTRLEN];
+
+	if (a.s_addr && inet_ntop(AF_INET, &a, text, sizeof(text)))
+		json_add_string(j, key, text);
+}
+
+static struct in_addr get_address(const cJSON *j, const char *key)
+{
+	struct in_addr a = {0};
+
+	(void) inet_pton(AF_INET, json_string_or(j, key, ""), &a);
+	return a;
+}
+
+/* What a renewal needs; names and routes come anew with it. */
+static cJSON *entry_json(const struct lease_entry *e)
+{
+	cJSON *j = cJSON_CreateObject();
+
+	json_add_string(j, "device", e->device);
+	json_add_u64(j, "metric", e->metric);
+	json_add_bool(j, "use_dns", e->use_dns);
+	json_add_bool(j, "use_routes", e->use_routes);
+	json_add_bool(j, "use_mtu", e->use_mtu);
+	json_add_bool(j, "use_domains", e->use_domains);
+	if (!e->is_bound)
+		return j;
+	add_address(j, "address", e->lease.address);
+	add_address(j, "server", e->lease.server);
+	add_address(j, "broadcast", e->lease.broadcast);
+	json_add_u64(j, "prefix", e->lease.prefix);
+	json_add_u64(j, "lifetime", e->lease.lifetime);
+	json_add_u64(j, "t1", e->lease.t1);
+	json_add_u64(j, "t2", e->lease.t2);
+	json_add_u64(j, "bound_at_usec", e->bound_at);
+	return j;
+}
+
+int leases_save(const struct lease_set *l)
+{
+	auto_json cJSON *list = cJSON_CreateArray();
+	auto_free char *text = NULL;
+	int r = list ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < l->n && r >= 0; i++)
+		if (l->items[i].is_wanted)
+			r = json_append_take(list, entry_json(&l->items[i]));
+	text = r >= 0 ? json_print(list, true) : NULL;
+	if (!text)
+		return r < 0 ? r : -ENOMEM;
+	r = mkdir_parents(LEASES_FILE, 0755);
+	return r < 0 ? r : file_write_atomic(LEASES_FILE, text, strlen(text), 0600, false);
+}
+
+static void entry_of(const cJSON *j, struct lease_entry *e)
+{
+	e->metric = (unsigned) json_u64_or(j, "metric", 0);
+	e->use_dns = json_bool_or(j, "use_dns", true);
+	e->use_routes = json_bool_or(j, "use_routes", true);
+	e->use_mtu = json_bool_or(j, "use_mtu", true);
+	e->use_domains = json_bool_or(j, "use_domains", true);
+	e->is_wanted = true;
+	e->lease.address = get_address(j, "address");
+	e->is_bound = e->is_set = e->lease.address.s_addr != 0;
+	e->lease.server = get_address(j, "server");
+	e->lease.broadcast = get_address(j, "broadcast");
+	e->lease.prefix = (unsigned) json_u64_or(j, "prefix", 32);
+	e->lease.lifetime = (uint32_t) json_u64_or(j, "lifetime", 0);
+	e->lease.t1 = (uint32_t) json_u64_or(j, "t1", 0);
+	e->lease.t2 = (uint32_t) json_u64_or(j, "t2", 0);
+	e->bound_at = json_u64_or(j, "bound_at_usec", 0);
+}
+
+int leases_load(struct lease_set *l)
+{
+	auto_json cJSON *list = NULL;
+	const cJSON *it;
+	int r = json_parse_file(LEASES_FILE, NULL, &list);
+
+	if (r < 0)
+		return r;
+	cJSON_ArrayForEach(it, list)
+	{
+		struct lease_entry *e = lease_add(l, json_string_or(it, "device", ""));
+
+		if (e)
+			entry_of(it, e);
+	}
+	return 0;
+}
+
+/* ---- keeping ---- */
+
+static void on_change(struct lease_set *l, struct lease_entry *e)
+{
+	int r;
+
+	/* Another address, or none any more: what is set is not ours to use. */
+	if (e->is_set && (!e->is_bound || e->set_address.s_addr != e->lease.address.s_addr))
+		(void) lease_unset_kernel(e);
+	r = e->is_bound ? lease_set_kernel(e) : 0;
+	if (r < 0)
+		log_warning_errno(r, "%s: the lease cannot be set: %s", e->device, strerror(-r));
+	else
+		log_info("%s: %s", e->device, e->is_bound ? "lease renewed" : "lease lost");
+	r = leases_save(l);
+	if (r < 0)
+		log_warning_errno(r, "Leases cannot be noted: %s", strerror(-r));
+}
+
+int leases_keep(struct lease_set *l, const volatile bool *stop)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct lease_entry *e = &l->items[i];
+
+		e->set_address = e->lease.address;
+		e->set_prefix = e->lease.prefix;
+		r = lease_begin(l, e->device, NULL);
+		if (r < 0)
+			log_warning_errno(r, "%s: no lease can be kept: %s", e->device,
+			                  strerror(-r));
+	}
+	r = 0;
+	while (!*stop && r >= 0)
+		r = run_once(l, now(CLOCK_BOOTTIME) + KEEP_POLL_MAX, on_change);
+	return r;
+}
