@@ -82,7 +82,7 @@ void signals_ack(long long sig)
 {
 	if (sig < 1 || sig > 64)
 		return;
-	st.signals_told &= ~(1LL << (sig - 1));
+	st.signals_told &= ~(long long) (1ULL << (sig - 1));
 	if (!st.signals_told)
 		st.signals_again = 0;
 }

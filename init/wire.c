@@ -163,7 +163,7 @@ static int send_signals(void)
 		int bit = __builtin_ctzll((unsigned long long) st.signals), r;
 
 		if (st.core_can & WIRE_HELLO_SIGNAL_ACK)
-			st.signals_told |= 1LL << bit;
+			st.signals_told |= (long long) (1ULL << bit);
 		FENCE();
 		r = wire_send((struct wire_message){.type = WIRE_SIGNAL, .value = bit + 1}, "", -1);
 		if (r < 0)

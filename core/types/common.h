@@ -153,7 +153,8 @@ struct doubt {
 	const struct doubt_ops *ops;
 	usec_t since;             /* boottime of the intent */
 	struct process_exit exit; /* of the process in doubt; pid 0: none */
-	bool asking;
+	struct pidref living;     /* seen before init was asked: it may be this one */
+	bool asking, is_dying, is_unseen;
 	struct source *source;
 };
 void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops);

@@ -11,6 +11,10 @@
  * Of those that live and those that ended the oldest is the one: the others are its children. So
  * exits that may be its are noted (and stored: they are acknowledged) until init has told all that
  * it knew when it was asked. That takes one turn, and no waiting.
+ *
+ * First one looks who lives, then one asks. A process that was not there at the look has its exit on record at the
+ * question, if it ever was: the record is made before the zombie goes. The other way round one that dies after
+ * the question and is reaped before the look would be taken for one that never was, and run twice.
  */
 #include "types/common.h"
 
@@ -19,6 +23,8 @@
 /* If init has not told of an exit by then, it never will. */
 #define DYING_USEC (3 * USEC_PER_SEC)
 #define AGAIN_USEC (50 * USEC_PER_MSEC)
+/* An init of an earlier version never answers. */
+#define ANSWER_USEC (3 * USEC_PER_SEC)
 
 static bool is_older(uint64_t start_a, pid_t a, uint64_t start_b, pid_t b)
 {
@@ -38,36 +44,53 @@ static void look_again_in(struct doubt *d, usec_t span)
 		                     "doubt", on_time, d, &d->source);
 }
 
-static void take_living(struct doubt *d, const struct pidref *p)
-{
-	log_unit(LOG_INFO, d->unit->id, "Found process %d, spawned by the core before this one",
-	         p->pid);
-	doubt_drop(d);
-	d->ops->lives(d->unit, p);
-}
-
-/* All exits that there were are known. @last: nothing more will be waited for. */
-static void settle(struct doubt *d, bool last)
+/* Who lives, and whether somebody is dying. -errno: it cannot be told. */
+static int look(struct doubt *d)
 {
 	const struct spawn_search q = d->ops->search(d->unit);
+	int r;
+
+	process_forget(d->unit, &d->living);
+	r = process_find_spawned(d->unit, &q, &d->living);
+	/* To fail to see who is dying is no reason to say nobody. */
+	d->is_dying = r == 0 && process_is_dying(d->unit, &q) != 0;
+	return r;
+}
+
+static void take_living(struct doubt *d)
+{
+	struct pidref p = d->living;
+
+	d->living = PIDREF_NULL;
+	log_unit(LOG_INFO, d->unit->id, "Found process %d, spawned by the core before this one",
+	         p.pid);
+	doubt_drop(d);
+	d->ops->lives(d->unit, &p);
+}
+
+static void take_exit(struct doubt *d)
+{
 	const struct process_exit e = d->exit;
-	struct pidref p = PIDREF_NULL;
-	int r = process_find_spawned(d->unit, &q, &p);
+
+	log_unit(LOG_INFO, d->unit->id,
+	         "Process %d, spawned by the core before this one, has ended", e.pid);
+	doubt_drop(d);
+	d->ops->ended(d->unit, &e);
+}
+
+/* All exits are known that there were when one looked. @last: nothing more will be waited for. */
+static void settle(struct doubt *d, bool last)
+{
+	const struct process_exit *e = &d->exit;
+	const struct pidref *p = &d->living;
 
 	d->asking = false;
-	if (r < 0) {
-		/* No fds, or no memory: it would be wrong to guess. */
-		look_again_in(d, AGAIN_USEC);
-	} else if (e.pid > 0 && (r == 0 || is_older(e.start_time, e.pid, p.start_time, p.pid))) {
-		if (r > 0)
-			process_forget(d->unit, &p);
-		log_unit(LOG_INFO, d->unit->id,
-		         "Process %d, spawned by the core before this one, has ended", e.pid);
-		doubt_drop(d);
-		d->ops->ended(d->unit, &e);
-	} else if (r > 0) {
-		take_living(d, &p);
-	} else if (!last && process_is_dying(d->unit, &q) != 0) {
+	if (e->pid > 0 && (!pidref_is_set(p) || e->pid == p->pid ||
+	                   is_older(e->start_time, e->pid, p->start_time, p->pid))) {
+		take_exit(d);
+	} else if (pidref_is_set(p)) {
+		take_living(d);
+	} else if (!last && d->is_dying) {
 		look_again_in(d, DYING_USEC);
 	} else {
 		log_unit(LOG_INFO, d->unit->id,
@@ -80,7 +103,14 @@ static void settle(struct doubt *d, bool last)
 
 static int on_time(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
 {
-	settle(userdata, true);
+	struct doubt *d = userdata;
+
+	if (d->is_unseen)
+		doubt_begin(d);
+	else if (look(d) < 0)
+		look_again_in(d, AGAIN_USEC);
+	else
+		settle(d, true);
 	return 0;
 }
 
@@ -88,30 +118,34 @@ void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops)
 {
 	d->unit = u;
 	d->ops = ops;
+	d->living = PIDREF_NULL;
 }
 
 void doubt_begin(struct doubt *d)
 {
-	/* Before it is asked: who is alive now, and dead then, has an exit that is told later. */
+	/* No fds, or no memory: it would be wrong to guess. */
+	d->is_unseen = look(d) < 0;
+	if (d->is_unseen) {
+		look_again_in(d, AGAIN_USEC);
+		return;
+	}
 	d->asking = state_exits_ask(d->unit->manager->state_data, d->unit) >= 0;
-	look_again_in(d, SPAWN_UNKNOWN_USEC);
+	look_again_in(d, d->asking ? ANSWER_USEC : SPAWN_UNKNOWN_USEC);
 }
 
 void doubt_drop(struct doubt *d)
 {
 	d->source = source_free(d->source);
+	process_forget(d->unit, &d->living);
 	d->exit = (struct process_exit){0};
-	d->asking = false;
+	d->asking = d->is_dying = d->is_unseen = false;
 }
 
 bool doubt_settle(struct doubt *d)
 {
-	const struct spawn_search q = d->ops->search(d->unit);
-	struct pidref p = PIDREF_NULL;
-
-	if (d->exit.pid > 0 || process_find_spawned(d->unit, &q, &p) <= 0)
+	if (d->exit.pid > 0 || (!pidref_is_set(&d->living) && look(d) <= 0))
 		return false;
-	take_living(d, &p);
+	take_living(d);
 	return true;
 }
 
@@ -129,7 +163,7 @@ void doubt_note_exit(struct doubt *d, const struct process_exit *e)
 		*have = *e;
 		have->cgroup = NULL;
 	}
-	if (!d->asking && d->source)
+	if (!d->asking && !d->is_unseen && d->source)
 		settle(d, false);
 }
 

@@ -82,16 +82,32 @@ static struct run *run_find(struct books *b, const char *unit, pid_t pid)
 	return NULL;
 }
 
-/* How much of [from, to] there was no core. */
+static usec_t overlap(usec_t from, usec_t to, usec_t a, usec_t b)
+{
+	a = MAX(a, from);
+	b = MIN(b, to);
+	return a < b ? b - a : 0;
+}
+
+/*
+ * How much of [from, to] there was no core that could do something. From its first answer to a process
+ * of a service it takes a core a job, an intent in the store, a clone and, if the core before it died in the middle of
+ * that, an answer of init: one that is killed sooner is as good as none, and its successor begins again.
+ */
+#define SHORT_LIFE_USEC (50 * USEC_PER_MSEC)
 static usec_t time_down(const struct chaos *c, usec_t from, usec_t to)
 {
+	unsigned first = c->n_downs > DOWNS_MAX ? c->n_downs - DOWNS_MAX : 0;
+	const struct down *before = NULL;
 	usec_t sum = 0;
 
-	for (unsigned i = 0; i < MIN(c->n_downs, (unsigned) DOWNS_MAX); i++) {
-		usec_t a = MAX(c->downs[i].from, from), b = MIN(c->downs[i].to, to);
+	for (unsigned i = first; i < c->n_downs; i++) {
+		const struct down *d = &c->downs[i % DOWNS_MAX];
 
-		if (a < b)
-			sum += b - a;
+		sum += overlap(from, to, d->from, d->to);
+		if (before && d->from > before->to && d->from - before->to < SHORT_LIFE_USEC)
+			sum += overlap(from, to, before->to, d->from);
+		before = d;
 	}
 	return sum;
 }

@@ -75,6 +75,17 @@ static void touch_all(struct chaos *c, bool units)
 	c->returns_ordered = now(CLOCK_BOOTTIME);
 }
 
+/* To start what runs changes nothing. */
+static bool changes(const struct chaos *c, const char *verb, int unit)
+{
+	const struct unit_model *m = &c->models[unit];
+
+	if (streq(verb, "reload"))
+		return false;
+	return !streq(verb, "start") || m->touched || m->pid == 0 ||
+	       !(unit_rows[unit].flags & UNIT_DAEMON);
+}
+
 bool order_queue(struct chaos *c, const char *verb, int unit)
 {
 	return order_queue_mode(c, verb, unit, NULL);
@@ -95,9 +106,7 @@ bool order_queue_mode(struct chaos *c, const char *verb, int unit, const char *m
 	json_add_take(p, "names", names);
 	if (mode && streq(mode, "flush"))
 		touch_all(c, false);
-	/* To start what runs changes nothing. */
-	if (!reload && (!streq(verb, "start") || m->touched || m->pid == 0 ||
-	                !(unit_rows[unit].flags & UNIT_DAEMON)))
+	if (changes(c, verb, unit))
 		touch(c, unit);
 	/* It takes the place of a stop that waits, as any later order does that contradicts an earlier
 	 * one; a stop that runs ends as it began. */
@@ -232,8 +241,28 @@ void order_random(struct chaos *c)
 	}
 }
 
+/* All in one order; if that is refused, one by one. */
 void order_base(struct chaos *c)
 {
+	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
+	int r;
+
+	json_add_string(p, "verb", "start");
+	json_add_bool(p, "wait", false);
+	for (int i = 0; i < (int) n_unit_rows; i++) {
+		if (!(unit_rows[i].flags & UNIT_BASE))
+			continue;
+		cJSON_AddItemToArray(names, cJSON_CreateString(unit_rows[i].name));
+		if (changes(c, "start", i))
+			touch(c, i);
+	}
+	json_add_take(p, "names", names);
+	r = call_once(c, "org.sysmaster.Unit.Queue", p, 2 * USEC_PER_SEC, NULL);
+	history(c, "start of all: %s", r < 0 ? strerror(-r) : "queued");
+	if (r >= 0) {
+		c->orders++;
+		return;
+	}
 	for (size_t i = 0; i < n_unit_rows; i++)
 		if (unit_rows[i].flags & UNIT_BASE)
 			(void) order_queue(c, "start", (int) i);
