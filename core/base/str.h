@@ -50,6 +50,8 @@ size_t strv_length(char *const *v);
 char **strv_free(char **v);       /* returns NULL */
 char **strv_copy(char *const *v); /* NULL on ENOMEM; an empty vector for NULL */
 bool strv_contains(char *const *v, const char *s);
+/* The same strings in the same order; NULL is empty. */
+bool strv_equal(char *const *a, char *const *b);
 int strv_append(char ***v, const char *s);        /* copies */
 int strv_append_consume(char ***v, char *s);      /* owns s whatever happens; NULL s is -ENOMEM */
 int strv_append_unique(char ***v, const char *s); /* 1 added, 0 was there */

@@ -428,23 +428,32 @@ static bool is_in_index(const struct manager *m, const struct unit *u)
 	       unit_index_path(m->index, template, &path) >= 0;
 }
 
-/* Not stale, but read again since: for another unit that was not there. */
-static int load_again_if_new(struct manager *m, struct unit *u, struct diag *d)
+/* 1: it was read again; 0: nothing has changed. */
+static int refresh_index(struct manager *m)
 {
 	struct unit_index *x = NULL;
 	int r;
 
+	if (!m->index || unit_index_is_stale(m->index) <= 0)
+		return 0;
+	r = unit_index_new(&m->paths, &x);
+	if (r < 0)
+		return r;
+	unit_index_free(m->index);
+	m->index = x;
+	return 1;
+}
+
+/* Not stale, but read again since: for another unit that was not there. */
+static int load_again_if_new(struct manager *m, struct unit *u, struct diag *d)
+{
+	int r;
+
 	if (u->job)
 		return 0;
-	if (unit_index_is_stale(m->index) > 0) {
-		r = unit_index_new(&m->paths, &x);
-		if (r < 0)
-			return r;
-		unit_index_free(m->index);
-		m->index = x;
-	} else if (!is_in_index(m, u)) {
-		return 0;
-	}
+	r = refresh_index(m);
+	if (r < 0 || (r == 0 && !is_in_index(m, u)))
+		return r;
 	u->file = unit_file_free(u->file);
 	u->load_state = LOAD_STUB;
 	unit_queue_load(u);
@@ -475,6 +484,9 @@ int manager_load_unit(struct manager *m, const char *name, struct diag *d, struc
 		*ret = u;
 		return 0;
 	}
+	/* What comes into memory is read as it is now: links in folders, too. Records come back by the hundred, right after a read. */
+	if (u->load_state == LOAD_STUB && !u->file && !m->is_reloading)
+		(void) refresh_index(m);
 	load_queue_until_empty(m, u, d);
 	u = unit_follow(map_get(m->units, name));
 	if (!u)

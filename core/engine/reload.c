@@ -24,6 +24,7 @@ struct reload {
 	struct unit_index *index;
 	struct fresh *items;
 	size_t n_items;
+	bool new_defaults; /* DefaultLimitNOFILE= and its like: every unit that comes from files has other settings */
 	bool applied;
 };
 
@@ -50,18 +51,6 @@ static bool identity_equal(const struct file_identity *a, const struct file_iden
 {
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
 	       a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
-}
-
-static bool strv_equal(char *const *a, char *const *b)
-{
-	size_t n = strv_length(a);
-
-	if (n != strv_length(b))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!streq(a[i], b[i]))
-			return false;
-	return true;
 }
 
 static bool file_equal(const struct unit_file *a, const struct unit_file *b)
@@ -95,7 +84,8 @@ static int read_unit(struct reload *r, struct unit *u, struct diag *d)
 	if (k < 0)
 		return k;
 	f->unit = u;
-	f->changed = !is_from_memory(u, f->file) && !file_equal(u->file, f->file);
+	f->changed =
+		!is_from_memory(u, f->file) && (r->new_defaults || !file_equal(u->file, f->file));
 	r->n_items++;
 	return 0;
 }
@@ -114,6 +104,7 @@ static int reload_read(struct reload *r, struct diag *d)
 		k = unit_index_new(&r->paths, &r->index);
 	if (k < 0)
 		return k;
+	r->new_defaults = !unit_context_same_defaults(&m->context, &r->context);
 	r->items = calloc(map_size(m->units) + 1, sizeof(*r->items));
 	if (!r->items)
 		return -ENOMEM;

@@ -355,6 +355,34 @@ int unit_context_init(struct unit_context *c)
 	return r;
 }
 
+static bool same_limits(const struct unit_context *a, const struct unit_context *b)
+{
+	for (size_t i = 0; i < EXEC_RLIMITS_MAX; i++) {
+		const struct rlimit *x = a->default_limits[i], *y = b->default_limits[i];
+
+		if (!x != !y)
+			return false;
+		if (x && (x->rlim_cur != y->rlim_cur || x->rlim_max != y->rlim_max))
+			return false;
+	}
+	return true;
+}
+
+bool unit_context_same_defaults(const struct unit_context *a, const struct unit_context *b)
+{
+	return a->default_timeout_start_usec == b->default_timeout_start_usec &&
+	       a->default_timeout_stop_usec == b->default_timeout_stop_usec &&
+	       a->default_restart_usec == b->default_restart_usec &&
+	       a->default_start_limit_interval_usec == b->default_start_limit_interval_usec &&
+	       a->default_device_timeout_usec == b->default_device_timeout_usec &&
+	       a->default_timer_accuracy_usec == b->default_timer_accuracy_usec &&
+	       a->default_start_limit_burst == b->default_start_limit_burst &&
+	       a->default_tasks_max == b->default_tasks_max &&
+	       a->default_std_output == b->default_std_output &&
+	       a->default_std_error == b->default_std_error && same_limits(a, b) &&
+	       strv_equal(a->default_environment, b->default_environment);
+}
+
 void unit_context_done(struct unit_context *c)
 {
 	strv_free(c->owned);

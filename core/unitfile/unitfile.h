@@ -86,6 +86,8 @@ int unit_context_init(
 	struct unit_context *
 		c); /* from the system and /etc/systemd/system.conf (+ .d) and /etc/sysmaster/core.conf */
 void unit_context_done(struct unit_context *c);
+/* Do units that leave something open get the same from both? */
+bool unit_context_same_defaults(const struct unit_context *a, const struct unit_context *b);
 
 /**
  * unit_file_load - reads everything that the search path says about @name
