@@ -164,6 +164,7 @@ static const struct property unit_rows[] = {
 	{ "RebootArgument",                 "s",              FORM_PLAIN, CONST },
 	{ "InvocationID",                   "ay",             FORM_ID128, CHANGES },
 	{ "CollectMode",                    "s",              FORM_PLAIN, CONST },
+	{ "ActivationDetails",              "a(ss)",          FORM_PLAIN, SILENT },
 };
 static const struct property service_rows[] = {
 	{ "Type",                           "s",              FORM_PLAIN, CONST },

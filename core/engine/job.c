@@ -275,8 +275,8 @@ void job_finish(struct job *j, enum job_result result, bool recursive)
 	FAULT_POINT("job.finish.after");
 	unit_gc_soon(u);
 	unit_recheck_soon(u);
-	/* A start that a condition ended, that failed with what it needs, or that was canceled has changed no
-	 * state; a socket that asked for it listens again all the same. */
+	/* A start that a condition ended, that failed with what it needs, or that was called off has changed no
+	 * state; a socket that asked for it listens again all the same, and a path looks again. */
 	if (!m->in_transaction && state_is_down(unit_active_state(u)))
 		unit_tell_triggers(u);
 	else if (m->in_transaction)

@@ -103,11 +103,14 @@ static void enter_dead(struct path *p, enum result result)
 
 /* ---- looking ---- */
 
-static bool glob_matches(const char *pattern)
+/* @ret: the first match, NULL if there is no memory for it. */
+static bool glob_matches(const char *pattern, char **ret)
 {
 	glob_t g = {0};
 	bool found = glob(pattern, GLOB_NOSORT | GLOB_BRACE, NULL, &g) == 0 && g.gl_pathc > 0;
 
+	if (found && !*ret)
+		*ret = strdup(g.gl_pathv[0]);
 	globfree(&g);
 	return found;
 }
@@ -119,8 +122,9 @@ static bool directory_has_entries(const char *path)
 	return dir_list(path, &names) >= 0 && strv_length(names) > 0;
 }
 
-/* Does the spec say "now"? @initial: changes are only noted. */
-static bool spec_is_due(struct path *p, const struct path_spec *spec, unsigned n, bool initial)
+/* Does the spec say "now"? @initial: changes are only noted. @match: what a pattern found. */
+static bool spec_is_due(struct path *p, const struct path_spec *spec, unsigned n, bool initial,
+                        char **match)
 {
 	bool exists, due;
 
@@ -128,7 +132,7 @@ static bool spec_is_due(struct path *p, const struct path_spec *spec, unsigned n
 	case PATH_EXISTS:
 		return access(spec->path, F_OK) >= 0;
 	case PATH_EXISTS_GLOB:
-		return glob_matches(spec->path);
+		return glob_matches(spec->path, match);
 	case PATH_DIRECTORY_NOT_EMPTY:
 		return directory_has_entries(spec->path);
 	case PATH_CHANGED:
@@ -141,16 +145,28 @@ static bool spec_is_due(struct path *p, const struct path_spec *spec, unsigned n
 	}
 }
 
-static const struct path_spec *find_due(struct path *p, bool initial)
+/* 1: the path that is due, 0: none, -ENOMEM. */
+static int find_due(struct path *p, bool initial, char **ret)
 {
-	const struct path_spec *found = NULL;
+	auto_free char *path = NULL;
+	bool found = false;
 	unsigned n = 0;
 
 	/* All are looked at, so that each knows whether its path exists. */
-	for (const struct path_spec *s = settings(p)->specs; s && n < SPECS_MAX; s = s->next, n++)
-		if (spec_is_due(p, s, n, initial) && !found)
-			found = s;
-	return found;
+	for (const struct path_spec *s = settings(p)->specs; s && n < SPECS_MAX; s = s->next, n++) {
+		auto_free char *match = NULL;
+
+		if (!spec_is_due(p, s, n, initial, &match) || found)
+			continue;
+		found = true;
+		path = match ? TAKE_PTR(match) : strdup(s->path);
+	}
+	if (!found)
+		return 0;
+	if (!path)
+		return -ENOMEM;
+	*ret = TAKE_PTR(path);
+	return 1;
 }
 
 /* ---- watching ---- */
@@ -277,9 +293,21 @@ static void enter_running(struct path *p, const char *path)
 	set_state(p, PATH_STATE_RUNNING);
 }
 
+/* Starts what is due now; true if there was nothing to start and nothing went wrong. */
+static bool nothing_is_due(struct path *p, bool initial)
+{
+	auto_free char *due = NULL;
+	int r = find_due(p, initial, &due);
+
+	if (r > 0)
+		enter_running(p, due);
+	else if (r < 0)
+		enter_dead(p, RESULT_RESOURCES);
+	return r == 0;
+}
+
 static void enter_waiting(struct path *p, bool initial)
 {
-	const struct path_spec *due;
 	struct unit *target = path_target(p);
 	int r;
 
@@ -288,11 +316,8 @@ static void enter_waiting(struct path *p, bool initial)
 		set_state(p, PATH_STATE_RUNNING);
 		return;
 	}
-	due = find_due(p, initial);
-	if (due) {
-		enter_running(p, due->path);
+	if (!nothing_is_due(p, initial))
 		return;
-	}
 	r = watch(p);
 	if (r < 0) {
 		log_unit_errno(LOG_WARNING, p->unit.id, r, "Cannot watch the paths: %m");
@@ -300,10 +325,7 @@ static void enter_waiting(struct path *p, bool initial)
 		return;
 	}
 	/* Between the look and the watch something may have happened. */
-	due = find_due(p, false);
-	if (due)
-		enter_running(p, due->path);
-	else
+	if (nothing_is_due(p, false))
 		set_state(p, PATH_STATE_WAITING);
 }
 
@@ -450,8 +472,10 @@ static void path_on_trigger(struct unit *u, struct unit *triggered)
 		enter_dead(p, RESULT_UNIT_START_LIMIT_HIT);
 		return;
 	}
-	if (p->state == PATH_STATE_RUNNING && down &&
-	    !(triggered->job && triggered->job->type == JOB_START))
+	/* A job of it decides what comes next; its end is told, too. */
+	if (triggered->job)
+		return;
+	if (p->state == PATH_STATE_RUNNING && down)
 		enter_waiting(p, false);
 	else if (p->state == PATH_STATE_WAITING && !down)
 		enter_waiting(p, false);

@@ -2,6 +2,8 @@
 /* The properties of a service for show, as org.freedesktop.systemd1.Service names them. */
 #include "types/service.h"
 
+#include <ctype.h>
+
 static const char *const type_name[SERVICE_TYPE_MAX] = {
 	[SERVICE_SIMPLE] = "simple",
 	[SERVICE_EXEC] = "exec",
@@ -118,6 +120,37 @@ static int describe_flags(const struct service *s, cJSON *p)
 	return r;
 }
 
+/* ActivationDetails: what TRIGGER_*= say, as [["trigger_unit", "a.path"], ...]. */
+static int describe_activation(const struct service *s, cJSON *p)
+{
+	cJSON *list = cJSON_CreateArray();
+	int r = list ? 0 : -ENOMEM;
+
+	STRV_FOREACH (assignment, s->activation) {
+		size_t n = strcspn(*assignment, "=");
+		auto_free char *key = strndup(*assignment, n);
+		cJSON *pair = cJSON_CreateArray();
+
+		for (char *c = key; c && *c; c++)
+			*c = (char) tolower((unsigned char) *c);
+		r = key && pair ? json_append_take(pair, cJSON_CreateString(key)) : -ENOMEM;
+		if (r >= 0)
+			r = json_append_take(pair, cJSON_CreateString(*assignment + n + 1));
+		if (r < 0) {
+			json_free(pair);
+			break;
+		}
+		r = json_append_take(list, pair);
+		if (r < 0)
+			break;
+	}
+	if (r < 0) {
+		json_free(list);
+		return r;
+	}
+	return json_add_take(p, "ActivationDetails", list);
+}
+
 int service_describe(const struct unit *u, cJSON *properties)
 {
 	const struct service *s = SERVICE(u);
@@ -130,6 +163,8 @@ int service_describe(const struct unit *u, cJSON *properties)
 		r = describe_numbers(s, properties);
 	if (r >= 0)
 		r = describe_flags(s, properties);
+	if (r >= 0)
+		r = describe_activation(s, properties);
 	if (r >= 0)
 		r = describe_status(&s->main_status, "ExecMain", properties);
 	for (int i = 0; i < SERVICE_EXEC_MAX && r >= 0; i++)
