@@ -3,6 +3,7 @@
 
 #include "base/fault.h"
 
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* ---- setting up ---- */
@@ -179,6 +180,30 @@ static int realize_slices(struct unit *u)
 	return slice ? cgroup_realize(slice) : 0;
 }
 
+/* What programs ask of their cgroup: may I make others below it (systemd-udevd), and which run is this? */
+static void mark_cgroup(const struct unit *u, bool delegated)
+{
+	static const char *const delegate[] = {"trusted.delegate", "user.delegate"},
+				 *const invocation[] = {"trusted.invocation_id",
+	                                                "user.invocation_id"};
+	auto_free char *path = cgroupfs_path(u->cgroup, NULL);
+	char id[ID128_TEXT_MAX];
+
+	if (!path)
+		return;
+	/* Without them it is a cgroup all the same: user.* needs Linux 5.7, trusted.* more than a container has. */
+	for (size_t i = 0; i < ELEMENTSOF(delegate); i++)
+		if (delegated)
+			(void) setxattr(path, delegate[i], "1", 1, 0);
+		else
+			(void) removexattr(path, delegate[i]);
+	if (id128_is_null(&u->invocation_id))
+		return;
+	id128_format(&u->invocation_id, id);
+	for (size_t i = 0; i < ELEMENTSOF(invocation); i++)
+		(void) setxattr(path, invocation[i], id, strlen(id), 0);
+}
+
 int cgroup_realize(struct unit *u)
 {
 	const struct cgroup_settings *s = u->file ? u->file->cgroup : NULL;
@@ -220,6 +245,7 @@ int cgroup_realize(struct unit *u)
 		log_unit_errno(LOG_WARNING, u->id, r, "Failed to enable cgroup controllers: %m");
 	cu->delegated = s && s->delegate;
 	cu->realized = true;
+	mark_cgroup(u, cu->delegated);
 	if (s) {
 		(void) cgroup_attributes_write(u, s, false);
 		cgroup_filters_apply(u, s, created > 0);
@@ -329,6 +355,18 @@ static int remove_own(const struct unit *u)
 	return cgroupfs_remove(u->cgroup);
 }
 
+/* Its cgroup is gone. */
+static void turn_off_controllers(struct unit *u)
+{
+	const struct cgroup_settings *s = u->file ? u->file->cgroup : NULL;
+	auto_free char *cgroup = strdup(u->cgroup);
+
+	(void) unit_set_cgroup(u, NULL);
+	if (cgroup)
+		cgroup_controllers_disable(u->manager, cgroup,
+		                           cgroup_mask_wanted(s) | cgroup_mask_delegated(s));
+}
+
 void cgroup_release(struct unit *u)
 {
 	struct cgroup_unit *cu = u->cgroup_data;
@@ -354,7 +392,7 @@ void cgroup_release(struct unit *u)
 			return;
 		}
 		cgroup_controllers_forget(u->manager, u->cgroup);
-		(void) unit_set_cgroup(u, NULL);
+		turn_off_controllers(u);
 	}
 	free(cu);
 	u->cgroup_data = NULL;

@@ -22,6 +22,9 @@ unsigned cgroup_mask_parse(const char *list)
 	return mask;
 }
 
+/* These cost something wherever they are on, and few units want them; all others are on nearly everywhere, and stay on. */
+#define COSTLY (CGROUP_MASK(CGROUP_CPU) | CGROUP_MASK(CGROUP_CPUSET) | CGROUP_MASK(CGROUP_IO))
+
 static bool is_set(uint64_t value)
 {
 	return value != UINT64_MAX;
@@ -56,7 +59,8 @@ unsigned cgroup_mask_delegated(const struct cgroup_settings *s)
 
 	if (!s || !s->delegate)
 		return 0;
-	if (strv_length(s->delegate_controllers) == 0)
+	/* "Delegate=": the cgroup is the unit's, without a controller. */
+	if (!s->delegate_controllers)
 		return CGROUP_MASK_ALL;
 	STRV_FOREACH (word, s->delegate_controllers)
 		mask |= cgroup_mask_parse(*word);
@@ -117,6 +121,65 @@ int cgroup_controllers_enable(struct manager *m, const char *cgroup, unsigned ma
 		*p = '/';
 	}
 	return r;
+}
+
+/* What the units below @cgroup need of it. */
+static unsigned mask_below(const struct manager *m, const char *cgroup)
+{
+	const struct unit *u;
+	unsigned mask = 0;
+
+	MAP_FOREACH (u, m->cgroups)
+		if (u->file && u->file->cgroup && !streq(u->cgroup, cgroup) &&
+		    path_below(u->cgroup, cgroup))
+			mask |= cgroup_mask_wanted(u->file->cgroup) |
+			        cgroup_mask_delegated(u->file->cgroup);
+	return mask;
+}
+
+static int disable_in(struct cgroup_manager *cm, const char *cgroup, unsigned mask)
+{
+	uintptr_t known = (uintptr_t) map_get(cm->enabled, cgroup);
+	char text[64] = "";
+	int r;
+
+	for (unsigned c = 0; c < CGROUP_CONTROLLER_MAX; c++)
+		if (mask & CGROUP_MASK(c)) {
+			strcat(text, *text ? " -" : "-");
+			strcat(text, cgroup_controller_names[c]);
+		}
+	r = cgroupfs_write(cgroup, "cgroup.subtree_control", text);
+	if (r < 0)
+		return r;
+	return known ? map_put(cm->enabled, cgroup, (void *) (known & ~(uintptr_t) mask)) : 0;
+}
+
+void cgroup_controllers_disable(struct manager *m, const char *cgroup, unsigned mask)
+{
+	struct cgroup_manager *cm = cgroup_manager_of(m);
+	auto_free char *path = strdup(cgroup);
+
+	mask &= cm->supported & COSTLY;
+	if (mask == 0 || !path || !path_below(cgroup, cm->root))
+		return;
+	for (char *slash; (slash = strrchr(path, '/')) && path_below(path, cm->root) &&
+	                  !streq(path, cm->root);) {
+		const char *above = slash == path ? "/" : path;
+		int r;
+
+		*slash = 0;
+		mask &= ~mask_below(m, above);
+		if (mask == 0)
+			return;
+		r = disable_in(cm, above, mask);
+		/* A slice goes with its last unit. Where it cannot be had it stays on, which costs a little time and nothing else. */
+		if (r < 0 && r != -ENOENT) {
+			log_debug_errno(r, "Failed to turn controllers off in \"%s\": %m", above);
+			return;
+		}
+		if (slash == path)
+			return;
+	}
 }
 
 void cgroup_controllers_forget(struct manager *m, const char *cgroup)

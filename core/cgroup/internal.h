@@ -55,6 +55,8 @@ unsigned cgroup_mask_delegated(const struct cgroup_settings *s);
 /* Turns @mask on in every cgroup above @cgroup, from the top. Missing controllers are said once and
  * left out. */
 int cgroup_controllers_enable(struct manager *m, const char *cgroup, unsigned mask);
+/* ... and off again above @cgroup, as far as no unit there needs them. */
+void cgroup_controllers_disable(struct manager *m, const char *cgroup, unsigned mask);
 void cgroup_controllers_forget(struct manager *m, const char *cgroup);
 
 /* ---- attributes.c ---- */

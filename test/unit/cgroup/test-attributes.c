@@ -116,10 +116,13 @@ TEST(cgroup__tasks_in_percent_of_the_machine)
 TEST(cgroup__delegation)
 {
 	char *some[] = {(char *) "cpu", (char *) "memory", (char *) "bpf-devices", NULL};
+	char *none[] = {NULL};
 	struct cgroup_settings s = unset();
 
 	s.delegate = true;
 	CHECK_INT(cgroup_mask_delegated(&s), ==, CGROUP_MASK_ALL);
+	s.delegate_controllers = none;
+	CHECK_INT(cgroup_mask_delegated(&s), ==, 0);
 	s.delegate_controllers = some;
 	CHECK_INT(cgroup_mask_delegated(&s), ==,
 	          CGROUP_MASK(CGROUP_CPU) | CGROUP_MASK(CGROUP_MEMORY));
