@@ -39,6 +39,7 @@ struct child {
 
 	char **env;
 	char **directory_env; /* RUNTIME_DIRECTORY=... */
+	char **directory_links; /* path, target, path, ...: symbolic links that lead to them */
 	char **private_dirs; /* "/var/lib/private/x": to be seen through a dynamic user's mount name
 	                        space */
 	char *credentials_dir;
@@ -112,6 +113,7 @@ int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid, const char **r
 int group_lookup(const char *name, gid_t *ret_gid);
 int groups_of_user(const char *user, gid_t gid, gid_t **ret, size_t *ret_n);
 /* directories.c: whether they are below private/, which only root and the unit's own name space can enter. */
+const char *child_directory_base(enum exec_directory kind);
 bool child_directory_is_private(const struct child *c, enum exec_directory kind);
 /* tty.c */
 const char *child_tty_path(const struct child *c);

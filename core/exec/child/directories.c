@@ -22,6 +22,11 @@ static const struct {
 };
 /* clang-format on */
 
+const char *child_directory_base(enum exec_directory kind)
+{
+	return kinds[kind].base;
+}
+
 bool child_directory_is_private(const struct child *c, enum exec_directory kind)
 {
 	if (!c->s->dynamic_user || !kinds[kind].private)
@@ -105,6 +110,25 @@ static int migrate(const char *from, const char *to)
 	return rename(from, to) < 0 ? -errno : 0;
 }
 
+/* A link that the unit is to find, also where a new file system covers it (mount-apply.c): @target as it stands in the link. */
+static int note_link(struct child *c, const char *path, const char *target)
+{
+	int r = strv_append(&c->directory_links, path);
+
+	return r < 0 ? r : strv_append(&c->directory_links, target);
+}
+
+static int private_link_target(const char *name, char **ret)
+{
+	size_t depth = 0;
+
+	for (const char *p = name; (p = strchr(p, '/')); p++)
+		depth++;
+	*ret = str_printf("%.*sprivate/%s", (int) MIN(depth * 3, (size_t) 30),
+	                  "../../../../../../../../../../", name);
+	return *ret ? 0 : -ENOMEM;
+}
+
 /* /var/lib/x of a dynamic user is /var/lib/private/x, which only root and the service's own name
  * space can enter. */
 static int private_directory(struct child *c, const char *base, const char *name, mode_t mode)
@@ -112,7 +136,6 @@ static int private_directory(struct child *c, const char *base, const char *name
 	auto_free char *private = path_join(base, "private"),
 		       *target = private ? path_join(private, name) : NULL,
 		       *public = path_join(base, name), *relative = NULL;
-	size_t depth = 0;
 	int r;
 
 	if (!target || !public)
@@ -130,12 +153,9 @@ static int private_directory(struct child *c, const char *base, const char *name
 		r = own_directory(target, mode, c->uid, c->gid);
 	if (r < 0)
 		return r;
-	for (const char *p = name; (p = strchr(p, '/')); p++)
-		depth++;
-	relative = str_printf("%.*sprivate/%s", (int) MIN(depth * 3, (size_t) 30),
-	                      "../../../../../../../../../../", name);
-	if (!relative)
-		return -ENOMEM;
+	r = private_link_target(name, &relative);
+	if (r < 0)
+		return r;
 	if (symlink(relative, public) < 0 && errno != EEXIST)
 		return -errno;
 	return strv_append(&c->private_dirs, target);
@@ -183,10 +203,13 @@ static int make_links(struct child *c, const char *base, const char *name, char 
 
 	for (char *l = strtok_r(links, ":", &rest); l; l = strtok_r(NULL, ":", &rest)) {
 		auto_free char *path = path_join(base, l), *target = path_join(base, name);
-		int r = path && target ? mkdir_parents(path, 0755) : -ENOMEM;
+		int r = path && target ? note_link(c, path, target) : -ENOMEM;
 
-		if (r >= 0)
-			r = symlink_atomic(target, path);
+		if (r >= 0 && c->spec.flags & EXEC_NEW_DIRECTORIES) {
+			r = mkdir_parents(path, 0755);
+			if (r >= 0)
+				r = symlink_atomic(target, path);
+		}
 		if (r < 0)
 			return child_fail(c, r, "Symbolic link %s", path ?: l);
 	}
@@ -218,7 +241,16 @@ static int make_one(struct child *c, enum exec_directory kind, const char *entry
 	}
 	if (r < 0)
 		return child_fail(c, r, "%s", *ret_path);
-	return links && c->spec.flags & EXEC_NEW_DIRECTORIES ? make_links(c, base, name, links) : 0;
+	if (child_directory_is_private(c, kind)) {
+		auto_free char *target = NULL;
+
+		r = private_link_target(name, &target);
+		if (r >= 0)
+			r = note_link(c, *ret_path, target);
+		if (r < 0)
+			return r;
+	}
+	return links ? make_links(c, base, name, links) : 0;
 }
 
 static int make_all(struct child *c, enum exec_directory kind)

@@ -61,7 +61,9 @@ static int set_user(struct child *c)
 
 	if (!c->user_set)
 		return c->s->set_login_environment ? set(c, "HOME", "/root") : 0;
-	r = set(c, "HOME", c->home);
+	/* A daemon's "/" says nothing. */
+	if (!str_is_empty(c->home) && !streq(c->home, "/"))
+		r = set(c, "HOME", c->home);
 	if (r >= 0)
 		r = set(c, "LOGNAME", c->user);
 	if (r >= 0)

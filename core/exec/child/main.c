@@ -77,7 +77,7 @@ int child_fail(struct child *c, int error, const char *fmt, ...)
 
 /*
  * Type=exec: core reads one byte, 1, and then the end of the file when execve worked; without the
- * byte, or with a second one, it did not work. It is sent before the filters, which may not allow
+ * byte, or with a 0, it did not work. It is sent before the filters, which may not allow
  * write().
  */
 static void tell_exec(const struct child *c, char byte)

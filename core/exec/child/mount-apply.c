@@ -189,22 +189,58 @@ static int make_one(int root, char *path, bool directory)
  * A place of the right kind: a folder for folders, an empty file for everything else. Component by
  * component, so that no symbolic link of a foreign root leads out of it.
  */
+static int make_parents(int root, char *path)
+{
+	int r = 0;
+
+	for (char *p = path; r >= 0 && (p = strchr(p + 1, '/'));) {
+		*p = 0;
+		r = make_one(root, path, true);
+		*p = '/';
+	}
+	return r;
+}
+
 static int make_place(const struct roots *roots, const struct mount_entry *e)
 {
 	auto_free char *path = strdup(e->path);
-	int root = entry_root(roots, e), r = 0;
+	int root = entry_root(roots, e), r;
 	struct stat st;
 
 	if (!path)
 		return -ENOMEM;
 	if (e->tree >= 0 && fstat(e->tree, &st) < 0)
 		return -errno;
-	for (char *p = path; r >= 0 && (p = strchr(p + 1, '/'));) {
-		*p = 0;
-		r = make_one(root, path, true);
-		*p = '/';
-	}
+	r = make_parents(root, path);
 	return r < 0 ? r : make_one(root, path, e->tree < 0 || S_ISDIR(st.st_mode));
+}
+
+static int make_link(int root, char *path, const char *target)
+{
+	char *slash = strrchr(path, '/');
+	auto_fd int parent = -EBADF;
+	int r = make_parents(root, path);
+
+	if (r < 0)
+		return r;
+	*slash = 0;
+	parent = open_below(root, *path ? path : "/", O_DIRECTORY);
+	*slash = '/';
+	if (parent < 0)
+		return parent;
+	return symlinkat(target, parent, slash + 1) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* The links to the unit's directories, where a new file system covers those that were made for all to see. */
+static int make_links(struct child *c, const struct roots *roots, const struct mount_table *t)
+{
+	for (char **l = c->directory_links; l && l[0]; l += 2) {
+		int r = mount_table_covers(t, l[0]) ? make_link(roots->inside, l[0], l[1]) : 0;
+
+		if (r < 0)
+			return child_fail(c, r, "%s", l[0]);
+	}
+	return 0;
 }
 
 static int attach(int tree, int place)
@@ -476,6 +512,8 @@ static int apply_all(struct child *c, struct mount_table *t, struct roots *roots
 			child_fail(c, r, "%s", t->entries[i].path);
 		}
 	}
+	if (r >= 0)
+		r = make_links(c, roots, t);
 	return r < 0 ? r : seal_new(c, t);
 }
 

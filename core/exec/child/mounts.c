@@ -397,6 +397,55 @@ static int add_tmpfs(struct child *c _unused_, struct mount_table *t)
 	return 0;
 }
 
+bool mount_table_covers(const struct mount_table *t, const char *path)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct mount_entry *e = &t->entries[i];
+		const char *rest =
+			e->outside || (e->content != CONTENT_BIND && e->content != CONTENT_FS)
+				? NULL
+				: path_below(path, e->path);
+
+		if (rest && *rest)
+			return true;
+	}
+	return false;
+}
+
+static bool table_has(const struct mount_table *t, const char *path)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!t->entries[i].outside && streq(t->entries[i].path, path) &&
+		    t->entries[i].content >= CONTENT_BIND)
+			return true;
+	return false;
+}
+
+/* The unit's own directories are there, too, in another root and where a new file system covers them. */
+static int show_directories(struct child *c, struct mount_table *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < EXEC_DIRECTORY_MAX; i++)
+		STRV_FOREACH (entry, c->s->directories[i].paths) {
+			auto_free char *path = NULL;
+
+			if (child_directory_is_private(c, (enum exec_directory) i))
+				continue; /* shown with all others in private/ */
+			path = str_printf("%s/%.*s", child_directory_base((enum exec_directory) i),
+			                  (int) strcspn(*entry, ":"), *entry);
+			if (!path)
+				return -ENOMEM;
+			if (table_has(t, path) ||
+			    !(child_has_root(c) || mount_table_covers(t, path)))
+				continue;
+			r = table_replace(t, path, CONTENT_BIND, path, NULL, 0, NULL);
+			if (r < 0)
+				return r;
+		}
+	return r;
+}
+
 /* The unit's own directories stay writable under ProtectSystem=strict; a dynamic user's are the
  * only ones in private/. */
 static int add_directories(struct child *c, struct mount_table *t)
@@ -434,7 +483,7 @@ static int add_directories(struct child *c, struct mount_table *t)
 			if (r < 0)
 				return r;
 		}
-	return 0;
+	return show_directories(c, t);
 }
 
 static int add_lists(struct child *c, struct mount_table *t)

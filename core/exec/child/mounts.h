@@ -42,6 +42,8 @@ struct mount_table {
 
 /* mounts.c: from the settings. */
 int mount_table_fill(struct child *c, struct mount_table *t);
+/* Something else lies over where @path is. */
+bool mount_table_covers(const struct mount_table *t, const char *path);
 /* mount-apply.c: in the new name space. */
 int mount_table_apply(struct child *c, struct mount_table *t);
 /* mount-dev.c: a detached /dev; its sub-mounts are moved in when it is in place. */
