@@ -151,7 +151,7 @@ static int add_locale(char ***env)
 				r = env_set(env, *a);
 		return r;
 	}
-	return 0;
+	return env_set(env, "LANG=C.UTF-8");
 }
 
 int boot_environment(char ***ret)

@@ -32,6 +32,9 @@ int exec_locale_read(char ***ret)
 				return -ENOMEM;
 		}
 	}
+	/* As systemd does where nobody has chosen: names of files are UTF-8, messages are not translated. */
+	if (!locale && strv_append(&locale, "LANG=C.UTF-8") < 0)
+		return -ENOMEM;
 	*ret = TAKE_PTR(locale);
 	return 0;
 }

@@ -91,6 +91,9 @@ int service_environment(const struct service *s, enum service_exec list, bool co
 		r = add(&env, str_printf("REMOTE_ADDR=%s", s->peer_address));
 	if (r >= 0 && s->peer_port)
 		r = add(&env, str_printf("REMOTE_PORT=%s", s->peer_port));
+	/* The bus itself must not look up users by way of the bus. */
+	if (r >= 0 && streq(s->unit.id, "dbus.service"))
+		r = add(&env, strdup("SYSTEMD_NSS_DYNAMIC_BYPASS=1"));
 	if (r >= 0)
 		r = strv_extend(&env, s->activation);
 	if (r < 0)
