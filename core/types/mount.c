@@ -177,11 +177,20 @@ int mount_spawn(struct mount *m, enum mount_command command)
 	return 0;
 }
 
+/* Those that the process would make, if there were one. */
+static bool has_directories(const struct exec_settings *s)
+{
+	for (size_t i = 0; s && i < EXEC_DIRECTORY_MAX; i++)
+		if (s->directories[i].paths && *s->directories[i].paths)
+			return true;
+	return false;
+}
+
 static bool is_direct(const struct mount *m)
 {
 	const struct mount_settings *c = mount_settings(m);
 
-	return c && mount_is_direct(c->fs_type);
+	return c && mount_is_direct(c->fs_type) && !has_directories(m->unit.file->exec);
 }
 
 static void make_mount_point(const struct mount *m)

@@ -212,7 +212,8 @@ void service_unwatch_pid_file(struct service *s)
 	s->pid_file_fd = fd_close(s->pid_file_fd);
 }
 
-/* Watches the deepest directory above the file that exists: a directory may have to appear first.
+/* Watches the deepest directory above the file that exists: a directory may have to appear first. A daemon may keep its file open for
+ * good (ulogd does), so a change counts, not only the end of one.
  */
 static int add_watches(int fd, const char *path)
 {
@@ -220,7 +221,8 @@ static int add_watches(int fd, const char *path)
 
 	while (dir) {
 		if (inotify_add_watch(fd, dir,
-		                      IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) >= 0)
+		                      IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY |
+		                              IN_ONLYDIR) >= 0)
 			return 0;
 		if (errno != ENOENT || streq(dir, "/"))
 			return -errno;

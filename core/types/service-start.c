@@ -245,8 +245,7 @@ void service_unwatch_exec(struct service *s)
 	s->exec_fd = fd_close(s->exec_fd);
 }
 
-/* core-exec writes one byte before execve, which then closes its end; a second byte says that
- * execve failed, none that it was not reached. */
+/* core-exec writes 1 before execve, which then closes its end; 0 says that it gave up, before or after that. Nothing: it was killed. */
 static int on_exec(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
                    void *userdata)
 {
@@ -257,8 +256,8 @@ static int on_exec(_unused_ struct source *source, int fd, _unused_ uint32_t rev
 
 	do {
 		n = read(fd, buf, sizeof(buf));
-		if (n > 0)
-			s->n_exec_bytes += (unsigned) n;
+		for (ssize_t i = 0; i < n; i++)
+			s->n_exec_bytes += buf[i] == 1 ? 1 : 2;
 	} while (n > 0 || (n < 0 && errno == EINTR));
 	if (n < 0 && errno == EAGAIN)
 		return 0;

@@ -104,6 +104,7 @@ TEST(exec__knows_whether_the_program_could_be_executed)
 	world_put(&w, "good.service", "[Service]\nType=exec\n" FOREVER);
 	world_put(&w, "quick.service", "[Service]\nType=exec\nExecStart=/bin/true\n");
 	world_put(&w, "bad.service", "[Service]\nType=exec\nExecStart=/nonexistent\n");
+	world_put(&w, "nobody.service", "[Service]\nType=exec\nUser=idontexist\n" FOREVER);
 	world_put(&w, "bus.service", "[Service]\nType=dbus\nBusName=org.example.Test\n" FOREVER);
 	world_put(&w, "dbus.socket",
 	          "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=@types-test-"
@@ -115,6 +116,8 @@ TEST(exec__knows_whether_the_program_could_be_executed)
 	CHECK_STR(world_order(&w, "start", "quick.service"), "done");
 	CHECK_STR(world_order(&w, "start", "bad.service"), "failed");
 	CHECK_INT(world_number(&w, "bad.service", "ExecMainStatus"), ==, 203);
+	CHECK_STR(world_order(&w, "start", "nobody.service"), "failed");
+	CHECK_INT(world_number(&w, "nobody.service", "ExecMainStatus"), ==, 217);
 	CHECK_STR(world_order(&w, "start", "bus.service"), "done");
 	CHECK_STATE(&w, "bus.service", "running");
 }
