@@ -127,11 +127,26 @@ static void act_now(struct core *c, enum wire_shutdown how, int status, const ch
 	end_machine(c, how, status, argument);
 }
 
+/* The machine is on its way down: what fails on the way changes nothing about where to. */
+static bool is_shutting_down(const struct core *c)
+{
+	const struct unit *u = manager_get_unit(c->manager, "shutdown.target");
+
+	return c->manager->is_stopping ||
+	       (u && (unit_is_active_or_activating(u) || (u->job && u->job->type == JOB_START)));
+}
+
 void power_emergency(struct core *c, enum emergency_action a, int exit_status, const char *argument,
                      const char *reason)
 {
 	int status = exit_status < 0 ? 0 : exit_status;
 
+	if ((a == ACTION_REBOOT || a == ACTION_POWEROFF || a == ACTION_EXIT) &&
+	    is_shutting_down(c)) {
+		log_notice("%s is not done, since a shutdown is under way: %s",
+		           emergency_action_to_string(a), reason);
+		return;
+	}
 	log_notice("%s: %s", emergency_action_to_string(a), reason);
 	switch (a) {
 	case ACTION_REBOOT:
