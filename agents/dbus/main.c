@@ -18,6 +18,12 @@ void dbus_check_ready(struct dbus *d)
 	(void) sd_notify(0, "READY=1");
 }
 
+static void have_name(struct dbus *d)
+{
+	d->is_named = true;
+	dbus_check_ready(d);
+}
+
 static int on_named(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct dbus *d = userdata;
@@ -30,14 +36,26 @@ static int on_named(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		loop_exit(d->loop, 1);
 		return 0;
 	}
-	/* 1 is the owner, 2 in the queue behind another. */
-	if (sd_bus_message_read(m, "u", &result) < 0 || result != 1) {
+	/* 1 is the owner, 2 in the queue behind another: one of us that was killed, whose end the bus has not seen yet. */
+	if (sd_bus_message_read(m, "u", &result) < 0 || (result != 1 && result != 2)) {
 		log_error("The name " BUS_NAME " belongs to somebody else");
 		loop_exit(d->loop, 1);
 		return 0;
 	}
-	d->is_named = true;
-	dbus_check_ready(d);
+	if (result == 2)
+		log_notice("The name " BUS_NAME " belongs to somebody else, waiting for it");
+	else
+		have_name(d);
+	return 0;
+}
+
+static int on_acquired(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const char *name;
+
+	(void) error;
+	if (sd_bus_message_read(m, "s", &name) >= 0 && streq(name, BUS_NAME))
+		have_name(userdata);
 	return 0;
 }
 
@@ -85,7 +103,12 @@ static int setup(struct dbus *d, const char *address)
 	if (r >= 0)
 		r = names_setup(d);
 	if (r >= 0)
-		r = sd_bus_request_name_async(d->bus, NULL, BUS_NAME, 0, on_named, d);
+		r = sd_bus_match_signal_async(d->bus, NULL, "org.freedesktop.DBus",
+		                              "/org/freedesktop/DBus", "org.freedesktop.DBus",
+		                              "NameAcquired", on_acquired, NULL, d);
+	if (r >= 0)
+		r = sd_bus_request_name_async(d->bus, NULL, BUS_NAME, SD_BUS_NAME_QUEUE, on_named,
+		                              d);
 	if (r >= 0)
 		bus_touch(d);
 	return r;
