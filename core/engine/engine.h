@@ -255,7 +255,7 @@ struct manager {
 	size_t n_failed;
 	char **environment; /* of the manager: set-environment */
 	struct stamp started, generators_done, units_loaded, default_target_reached, finished;
-	bool in_container, is_stopping, is_reloading, is_test, no_cgroup, no_service_watchdogs, bus_attached /* somebody tells of bus names */;
+	bool in_container, is_stopping, is_reloading, is_restoring, is_test, no_cgroup, no_service_watchdogs, bus_attached /* somebody tells of bus names */;
 	const char *runtime_dir; /* "/run/sysmaster" */
 	const char *root;	 /* unit files of another tree, for a look from outside; NULL: our own */
 	uint32_t boot_job_id; /* the default target's; set by whoever enqueues it */

@@ -484,8 +484,8 @@ int manager_load_unit(struct manager *m, const char *name, struct diag *d, struc
 		*ret = u;
 		return 0;
 	}
-	/* What comes into memory is read as it is now: links in folders, too. Records come back by the hundred, right after a read. */
-	if (u->load_state == LOAD_STUB && !u->file && !m->is_reloading)
+	/* What comes into memory is read as it is now: links in folders, too. */
+	if (u->load_state == LOAD_STUB && !u->file && !m->is_reloading && !m->is_restoring)
 		(void) refresh_index(m);
 	load_queue_until_empty(m, u, d);
 	u = unit_follow(map_get(m->units, name));

@@ -171,6 +171,8 @@ int state_restore(struct state *t, struct diag *d)
 		r = store_foreach(t->store, STATE_UNIT_PREFIX, collect, &c);
 	if (c.n_bad > 0)
 		diag_add(d, -EBADMSG, DIAG_WARNING, NULL, 0, "%zu records cannot be read", c.n_bad);
+	/* By the hundred, right after the folders were read: once is enough. */
+	t->manager->is_restoring = true;
 	for (struct saved *s = c.first; r >= 0 && s; s = s->next) {
 		int e = restore_one(t, s, d);
 
@@ -182,6 +184,7 @@ int state_restore(struct state *t, struct diag *d)
 		else
 			n++;
 	}
+	t->manager->is_restoring = false;
 	FAULT_POINT("restore.all.after");
 	/* Only now, when every unit has its values, may one look at another. */
 	if (r >= 0)
