@@ -43,7 +43,7 @@ struct dbus {
 	sd_bus *bus;
 	int bus_fd; /* the library's */
 	struct source *bus_io, *bus_time, *bus_turn;
-	bool is_named, is_attached, is_subscribed, is_ready, is_reloading;
+	bool is_named, is_attached, is_heard, is_subscribed, is_ready, is_reloading;
 
 	/* core.c */
 	struct list calls;

@@ -13,8 +13,19 @@
 struct watched_name {
 	struct dbus *dbus;
 	sd_bus_slot *match, *question;
+	bool loss_untold; /* it was lost, and no core has heard of that */
 	char name[];
 };
+
+static int on_heard(struct dbus *d, sd_bus_message *m, const cJSON *parameters, void *userdata)
+{
+	struct watched_name *w = userdata ? map_get(d->watched, userdata) : NULL;
+
+	(void) m, (void) parameters;
+	if (w)
+		w->loss_untold = false;
+	return 0;
+}
 
 static void report(struct watched_name *w, const char *owner, bool initial)
 {
@@ -23,17 +34,20 @@ static void report(struct watched_name *w, const char *owner, bool initial)
 	json_add_string(p, "name", w->name);
 	json_add_string(p, "owner", owner);
 	json_add_bool(p, "initial", initial);
-	if (core_tell(w->dbus, "org.sysmaster.Bus.NameOwner", p, NULL, NULL) < 0)
+	if (core_tell(w->dbus, "org.sysmaster.Bus.NameOwner", p, on_heard, strdup(w->name)) < 0)
 		log_warning("Core was not told that %s is %s", w->name, *owner ? "there" : "gone");
 }
 
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
+	struct watched_name *w = userdata;
 	const char *name, *old, *new;
 
 	(void) error;
-	if (sd_bus_message_read(m, "sss", &name, &old, &new) >= 0)
-		report(userdata, new, false);
+	if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0)
+		return 0;
+	w->loss_untold = !*new;
+	report(w, new, false);
 	return 0;
 }
 
@@ -45,7 +59,9 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	(void) error;
 	if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "s", &owner) < 0)
 		owner = "";
-	report(w, owner, true);
+	/* What a new core finds is no news to it, but for what happened while nobody listened. */
+	w->loss_untold = w->loss_untold && !*owner;
+	report(w, owner, !w->loss_untold);
 	w->question = sd_bus_slot_unref(w->question);
 	return 0;
 }
@@ -127,6 +143,7 @@ static int on_attached(struct varlink_client *c, const char *error, const cJSON 
                        bool continues, void *userdata)
 {
 	struct dbus *d = userdata;
+	struct watched_name *w;
 
 	(void) c, (void) continues;
 	if (error) {
@@ -135,6 +152,11 @@ static int on_attached(struct varlink_client *c, const char *error, const cJSON 
 		(void) source_set_time(d->attach_retry, now(CLOCK_BOOTTIME) + ATTACH_RETRY_USEC);
 		return 0;
 	}
+	/* Only now does it listen to what is said of names. */
+	MAP_FOREACH (w, d->watched)
+		if (!d->is_heard)
+			(void) ask(w);
+	d->is_heard = true;
 	each(parameters, "names", d, watch);
 	each(parameters, "added", d, unit_new);
 	each(parameters, "removed", d, unit_removed);
@@ -147,7 +169,6 @@ static int on_attached(struct varlink_client *c, const char *error, const cJSON 
 /* A core that came anew knows of no owner and no reference. */
 static int attach(struct dbus *d)
 {
-	struct watched_name *w;
 	int r;
 
 	d->attached = varlink_client_free(d->attached);
@@ -157,8 +178,7 @@ static int attach(struct dbus *d)
 		                 on_attached, d);
 	if (r < 0)
 		return r;
-	MAP_FOREACH (w, d->watched)
-		(void) ask(w);
+	d->is_heard = false;
 	holds_renew(d);
 	return 0;
 }
