@@ -81,12 +81,19 @@ static int read_unit(struct reload *r, struct unit *u, struct diag *d)
 	int k;
 
 	k = unit_file_load(r->index, &r->context, u->id, d, &f->file);
-	if (k < 0)
+	if (k == -ENOMEM)
 		return k;
 	f->unit = u;
+	r->n_items++;
+	/* A file that cannot be read says nothing: the unit keeps what it has, and its edges. Without its
+	 * settings one that runs could not even be stopped in the right way. */
+	if (k < 0 || (f->file->load_state == LOAD_ERROR && u->load_state == LOAD_LOADED)) {
+		diag_add(d, k < 0 ? k : -EIO, DIAG_WARNING, u->file->fragment_path, 0,
+		         "%s keeps its settings, its files cannot be read", u->id);
+		return 0;
+	}
 	f->changed =
 		!is_from_memory(u, f->file) && (r->new_defaults || !file_equal(u->file, f->file));
-	r->n_items++;
 	return 0;
 }
 
@@ -112,11 +119,8 @@ static int reload_read(struct reload *r, struct diag *d)
 		if (!streq(key, u->id) || !u->file || u->load_state == LOAD_STUB)
 			continue;
 		k = read_unit(r, u, d);
-		if (k == -ENOMEM)
-			return k;
 		if (k < 0)
-			diag_add(d, k, DIAG_WARNING, NULL, 0, "Cannot read the files of %s: %s",
-			         u->id, strerror(-k));
+			return k;
 	}
 	return 0;
 }

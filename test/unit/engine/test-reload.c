@@ -76,6 +76,36 @@ TEST(reload__applies_without_touching_what_runs)
 	fixture_end();
 }
 
+/* A reload without fds or with a bad disk must not leave a running service without its settings. */
+TEST(reload__a_file_that_cannot_be_read_changes_nothing)
+{
+	auto_free char *path = NULL;
+	struct diag d = {0};
+	struct unit *u;
+
+	fixture_begin();
+	put_unit("a.service", "Description=old\nRequires=b.service");
+	put_unit("b.service", "");
+	fixture_open();
+	order(JOB_START, "a.service");
+	happened();
+	u = unit("a.service");
+	/* Too large is one of the reasons. */
+	path = path_join(fx.dir, "a.service");
+	CHECK_INT(truncate(path, 64 * 1024 * 1024), ==, 0);
+	CHECK_INT(manager_reload(fx.m, NULL, &d), ==, 0);
+	CHECK_INT(u->load_state, ==, LOAD_LOADED);
+	CHECK_STR(unit_description(u), "old");
+	CHECK(unit_has_dependency(u, DEP_REQUIRES, unit("b.service")));
+	CHECK(d.n_items > 0);
+	/* Once it can be read it counts again. */
+	put_unit("a.service", "Description=new");
+	CHECK_INT(manager_reload(fx.m, NULL, NULL), ==, 0);
+	CHECK_STR(unit_description(u), "new");
+	CHECK_STR(happened(), "");
+	fixture_end();
+}
+
 TEST(reload__keeps_jobs_and_dynamic_dependencies)
 {
 	struct unit *a, *b;
