@@ -56,7 +56,8 @@ void service_enter_signal(struct service *s, enum service_state state, enum resu
 	const struct signal_step *step = &steps[state];
 	const struct kill_targets t = {.main = &s->main_pid,
 	                               .control = &s->control_pid,
-	                               .main_is_alien = s->main_pid_alien};
+	                               /* Whom a pidfd watches is waited for as any other. */
+	                               .main_is_alien = s->main_pid_alien && !s->alien_source};
 	enum kill_step how = step->step;
 	int r;
 
