@@ -193,6 +193,17 @@ static int coldplug_unit(struct unit *u)
 	return 1;
 }
 
+/* A core that died between the end of a job and the news of it left a socket that waits for a service
+ * which nobody starts. */
+static void tell_later(struct unit *u)
+{
+	if (!u->deserialized || !state_is_down(unit_active_state(u)) ||
+	    unit_n_neighbours(u, DEPENDENCY_BIT(DEP_TRIGGERED_BY)) == 0)
+		return;
+	u->untold = true;
+	unit_recheck_soon(u);
+}
+
 int manager_coldplug(struct manager *m)
 {
 	auto_free struct unit **v = NULL;
@@ -210,6 +221,8 @@ int manager_coldplug(struct manager *m)
 			v[n++] = u;
 	for (i = 0; i < n; i++)
 		coldplug_unit(v[i]);
+	for (i = 0; i < n; i++)
+		tell_later(v[i]);
 	return 0;
 }
 

@@ -185,6 +185,29 @@ TEST(propagate__triggers_hear_of_a_start_that_never_was)
 	fixture_end();
 }
 
+/* The core before this one did not get to say it. */
+TEST(propagate__triggers_hear_of_a_restored_unit_that_is_down)
+{
+	struct record *r;
+	struct unit *s;
+
+	fixture_begin();
+	put_unit("a.service", "");
+	put_unit("b.service", "");
+	fixture_open();
+	s = unit_ref(unit("a.service"));
+	CHECK_INT(unit_add_dependency(s, DEP_TRIGGERS, unit("b.service")), ==, 0);
+	CHECK_INT(record_parse("v=1\nu.id=b.service\nstate=inactive\n", 34, &r), ==, 0);
+	CHECK_INT(unit_restore(unit("b.service"), r), ==, 0);
+	record_free(r);
+	CHECK_INT(manager_coldplug(fx.m), ==, 0);
+	CHECK_INT(FAKE(s)->n_triggers, ==, 0);
+	settle();
+	CHECK_INT(FAKE(s)->n_triggers, ==, 1);
+	unit_unref(s);
+	fixture_end();
+}
+
 TEST(propagate__triggers_hear_of_their_unit)
 {
 	struct unit *s, *t;
