@@ -198,6 +198,7 @@ void fault_setup(void)
 		                __start_fault_sites[i].name);
 	}
 	page->n_sites = (uint32_t) count_sites();
+	page->core_pid = own_pid;
 	(void) sigaction(FAULT_SIGNAL, &sa, NULL);
 	sys_fault = on_sys;
 }
