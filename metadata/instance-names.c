@@ -22,7 +22,11 @@ static int add_keys(const cJSON *v, char ***keys)
 
 	if (cJSON_IsString(v)) {
 		r = strv_split(v->valuestring, "\n", &lines);
-		return r < 0 ? r : strv_extend(keys, lines);
+		/* Some indent them. */
+		STRV_FOREACH (l, lines)
+			if (r >= 0 && *str_strip(*l))
+				r = strv_append(keys, str_strip(*l));
+		return r;
 	}
 	if (cJSON_IsArray(v))
 		cJSON_ArrayForEach(it, v)

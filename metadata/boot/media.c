@@ -43,7 +43,10 @@ static bool is_medium_of(const struct source_row *row, char *const *labels,
 	if ((b->label && strv_contains(labels, b->label)) ||
 	    (b->label_fatboot && strv_contains(labels, b->label_fatboot)))
 		return true;
-	return row->any_cdrom && !streq(b->type, "vfat") && ovf_is_cdrom_name(b->name);
+	if (!row->any_cdrom)
+		return false;
+	return streq(b->type, "vfat") ? str_after(b->name, "/dev/fd") != NULL
+	                              : ovf_is_cdrom_name(b->name);
 }
 
 static int read_device(const struct search *s, const struct block_device *b, read_fn read,

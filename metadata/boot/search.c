@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The names that detection gave, one after the other: local readers first, then services. */
 #include "metadata/boot/boot.h"
+#include "metadata/network/network.h"
 #include "metadata/source/vmware.h"
 
 #include <arpa/inet.h>
 
 #define LOCAL_DEADLINE (20 * USEC_PER_SEC) /* of all readers of the local stage together */
 #define OWN_SEED       "var/lib/sysmaster/seed/meta-data"
+
+#define NETWORKD_LEASES "run/systemd/netif/leases"
+#define LEASE_SIZE_MAX  (64U << 10)
 
 /* ---- names ---- */
 
@@ -237,12 +241,40 @@ static cJSON *router_config(const char *fabric_or_server)
 	return config;
 }
 
+/* Of a network that networkd made (in the initramfs, say): who gave the lease, and Azure's controller. */
+static void read_foreign_lease(const struct search *s, char *fabric, char *server)
+{
+	auto_strv char **names = NULL;
+	struct in_addr a;
+
+	(void) tree_list(&s->machine.root, NETWORKD_LEASES, &names);
+	STRV_FOREACH (n, names) {
+		auto_free char *path = path_join(NETWORKD_LEASES, *n);
+		auto_blob struct blob b = {0};
+		auto_json cJSON *lease = NULL;
+		uint64_t controller;
+
+		if (!path || tree_read(&s->machine.root, path, LEASE_SIZE_MAX, &b) < 0 ||
+		    networkd_lease_parse(b.data, &lease) < 0)
+			continue;
+		if (inet_pton(AF_INET, json_string_or(lease, "SERVER_ADDRESS", ""), &a) == 1)
+			(void) inet_ntop(AF_INET, &a, server, INET_ADDRSTRLEN);
+		if (str_to_u64(json_string_or(lease, "OPTION_245", ""), 16, &controller) < 0 ||
+		    controller > UINT32_MAX)
+			continue;
+		a.s_addr = htonl((uint32_t) controller);
+		(void) inet_ntop(AF_INET, &a, fabric, INET_ADDRSTRLEN);
+	}
+}
+
 int search_services(struct search *s, const struct http *http, const struct dhcp_lease *lease,
                     usec_t deadline, struct instance **ret)
 {
 	char fabric[INET_ADDRSTRLEN] = "", server[INET_ADDRSTRLEN] = "";
 	int worst = -ENOENT;
 
+	if (!lease)
+		read_foreign_lease(s, fabric, server);
 	if (lease && lease->wireserver.s_addr)
 		(void) inet_ntop(AF_INET, &lease->wireserver, fabric, sizeof(fabric));
 	if (lease && lease->server.s_addr)

@@ -105,3 +105,69 @@ int dhcp_static_routes_parse(const char *text, cJSON **ret)
 	*ret = TAKE_PTR(routes);
 	return 0;
 }
+
+/* ---- files of leases ---- */
+
+/* NAME=value lines, comments left out; what is no such line is passed over. */
+static int read_lines(const char *text, int (*take)(cJSON *to, char *name, char *value), cJSON *to)
+{
+	auto_strv char **lines = NULL;
+	int r = strv_split(text, "\n", &lines);
+
+	STRV_FOREACH (l, lines) {
+		char *equals = strchr(*l, '=');
+
+		if (r < 0 || **l == '#' || !equals || equals == *l)
+			continue;
+		*equals = '\0';
+		r = take(to, *l, equals + 1);
+	}
+	return r;
+}
+
+static int take_as_is(cJSON *to, char *name, char *value)
+{
+	return json_add_string(to, name, value);
+}
+
+/* Names as dhclient writes them, which is what the rest of the world calls these options. */
+static int take_dhcpcd(cJSON *to, char *name, char *value)
+{
+	size_t n = strlen(value);
+
+	if (n >= 2 && *value == '\'' && value[n - 1] == '\'') {
+		value[n - 1] = '\0';
+		value++;
+	}
+	if (streq(name, "ip_address"))
+		return json_add_string(to, "fixed-address", value);
+	if (streq(name, "classless_static_routes"))
+		return json_add_string(to, "static_routes", value);
+	for (char *p = name; *p; p++)
+		*p = *p == '_' ? '-' : *p;
+	return json_add_string(to, name, value);
+}
+
+static int read_lease(const char *text, int (*take)(cJSON *to, char *name, char *value),
+                      cJSON **ret)
+{
+	auto_json cJSON *lease = cJSON_CreateObject();
+	int r = lease ? read_lines(text, take, lease) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	if (!lease->child)
+		return -EBADMSG;
+	*ret = TAKE_PTR(lease);
+	return 0;
+}
+
+int dhcp_lease_parse(const char *text, cJSON **ret)
+{
+	return read_lease(text, take_dhcpcd, ret);
+}
+
+int networkd_lease_parse(const char *text, cJSON **ret)
+{
+	return read_lease(text, take_as_is, ret);
+}

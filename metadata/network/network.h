@@ -94,8 +94,10 @@ int network_fallback(const struct nic *nics, size_t n, cJSON **ret);
 
 /* Option 121/249 as dhclient prints it ("32,169,254,169,254,10,0,0,1"): list of [to, via]. */
 int dhcp_static_routes_parse(const char *text, cJSON **ret);
-/* dhcpcd's --dumplease: object; -EBADMSG. */
+/* dhcpcd's --dumplease: object of options by dhclient's names; -EBADMSG when it holds none. */
 int dhcp_lease_parse(const char *text, cJSON **ret);
+/* systemd-networkd's /run/systemd/netif/leases/INDEX: object of its own names; -EBADMSG. */
+int networkd_lease_parse(const char *text, cJSON **ret);
 
 /* ---- addresses ---- */
 

@@ -64,6 +64,7 @@ int source_read_network(const struct source_row *s, const struct source_context 
 int instance_new(const char *datasource, const char *origin, struct instance **ret);
 
 /* ---- readers of files (pure but for the tree) ---- */
+int source_altcloud_media(const struct source_context *c, struct instance **ret);
 int source_configdrive_media(const struct source_context *c, struct instance **ret);
 int source_opennebula_media(const struct source_context *c, struct instance **ret);
 int source_ovf_media(const struct source_context *c, struct instance **ret);

@@ -7,6 +7,7 @@ const struct source_row sources[] = {
 	/* name            labels                  seeds                   needs                            media                       network              row */
 	{"Akamai",         NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_akamai, .same_by_dmi = true},
 	{"AliYun",         NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_aliyun},
+	{"AltCloud",       "CDROM cdrom",          NULL,                   SOURCE_MEDIA,                    source_altcloud_media,      NULL,                NULL, .any_cdrom = true},
 	{"Azure",          NULL,                   "azure",                SOURCE_MEDIA | SOURCE_NETWORK,   NULL,                       source_azure,        NULL, .any_cdrom = true, .same_by_dmi = true},
 	{"Bigstep",        NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       source_bigstep,      NULL},
 	{"CloudCIX",       NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_cloudcix},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases.h"
 
+#include "metadata/dhcp/dhcp.h"
+
 #include <stdio.h>
 
 #define CASES_NETWORK "network"
@@ -206,13 +208,66 @@ static enum case_result run_cmdline(const cJSON *c)
 	return judge(c, 0, got);
 }
 
+static void put16(uint8_t *p, size_t v)
+{
+	p[0] = (uint8_t) (v >> 8);
+	p[1] = (uint8_t) v;
+}
+
+/* Option 245 of a recorded packet, which is put into the frame that it came in. */
+static enum case_result run_controller(const cJSON *c)
+{
+	uint8_t frame[DHCP_FRAME_MAX] = {0x45};
+	struct blob b = {0}, wanted = {0};
+	struct dhcp_lease lease;
+	bool has_wanted = case_blob(case_get(c, "expect"), &wanted);
+	uint32_t xid, sum = 0;
+	int r;
+
+	if (!case_blob(cJSON_GetArrayItem(case_get(c, "args"), 0), &b) || b.size < 240 ||
+	    b.size > sizeof(frame) - 28)
+		return case_differs_text("packet", "none that can be read", NULL);
+	put16(frame + 2, b.size + 28);
+	frame[8] = 64;
+	frame[9] = IPPROTO_UDP;
+	for (size_t i = 0; i < 20; i += 2)
+		sum += (uint32_t) frame[i] << 8 | frame[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	put16(frame + 10, ~sum);
+	put16(frame + 20, 67);
+	put16(frame + 22, 68);
+	put16(frame + 24, b.size + 8);
+	memcpy(frame + 28, b.data, b.size);
+	memcpy(&xid, b.data + 4, sizeof(xid));
+	r = dhcp_packet_parse(frame, b.size + 28, ntohl(xid), frame + 28 + 28, false, &lease);
+	blob_done(&b);
+	if (r < 0)
+		return case_differs_text("packet", strerror(-r), NULL);
+	r = has_wanted ? wanted.size == 4 && !memcmp(wanted.data, &lease.wireserver, 4)
+	               : !lease.wireserver.s_addr;
+	blob_done(&wanted);
+	return r ? CASE_PASS : case_differs_text("controller", "another", NULL);
+}
+
 static enum case_result run_dhcp(const cJSON *c)
 {
 	cJSON *got = NULL;
 	int r;
 
-	if (!str_ends_with(case_text(c, "op"), ".parse_static_routes"))
-		return case_differs_text(case_text(c, "op"), "not ours", NULL);
+	if (str_ends_with(case_text(c, "op"), ".parse_unknown_options_from_packet"))
+		return run_controller(c);
+	if (str_ends_with(case_text(c, "op"), ".networkd_parse_lease")) {
+		r = networkd_lease_parse(arg(c, 0), &got);
+		return judge(c, r, got);
+	}
+	if (str_ends_with(case_text(c, "op"), ".parse_dhcpcd_lease")) {
+		/* A dump that could not be made is an empty one. */
+		r = dhcp_lease_parse(arg(c, 0) ? arg(c, 0) : "", &got);
+		/* Whose lease it is, the caller knows. */
+		if (r >= 0)
+			json_add_string(got, "interface", arg(c, 1));
+		return judge(c, r, got);
+	}
 	r = dhcp_static_routes_parse(arg(c, 0), &got);
 	return judge(c, r, got);
 }

@@ -17,5 +17,5 @@ enum case_result platform_run(const cJSON *c, const struct platform *p);
 /* With the recorded result: outcome, meta-data, user-data, vendor-data, network, configuration. */
 enum case_result platform_compare(const cJSON *c, int r, const struct instance *i);
 
-extern const struct case_file recorded_files[], exchange_files[];
-extern const size_t n_recorded_files, n_exchange_files;
+extern const struct case_file recorded_files[], exchange_files[], afterburn_files[];
+extern const size_t n_recorded_files, n_exchange_files, n_afterburn_files;

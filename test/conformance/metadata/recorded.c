@@ -307,6 +307,28 @@ static enum case_result run_maas(const cJSON *c)
 	return run_media(c, "MAAS");
 }
 
+static enum case_result judge_altcloud(const cJSON *c, int r, const struct instance *i,
+                                       const struct service *s)
+{
+	(void) s;
+	if (platform_compare(c, r, i) == CASE_FAIL && r < 0)
+		return CASE_FAIL;
+	return case_compare_text("user-data", i->user_data.data, "#cloud-config\nof: altcloud\n");
+}
+
+/* The first name on RHEV's floppy, the second on vSphere's CD-ROM. */
+static enum case_result run_altcloud(const cJSON *c)
+{
+	auto_json cJSON *files = cJSON_CreateObject();
+	struct platform p = {.name = "AltCloud", .media = files, .judge = judge_altcloud};
+
+	json_add_string(files,
+	                strstr(case_text(c, "test"), "rhev") ? "deltacloud-user-data.txt"
+	                                                     : "user-data.txt",
+	                "#cloud-config\nof: altcloud\n");
+	return platform_run(c, &p);
+}
+
 static enum case_result run_ibmcloud(const cJSON *c)
 {
 	auto_json cJSON *files = cJSON_CreateObject();
@@ -667,6 +689,7 @@ const struct case_file recorded_files[] = {
 	{"datasource/fs/nocloud.json", run_nocloud, NULL},
 	{"datasource/fs/opennebula.json", run_opennebula, NULL},
 	{"datasource/fs/vmware.json", run_vmware, NULL},
+	{"datasource/parsed/altcloud.json", run_altcloud, NULL},
 	{"datasource/parsed/azure.json", run_azure, NULL},
 	{"datasource/parsed/cloudsigma.json", run_cloudsigma, NULL},
 	{"datasource/parsed/cloudstack.json", run_cloudstack, NULL},
