@@ -8,6 +8,7 @@
 int offline_list(char *const *patterns, cJSON **ret)
 {
 	auto_cleanup(unit_index_free) struct unit_index *x = NULL;
+	auto_cleanup(install_links_free) struct install_links *links = NULL;
 	auto_strv char **names = NULL;
 	struct unit_paths p;
 	cJSON *o, *files;
@@ -19,6 +20,8 @@ int offline_list(char *const *patterns, cJSON **ret)
 	r = unit_index_new(&p, &x);
 	if (r >= 0)
 		r = unit_index_names(x, &names);
+	if (r >= 0)
+		r = install_links_new(&p, &links);
 	o = cJSON_CreateObject();
 	files = cJSON_AddArrayToObject(o, "files");
 	STRV_FOREACH (name, names) {
@@ -29,8 +32,9 @@ int offline_list(char *const *patterns, cJSON **ret)
 
 		STRV_FOREACH (pattern, patterns)
 			wanted |= fnmatch(*pattern, *name, FNM_NOESCAPE) == 0;
-		text = install_state(&p, *name, &state) < 0 ? "bad"
-		                                            : unit_file_state_to_string(state);
+		text = install_state_of(&p, links, *name, &state) < 0
+		               ? "bad"
+		               : unit_file_state_to_string(state);
 		if (!wanted || (arg.states && !strv_contains(arg.states, text)))
 			continue;
 		row = cJSON_CreateObject();

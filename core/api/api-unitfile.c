@@ -66,6 +66,7 @@ struct listing {
 	struct varlink_call *call;
 	struct source *source;
 	char **names, **patterns, **states;
+	struct install_links *links;
 	size_t next;
 	cJSON *answer, *files;
 };
@@ -78,6 +79,7 @@ static void listing_free(struct listing *l)
 	strv_free(l->names);
 	strv_free(l->patterns);
 	strv_free(l->states);
+	install_links_free(l->links);
 	cJSON_Delete(l->answer);
 	free(l);
 }
@@ -97,8 +99,9 @@ static int list_one(struct manager *m, struct listing *l, const char *name)
 
 	if (!matches_any(l->patterns, name))
 		return 0;
-	text = install_state(&m->paths, name, &state) < 0 ? "bad"
-	                                                  : unit_file_state_to_string(state);
+	text = install_state_of(&m->paths, l->links, name, &state) < 0
+	               ? "bad"
+	               : unit_file_state_to_string(state);
 	if (l->states && !strv_contains(l->states, text))
 		return 0;
 	row = cJSON_CreateObject();
@@ -147,6 +150,8 @@ static int list(struct varlink_call *call, const cJSON *parameters, void *userda
 	r = a->c.manager->index ? 0 : manager_read_index(a->c.manager);
 	if (r >= 0)
 		r = unit_index_names(a->c.manager->index, &l->names);
+	if (r >= 0)
+		r = install_links_new(&a->c.manager->paths, &l->links);
 	l->answer = cJSON_CreateObject();
 	l->files = cJSON_AddArrayToObject(l->answer, "files");
 	if (r >= 0 && !l->files)
@@ -180,7 +185,7 @@ static int get_state(struct varlink_call *call, const cJSON *parameters, void *u
 	if (json_get_string(parameters, "name", &name) < 0 ||
 	    !unit_name_is_valid(name, UNIT_NAME_ANY))
 		return varlink_error_invalid(call, "name");
-	r = install_state(&a->c.manager->paths, name, &state);
+	r = manager_install_state(a->c.manager, name, &state);
 	o = cJSON_CreateObject();
 	if (!o)
 		return -ENOMEM;

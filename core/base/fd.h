@@ -15,6 +15,11 @@
 int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 int file_read_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size);
 int file_read(const char *path, char **ret, size_t *ret_size); /* max FILE_SIZE_MAX */
+/*
+ * The kernel's clock for files stands still for a tick: a directory that changed just now can change again without another time. Who
+ * remembers such a time must not take it for proof.
+ */
+bool file_time_is_recent(const struct timespec *mtime);
 /* First line without its newline. */
 int file_read_line(const char *path, char **ret);
 

@@ -4,6 +4,8 @@
 #include "base/str.h"
 #include "base/sys.h"
 
+#include <time.h>
+
 #define READ_START 2048U
 
 int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size)
@@ -114,4 +116,17 @@ int fd_write_all(int fd, const void *data, size_t size)
 		size -= (size_t) n;
 	}
 	return 0;
+}
+
+bool file_time_is_recent(const struct timespec *mtime)
+{
+	const int64_t tick_ns = 20 * 1000 * 1000; /* HZ=100 has the longest, twice */
+	struct timespec t;
+	int64_t age;
+
+	if (clock_gettime(CLOCK_REALTIME_COARSE, &t) < 0)
+		return true;
+	/* One of the future says nothing, and would say so for ever. */
+	age = (int64_t) (t.tv_sec - mtime->tv_sec) * 1000000000 + (t.tv_nsec - mtime->tv_nsec);
+	return age >= 0 && age < tick_ns;
 }

@@ -227,7 +227,7 @@ static int add_file_state(const struct unit *u, cJSON *p)
 {
 	enum unit_file_state state;
 
-	if (!u->file->fragment_path || install_state(&u->manager->paths, u->id, &state) < 0)
+	if (!u->file->fragment_path || manager_install_state(u->manager, u->id, &state) < 0)
 		return json_add_string(p, "UnitFileState", "");
 	return json_add_string(p, "UnitFileState", unit_file_state_to_string(state));
 }

@@ -240,6 +240,7 @@ struct manager {
 	struct unit_paths paths;
 	struct unit_context context;
 	struct unit_index *index;
+	struct install_links *links; /* what enables units; read when somebody asks, and again when a folder has changed */
 	struct map *units;	   /* name (aliases, too) -> unit */
 	struct map *jobs;	   /* id -> job */
 	struct map *pids;	   /* pid -> unit that watches it */
@@ -276,6 +277,8 @@ struct manager *manager_free(struct manager *m); /* units go, nothing is stopped
 DEFINE_CLEANUP(struct manager *, manager_free)
 /* Reads paths, context and index. Call again through manager_reload(). */
 int manager_read_index(struct manager *m);
+/* install_state() with what was read before, as long as it is true. */
+int manager_install_state(struct manager *m, const char *name, enum unit_file_state *ret);
 /* ops->enumerate of every type, perpetual units. */
 int manager_enumerate(struct manager *m);
 /* ops->coldplug of every unit that has not had it: after enumerate, and after records were read back. */

@@ -101,6 +101,7 @@ struct manager *manager_free(struct manager *m)
 	source_free(m->arm_timer);
 	source_free(m->owed_timer);
 	unit_index_free(m->index);
+	install_links_free(m->links);
 	unit_context_done(&m->context);
 	unit_paths_done(&m->paths);
 	strv_free(m->environment);
@@ -136,6 +137,7 @@ int manager_read_index(struct manager *m)
 	m->index = index;
 	m->context = context;
 	m->paths = paths;
+	m->links = install_links_free(m->links);
 	return 0;
 }
 
@@ -353,4 +355,14 @@ void manager_dispatch(struct manager *m)
 	    !list_is_empty(&m->gc_queue) || !list_is_empty(&m->save_queue) ||
 	    !list_is_empty(&m->stop_unneeded_queue))
 		manager_kick(m);
+}
+
+int manager_install_state(struct manager *m, const char *name, enum unit_file_state *ret)
+{
+	int r;
+
+	if (m->links && install_links_are_stale(m->links))
+		m->links = install_links_free(m->links);
+	r = m->links ? 0 : install_links_new(&m->paths, &m->links);
+	return r < 0 ? r : install_state_of(&m->paths, m->links, name, ret);
 }

@@ -256,6 +256,7 @@ static void reload_apply(struct reload *r, struct diag *d)
 	m->index = TAKE_PTR(r->index);
 	m->context = r->context;
 	m->paths = r->paths;
+	m->links = install_links_free(m->links);
 	r->applied = true;
 	for (size_t i = 0; i < r->n_items; i++)
 		if (r->items[i].changed)

@@ -67,6 +67,7 @@ static int add_dir(struct unit_index *x, char *path, const struct stat *st, bool
 		d->nlink = st->st_nlink;
 		d->mtime = st->st_mtim;
 		d->ctime = st->st_ctim;
+		d->recent = file_time_is_recent(&st->st_mtim);
 	}
 	return (int) x->n_dirs++;
 }

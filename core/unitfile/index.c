@@ -49,9 +49,9 @@ int unit_index_is_stale(const struct unit_index *x)
 				return 1;
 			continue;
 		}
-		if (d->dev != st.st_dev || d->ino != st.st_ino || d->size != st.st_size ||
-		    d->nlink != st.st_nlink || !same_time(&d->mtime, &st.st_mtim) ||
-		    !same_time(&d->ctime, &st.st_ctim))
+		if (d->recent || d->dev != st.st_dev || d->ino != st.st_ino ||
+		    d->size != st.st_size || d->nlink != st.st_nlink ||
+		    !same_time(&d->mtime, &st.st_mtim) || !same_time(&d->ctime, &st.st_ctim))
 			return 1;
 	}
 	return 0;

@@ -17,6 +17,7 @@ struct index_dir {
 	nlink_t nlink;
 	struct timespec mtime, ctime;
 	bool exists, duplicate /* the same directory as one before it */, is_folder;
+	bool recent; /* read in the tick of its last change */
 };
 
 struct unit_entry {

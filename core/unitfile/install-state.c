@@ -3,13 +3,8 @@
 #include "unitfile/install.h"
 #include "unitfile/name.h"
 
-#include <dirent.h>
-#include <limits.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 struct query {
-	struct install *in;
+	const struct install_links *links;
 	const struct install_info *info;
 	bool match_name;       /* only symlinks that [Install] would make count */
 	bool ignore_same_name; /* we are in a directory that the unit's own file hides */
@@ -34,86 +29,53 @@ static int is_known_name(const struct query *q, const char *name)
 }
 
 /* One symlink: 1 if it enables the unit. In .wants folders only its name counts, not where it leads. */
-static int check_symlink(struct query *q, const char *dir, int dirfd, const char *name,
-                         bool in_folder)
+static int check_link(struct query *q, const struct install_link *l)
 {
-	bool same_name = (in_folder || !q->ignore_same_name) && streq(name, q->info->name),
-	     leads = false;
+	bool same_name = (l->in_folder || !q->ignore_same_name) && streq(l->name, q->info->name),
+	     leads = !l->in_folder && streq(path_basename(l->target), q->info->name);
 	auto_free char *template = NULL;
 
-	if (!in_folder) {
-		char target[PATH_MAX];
-		ssize_t n = readlinkat(dirfd, name, target, sizeof(target) - 1);
-
-		if (n < 0)
-			return errno == ENOENT ? 0 : -errno;
-		target[n] = 0;
-		leads = streq(path_basename(target), q->info->name);
-	} else if (!same_name && unit_name_kind(name) == UNIT_NAME_INSTANCE) {
+	if (l->in_folder && !same_name && unit_name_kind(l->name) == UNIT_NAME_INSTANCE) {
 		/* A template is in use where an instance of it is wanted. */
-		if (unit_name_template(name, &template) < 0)
+		if (unit_name_template(l->name, &template) < 0)
 			return -ENOMEM;
 		same_name = streq(q->info->name, template);
 	}
-	(void) dir;
 	if (same_name && leads) {
 		q->same_name_link = true;
 		return 0;
 	}
 	if (!same_name && !leads)
 		return 0;
-	return q->match_name ? is_known_name(q, name) : 1;
+	return q->match_name ? is_known_name(q, l->name) : 1;
 }
 
-static int check_dir(struct query *q, const char *path, bool in_folder)
+/* The links of one directory of the search path and of its folders. */
+static int check_search_dir(struct query *q, unsigned dir)
 {
-	DIR *d = opendir(path);
-	struct dirent *e;
 	int r = 0;
 
-	if (!d)
-		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
-	while (r == 0 && (e = readdir(d)))
-		if (e->d_type == DT_LNK || e->d_type == DT_UNKNOWN)
-			r = check_symlink(q, path, dirfd(d), e->d_name, in_folder);
-	closedir(d);
+	for (const struct install_link_use *u = install_links_find(q->links, q->info->name);
+	     u && r == 0; u = u->next)
+		if (u->link->dir == dir)
+			r = check_link(q, u->link);
 	return r;
 }
 
-/* A directory of the search path: first its folders, then itself. */
-static int check_search_dir(struct query *q, const char *path)
-{
-	DIR *d = opendir(path);
-	struct dirent *e;
-	int r = 0;
-
-	if (!d)
-		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
-	while (r == 0 && (e = readdir(d))) {
-		auto_free char *folder = NULL;
-
-		if (e->d_type != DT_DIR ||
-		    !(str_ends_with(e->d_name, ".wants") || str_ends_with(e->d_name, ".requires")))
-			continue;
-		folder = str_printf("%s/%s", path, e->d_name);
-		r = folder ? check_dir(q, folder, true) : -ENOMEM;
-	}
-	closedir(d);
-	return r == 0 ? check_dir(q, path, false) : r;
-}
-
 /* 1 and the state, 0 if no symlink was found. */
-static int find_symlinks(struct install *in, const struct install_info *info, bool match_name,
+static int find_symlinks(struct install *in, const struct install_links *links,
+                         const struct install_info *info, bool match_name,
                          enum unit_file_state *ret)
 {
-	struct query q = {.in = in, .info = info, .match_name = match_name};
+	struct query q = {.links = links, .info = info, .match_name = match_name};
 	bool runtime = false, elsewhere = false, linked = false, linked_runtime = false;
+	unsigned n = 0;
 
 	STRV_FOREACH (dir, in->p->dirs) {
 		int r;
 
 		q.same_name_link = false;
-		r = check_search_dir(&q, *dir);
+		r = check_search_dir(&q, n++);
 		if (r < 0)
 			return r;
 		if (r > 0) {
@@ -143,8 +105,8 @@ static int find_symlinks(struct install *in, const struct install_info *info, bo
 	return 1;
 }
 
-static int state_of_regular(struct install *in, const char *name, const struct install_info *i,
-                            enum unit_file_state *ret)
+static int state_of_regular(struct install *in, const struct install_links *links, const char *name,
+                            const struct install_info *i, enum unit_file_state *ret)
 {
 	int r;
 
@@ -161,11 +123,11 @@ static int state_of_regular(struct install *in, const char *name, const struct i
 		*ret = UNIT_FILE_TRANSIENT;
 		return 0;
 	}
-	r = find_symlinks(in, i, true, ret);
+	r = find_symlinks(in, links, i, true, ret);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	/* In use under another name. */
-	r = find_symlinks(in, i, false, ret);
+	r = find_symlinks(in, links, i, false, ret);
 	if (r < 0)
 		return r;
 	*ret = r > 0                       ? UNIT_FILE_INDIRECT
@@ -175,7 +137,8 @@ static int state_of_regular(struct install *in, const char *name, const struct i
 	return 0;
 }
 
-int install_state(const struct unit_paths *p, const char *name, enum unit_file_state *ret)
+int install_state_of(const struct unit_paths *p, const struct install_links *links,
+                     const char *name, enum unit_file_state *ret)
 {
 	auto_install struct install in;
 	struct install_info *i;
@@ -191,5 +154,13 @@ int install_state(const struct unit_paths *p, const char *name, enum unit_file_s
 		*ret = install_is_runtime(p, i->path) ? UNIT_FILE_MASKED_RUNTIME : UNIT_FILE_MASKED;
 		return 0;
 	}
-	return state_of_regular(&in, name, i, ret);
+	return state_of_regular(&in, links, name, i, ret);
+}
+
+int install_state(const struct unit_paths *p, const char *name, enum unit_file_state *ret)
+{
+	auto_cleanup(install_links_free) struct install_links *links = NULL;
+	int r = install_links_new(p, &links);
+
+	return r < 0 ? r : install_state_of(p, links, name, ret);
 }

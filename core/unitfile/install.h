@@ -80,6 +80,21 @@ bool install_is_runtime(const struct unit_paths *p,
 /* context.c: of the tree below @root. -ENOENT: it has none, and then no field is set. */
 int unit_context_read_os_release(struct unit_context *c, const char *root);
 
+/* ---- install-links.c ---- */
+struct install_link {
+	char *name,
+		*target; /* @target as it stands; NULL in a folder, where only the name counts */
+	/* Number of the directory of the search path that it, or its folder, is in. */
+	unsigned dir;
+	bool in_folder;
+};
+struct install_link_use {
+	const struct install_link *link;
+	struct install_link_use *next;
+};
+/* All that may have to do with the unit of that name. */
+const struct install_link_use *install_links_find(const struct install_links *x, const char *name);
+
 /* ---- install-change.c ---- */
 int install_note(struct install *in, const char *kind, const char *path,
                  const char *source); /* -ENOMEM */

@@ -207,3 +207,11 @@ int install_get_default(const struct unit_paths *p, char **ret);
 int install_set_default(const struct unit_paths *p, const char *name, unsigned flags,
                         struct install_changes *c, struct diag *d);
 int install_state(const struct unit_paths *p, const char *name, enum unit_file_state *ret);
+/* The same for many units: the links of the search path, read once. */
+struct install_links;
+int install_links_new(const struct unit_paths *p, struct install_links **ret);
+struct install_links *install_links_free(struct install_links *x);
+DEFINE_CLEANUP(struct install_links *, install_links_free)
+bool install_links_are_stale(const struct install_links *x);
+int install_state_of(const struct unit_paths *p, const struct install_links *links,
+                     const char *name, enum unit_file_state *ret);

@@ -39,6 +39,37 @@ static const char *state(const char *name)
 
 #define WANTED "[Install]\nWantedBy=multi-user.target\n"
 
+TEST(install__links_are_read_once_and_known_to_be_old)
+{
+	struct install_links *links = NULL;
+	enum unit_file_state s;
+
+	begin();
+	tree_file(VENDOR "a.service", WANTED);
+	tree_file(VENDOR "t@.service", WANTED);
+	CHECK_INT(install_links_new(&paths, &links), ==, 0);
+	CHECK_INT(install_state_of(&paths, links, "a.service", &s), ==, 0);
+	CHECK_STR(unit_file_state_to_string(s), "disabled");
+	CHECK_INT(run(install_enable, "a.service", 0), ==, 1);
+	CHECK_INT(run(install_enable, "t@x.service", 0), ==, 1);
+	/* At once, in the same tick of the file system's clock. */
+	CHECK_INT(install_links_are_stale(links), ==, true);
+	install_links_free(links);
+	CHECK_INT(install_links_new(&paths, &links), ==, 0);
+	CHECK_INT(install_state_of(&paths, links, "a.service", &s), ==, 0);
+	CHECK_STR(unit_file_state_to_string(s), "enabled");
+	CHECK_INT(install_state_of(&paths, links, "t@x.service", &s), ==, 0);
+	CHECK_STR(unit_file_state_to_string(s), "enabled");
+	CHECK_INT(install_state_of(&paths, links, "t@y.service", &s), ==, 0);
+	CHECK_STR(unit_file_state_to_string(s), "disabled");
+	usleep(50000);
+	install_links_free(links);
+	CHECK_INT(install_links_new(&paths, &links), ==, 0);
+	CHECK_INT(install_links_are_stale(links), ==, false);
+	install_links_free(links);
+	end();
+}
+
 TEST(install__enable_and_disable)
 {
 	begin();
