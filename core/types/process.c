@@ -33,7 +33,8 @@ int control_spawn(struct unit *u, const struct exec_command *c, char *const *env
 		.command = c,
 		.settings = u->file->exec,
 		.cgroup = u->file->cgroup,
-		.flags = EXEC_CONTROL | (c->flags & EXEC_FULLY_PRIVILEGED ? 0 : EXEC_APPLY_SANDBOX),
+		.flags = EXEC_CONTROL | EXEC_NEW_DIRECTORIES |
+	                 (c->flags & EXEC_FULLY_PRIVILEGED ? 0 : EXEC_APPLY_SANDBOX),
 		.environment = environment,
 		.stdio_socket = -EBADF,
 		.exec_fd = -EBADF,

@@ -196,6 +196,18 @@ static int public_directory(struct child *c, const char *base, const char *name,
 	return own_directory(path, mode, c->uid, c->gid);
 }
 
+/* The unit will see another file system there, and the link in that one (mount-apply.c); the machine's own is to have none. */
+static bool is_hidden(const struct child *c, const char *path)
+{
+	STRV_FOREACH (text, c->s->temporary_file_systems) {
+		auto_free char *where = strndup(*text, strcspn(*text, ":"));
+
+		if (where && path_below(path, where))
+			return true;
+	}
+	return false;
+}
+
 /* "name:link1:link2" */
 static int make_links(struct child *c, const char *base, const char *name, char *links)
 {
@@ -205,7 +217,7 @@ static int make_links(struct child *c, const char *base, const char *name, char 
 		auto_free char *path = path_join(base, l), *target = path_join(base, name);
 		int r = path && target ? note_link(c, path, target) : -ENOMEM;
 
-		if (r >= 0 && c->spec.flags & EXEC_NEW_DIRECTORIES) {
+		if (r >= 0 && c->spec.flags & EXEC_NEW_DIRECTORIES && !is_hidden(c, path)) {
 			r = mkdir_parents(path, 0755);
 			if (r >= 0)
 				r = symlink_atomic(target, path);
