@@ -123,6 +123,18 @@ int child_personality(struct child *c)
 	return personality((unsigned long) c->s->personality) < 0 ? -errno : 0;
 }
 
+/* No process may have more files open than the kernel allows, not even one without a limit: "infinity" is that many. */
+static void clamp_files(struct rlimit *l)
+{
+	auto_free char *text = NULL;
+	uint64_t most;
+
+	if (file_read_line("/proc/sys/fs/nr_open", &text) < 0 || str_to_u64(text, 10, &most) < 0)
+		return;
+	l->rlim_max = MIN(l->rlim_max, (rlim_t) most);
+	l->rlim_cur = MIN(l->rlim_cur, l->rlim_max);
+}
+
 int child_limits(struct child *c)
 {
 	for (int i = 0; i < EXEC_RLIMITS_MAX; i++) {
@@ -131,6 +143,8 @@ int child_limits(struct child *c)
 		if (!c->s->limits[i])
 			continue;
 		l = *c->s->limits[i];
+		if (i == RLIMIT_NOFILE)
+			clamp_files(&l);
 		if (setrlimit(i, &l) >= 0)
 			continue;
 		/* Without the right to raise it: as close as it goes. */
