@@ -92,9 +92,10 @@ def compare_states(known, theirs, ours):
     print(f"note\t{checked} units are active under systemd")
 
 
-def compare_processes(known, theirs, ours):
+def compare_processes(known, theirs, ours, active):
+    """Of units that are up in both: what is on its way there is not yet what it will be."""
     checked = same = 0
-    for unit in sorted(set(theirs) & set(ours)):
+    for unit in sorted(set(theirs) & set(ours) & active):
         found, excused = [], []
         for exe in sorted(set(theirs[unit]) & set(ours[unit])):
             checked += 1
@@ -108,14 +109,16 @@ def compare_processes(known, theirs, ours):
             print(f"ok\tprocesses of {unit} are as under systemd")
         for text in excused:
             print(f"note\tknown: {unit}\t{text}")
-    print(f"note\t{checked} programs of {len(set(theirs) & set(ours))} services compared, {same} services without a difference")
+    print(f"note\t{checked} programs of {len(set(theirs) & set(ours) & active)} services compared, {same} services without a difference")
 
 
 def main():
     known = read_known(sys.argv[1])
     directory = sys.argv[2]
-    compare_states(known, read_units(f"{directory}/units.systemd"), read_units(f"{directory}/units.ours"))
-    compare_processes(known, read_probe(f"{directory}/probe.systemd"), read_probe(f"{directory}/probe.ours"))
+    theirs, ours = read_units(f"{directory}/units.systemd"), read_units(f"{directory}/units.ours")
+    active = {unit for unit, (state, _) in theirs.items() if state == "active" and ours.get(unit, ("", ""))[0] == "active"}
+    compare_states(known, theirs, ours)
+    compare_processes(known, read_probe(f"{directory}/probe.systemd"), read_probe(f"{directory}/probe.ours"), active)
 
 
 main()

@@ -2,30 +2,32 @@
 # SPDX-License-Identifier: Apache-2.0
 # packages.sh - boots an image with the server packages of packages.list under systemd and under our init. Every unit that becomes
 # active there has to become active here, with the same properties of its processes; packages-known.tsv names differences with reasons.
-# --keep DIR leaves what was seen in DIR; --list FILE takes the packages of another list, an empty one for what the base image has.
+# --keep DIR leaves what was seen in DIR; --theirs DIR takes systemd's half from what an earlier run left there; --list FILE takes the packages of another list, an empty one for what the base image has.
 # shellcheck source=../vm/lib.sh disable=SC2154  # the variables are lib.sh's
 source "$(dirname "${BASH_SOURCE[0]}")/../vm/lib.sh"
 
 here=$vm_top/test/conformance
-kept='' list=$here/packages.list
+kept='' theirs='' list=$here/packages.list
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) kept=$2; mkdir -p "$kept"; shift 2 ;;
+    --theirs) theirs=$2; shift 2 ;;
     --list) list=$2; shift 2 ;;
-    *) echo "usage: packages.sh [--keep DIR] [--list FILE]" >&2; exit 2 ;;
+    *) echo "usage: packages.sh [--keep DIR] [--theirs DIR] [--list FILE]" >&2; exit 2 ;;
   esac
 done
 packages=$(sed 's/#.*//' "$list" | paste -sd, | tr -s ',' | sed 's/^,//;s/,$//')
 image=$(VM_IMAGE_NAME=packages VM_IMAGE='' vm_our_image ${packages:+--include "$packages"} --size 6144 --copy "$VM_BIN/unit-probe:/usr/lib/conformance/unit-probe" \
   --copy "$here/guest/packages-setup.sh:/usr/lib/conformance/packages-setup.sh" \
   --copy "$here/guest/packages-setup.service:/etc/systemd/system/packages-setup.service" \
+  --copy "$here/guest/packages-system.conf:/etc/systemd/system.conf.d/conformance.conf" \
   --copy "$here/guest/packages-setup.conf:/etc/systemd/system/basic.target.d/packages-setup.conf") || skip_all "no image with the packages"
 
 # observe NAME STARTER CTL: boots, waits until nothing is queued any more, and notes active and failed units and what their processes are.
 observe() {
   local name=$1 starter=$2 ctl=$3 m='' before=$SECONDS
   "$starter" m --image "$image" --mem 3072 || { fail "the image boots under $name"; done_testing; }
-  if within 400 vm_settled "$m" "$ctl"; then
+  if within "${CONFORMANCE_BOOT:-1200}" vm_settled "$m" "$ctl"; then
     pass "$name settles"
   else
     fail "$name settles" "$(vmctl sh "$m" "$ctl list-jobs" 2>&1 | head -n 20)"
@@ -42,7 +44,11 @@ observe() {
   vmctl stop "$m"
 }
 
-observe systemd vm_start_systemd systemctl
+if [ -n "$theirs" ]; then
+  cp "$theirs"/*.systemd "$vm_work/" || skip_all "nothing of systemd's in $theirs"
+else
+  observe systemd vm_start_systemd systemctl
+fi
 observe ours vm_start sctl
 
 python3 "$here/packages.py" "$here/packages-known.tsv" "$vm_work" >"$vm_work/verdict"

@@ -11,11 +11,11 @@ source "$(dirname "$0")/../vm/lib.sh"
 m='' # vm_start's
 # SUITE:SECONDS[:quick|:reboot]; without a time the suite was looked at and needs what is not here (docs/conformance.md)
 suites="39:60 40:90:quick 27:60:quick 33:60 41:120:quick 59:90:quick 10:90 11:60:quick 12:60 48:60 51:60:quick
-47:60:quick 07:60 53:60:quick 03:180 57:120 68:120 56:90 42:150 16:240 34:240 54:120 05:60 19:90 26:240 20:120 09:60:quick 15:240 23:60 38:60 63:120 30:60
+47:60:quick 07:60 53:60:quick 03:180 57:120 68:120 56:90 42:150 16:420 34:240 54:120 05:60 19:90 26:240 20:120 09:60:quick 15:600 23:60 38:60 63:120 30:60
 52:90:reboot 18:180:reboot"
 
 cache=${VM_CACHE:-$vm_top/build/cache}/conformance
-mirror_packages="systemd-tests systemd systemd-container netcat-openbsd libbsd0 libmd0"
+mirror_packages="systemd-tests systemd systemd-container libpam-systemd netcat-openbsd libbsd0 libmd0"
 data=usr/lib/systemd/tests/testdata
 
 # Packages from the archive, unpacked; nothing of them is kept in the tree of the sources.
@@ -46,6 +46,9 @@ overlay() {
   done
   cp -a "$(find "$cache/netcat-openbsd" -name nc.openbsd)" "$tree/usr/bin/nc"
   cp -a "$cache"/lib*/usr/lib/x86_64-linux-gnu/lib*.so.* "$tree/usr/lib/x86_64-linux-gnu/"
+  # user@UID.service: sessions, as Debian's own installations have them.
+  mkdir -p "$tree/usr/lib/x86_64-linux-gnu/security"
+  cp -a "$(find "$cache/libpam-systemd" -name pam_systemd.so)" "$tree/usr/lib/x86_64-linux-gnu/security/"
   echo "$tree"
 }
 
@@ -55,7 +58,14 @@ image=$(vm_our_image --tree "$(overlay)") || skip_all "no build or package of ou
 # A guest, if none is there.
 guest() {
   [ -z "$m" ] || return 0
-  vm_start m --image "$image" || return 1
+  # The credentials are what TEST-54's own script for QEMU passes.
+  vm_start m --image "$image" --append 'systemd.set_credential=kernelcmdlinecred:uff systemd.set_credential=sysctl.extra:kernel.domainname=sysctltest' \
+    --smbios type=11,value=io.systemd.credential:smbioscredential=magicdata \
+    --smbios type=11,value=io.systemd.credential.binary:binarysmbioscredential=bWFnaWNiaW5hcnlkYXRh \
+    --smbios "type=11,value=io.systemd.credential.binary:sysusers.extra=$(printf 'u credtestuser\n' | base64)" \
+    --smbios "type=11,value=io.systemd.credential.binary:tmpfiles.extra=$(printf 'f /tmp/sourcedfromcredential - - - - tmpfilessecret' | base64 -w 0)" \
+    --smbios type=11,value=io.systemd.credential:login.motd=hello,value=io.systemd.credential:login.issue=welcome \
+    --qemu-arg -fw_cfg --qemu-arg name=opt/io.systemd.credentials/myqemucredential,string=othervalue || return 1
   within "${CONFORMANCE_BOOT:-240}" vm_settled "$m" sctl || return 1
   vmctl sh "$m" 'id testuser >/dev/null 2>&1 || useradd -u 4711 -m testuser' >/dev/null 2>&1
 }
