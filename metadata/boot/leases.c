@@ -46,7 +46,7 @@ int lease_begin(struct lease_set *l, const char *device, const char *host_name)
 	struct lease_entry *e = lease_find(l, device);
 	int r;
 
-	if (e)
+	if (e && e->device != device)
 		strcpy(e->device, device); /* no longer than the kernel's names are */
 	if (e && e->client)
 		return 0;

@@ -60,8 +60,14 @@ static int read_device(const struct search *s, const struct block_device *b, rea
 	struct tree t = tree_of_directory(&fd);
 	int r;
 
-	if (!origin || mkdir_p(MOUNT_POINT, 0700) < 0)
+	if (!origin)
 		return -ENOMEM;
+	/* What is beside it is for all to read. */
+	r = mkdir_parents(MOUNT_POINT, 0755);
+	if (r >= 0)
+		r = mkdir_p(MOUNT_POINT, 0700);
+	if (r < 0)
+		return r;
 	if (mount(b->name, MOUNT_POINT, b->type, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 	          NULL) < 0) {
 		diag_add(s->d, -errno, DIAG_WARNING, b->name, 0, "cannot be mounted: %s",

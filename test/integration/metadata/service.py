@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A platform's metadata service on port 80 of the addresses that are given: service.py ROUTES MODE-FILE LOG ADDRESS...
+"""A platform's metadata service on port 80 of the addresses that are given: service.py ROUTES MODE-FILE LOG ADDRESS[:PORT]...
 
 ROUTES is a JSON object of path -> text (or {"text", "token"}); a path that ends in "/" and is not there is 404. The first line of
 MODE-FILE says how it behaves: good; slow; busy N (503 to the first N requests); limit N (429 with Retry-After to them); cut N (closes
@@ -111,7 +111,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass
 
 
-servers = [Server((address, 80), Handler) for address in sys.argv[4:]]
+places = [a.partition(":") for a in sys.argv[4:]]
+servers = [Server((host, int(port or 80)), Handler) for host, _, port in places]
 for server in servers[1:]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 servers[0].serve_forever()

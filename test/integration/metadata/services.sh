@@ -131,7 +131,7 @@ jq '.[0].bound_at_usec -= 70e6' /run/sysmaster/metadata/leases.json >"$work/leas
 ip addr change 10.2.0.50/24 dev eth1 valid_lft 50 preferred_lft 50
 "$program" leases >>"$work/log" 2>&1 & keeper=$!
 for ((i = 0; i < 200; i++)); do
-  left=$(ip -j -4 addr show eth1 | jq '.[0].addr_info[0].valid_life_time')
+  left=$(ip -j -4 addr show eth1 | jq '.[0].addr_info[0].valid_life_time // 0')
   ((left < 100)) || break
   sleep 0.1
 done

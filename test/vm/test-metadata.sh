@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Instance metadata in a machine that boots under our init: from an ISO, a config drive, a seed behind a URL that SMBIOS names, and as a machine
+# of EC2 by its SMBIOS. Who logs in by ssh has the key that the metadata gave.
+# shellcheck disable=SC2154  # lib.sh sets vm_work and its like
+source "$(dirname "$0")/lib.sh"
+m='' # vm_start's
+for tool in ssh ssh-keygen python3 jq socat; do command -v $tool >/dev/null || skip_all "this machine has no $tool"; done
+
+image=$(vm_our_image) || skip_all "neither a package nor a whole build is there"
+ssh-keygen -q -t ed25519 -N '' -f "$vm_work/key"
+key=$(cat "$vm_work/key.pub")
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+ssh_port=$(free_port) http_port=$(free_port)
+user_data() { # WORD
+  printf '#cloud-config\nusers: [{name: tester, ssh_authorized_keys: ["%s"]}]\nssh: {emit_keys_to_console: false}\nssh_genkeytypes: [ed25519]\ngrowpart: {mode: "off"}\nresize_rootfs: false\nwrite_files: [{path: /root/of, content: "%s"}]\nruncmd: ["echo %s >>/root/ran"]\n' "$key" "$1" "$1"
+}
+login() {
+  ssh -q -i "$vm_work/key" -p "$ssh_port" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=10 tester@127.0.0.1 "$@"
+}
+guest() { vmctl sh "$m" -t 60 "$1" 2>/dev/null; }
+is_through() { guest 'test -e /run/sysmaster/metadata/final.json'; }
+# start NAME WORD OPTION...: boots, waits for the final stage, and looks at what every platform has in common
+start() {
+  local name=$1 word=$2
+  shift 2
+  vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" "$@" || { fail "$name: it boots"; done_testing; }
+  ok "$name: both stages are through" within 180 is_through
+  is "$name: user data" "$(guest 'cat /root/of')" "$word"
+  is "$name: no finding" "$(guest 'cat /run/sysmaster/metadata/{apply,network,final}.json' | jq -r '.findings[]?.text')" ""
+}
+stop() { vmctl sh "$m" -t 10 sync; vmctl stop "$m"; }
+
+echo good >"$vm_work/mode"; echo '{}' >"$vm_work/routes"; : >"$vm_work/requests"
+python3 "$vm_here/../integration/metadata/service.py" "$vm_work/routes" "$vm_work/mode" "$vm_work/requests" "127.0.0.1:$http_port" &
+service=$!
+vm_stop_service() { kill "$service" 2>/dev/null; wait "$service" 2>/dev/null; }
+trap 'vm_stop_service; vm_cleanup' EXIT
+net=user,hostfwd=tcp:127.0.0.1:$ssh_port-:22
+
+# An ISO.
+mkdir "$vm_work/seed"
+printf 'instance-id: i-iso\nlocal-hostname: iso-host\n' >"$vm_work/seed/meta-data"
+user_data iso >"$vm_work/seed/user-data"
+start ISO iso --seed "$vm_work/seed" --net "$net"
+is "ISO: its name" "$(guest hostname)" iso-host
+is "ISO: the medium is not mounted any more" "$(guest 'grep -c cidata /proc/mounts; ls -A /run/sysmaster/metadata/media')" 0
+is "ISO: ssh login with its key" "$(within 60 login true; login id -un)" tester
+# The image runs networkd: it gets a file for the interface, and there is nothing for us to keep.
+is "ISO: the image's manager has its file" "$(guest 'grep -c ^DHCP=ipv4 /etc/systemd/network/10-cloud-init-*.network')" 1
+is "ISO: its network came by DHCP" "$(guest 'ip -o -4 addr show scope global' | grep -c '10\.0\.2\.')" 1
+is "ISO: no lease of ours is kept" "$(guest 'sctl is-active sysmaster-metadata-leases.service')" inactive
+is "ISO: what was found is for all to read" "$(guest 'stat -c %a /run/sysmaster/metadata /run/sysmaster/metadata/result.json' | tr '\n' ' ')" "755 644 "
+stop
+start "ISO, second boot" iso --seed "$vm_work/seed" --net "$net"
+is "ISO, second boot: commands ran once" "$(guest 'cat /root/ran')" iso
+stop
+sed -i s/i-iso/i-other/ "$vm_work/seed/meta-data"; user_data other >"$vm_work/seed/user-data"
+start "ISO, another instance" other --seed "$vm_work/seed" --net "$net"
+is "ISO, another instance: commands ran again" "$(guest 'cat /root/ran')" $'iso\nother'
+stop
+rm "$vm_work/disk.qcow2"
+
+# A config drive.
+mkdir -p "$vm_work/drive/openstack/latest"
+jq -n '{uuid: "83679162-1378-4288-a2d4-70e13ec132aa", hostname: "drive-host"}' >"$vm_work/drive/openstack/latest/meta_data.json"
+user_data drive >"$vm_work/drive/openstack/latest/user_data"
+start "config drive" drive --seed "$vm_work/drive" --seed-label config-2 --net "$net"
+is "config drive: its name" "$(guest hostname)" drive-host
+stop
+rm "$vm_work/disk.qcow2"
+
+# A seed behind a URL.
+jq -n --arg user "$(user_data url)" '{"/seed/meta-data": "instance-id: i-url\nlocal-hostname: url-host\n", "/seed/user-data": $user}' >"$vm_work/routes"
+start "seed behind a URL" url --smbios "type=1,serial=ds=nocloud;s=http://10.0.2.2:$http_port/seed/" --net "$net"
+is "seed behind a URL: its name" "$(guest hostname)" url-host
+stop
+rm "$vm_work/disk.qcow2"
+
+# EC2: the network is link-local, so that the service can be in it.
+jq -n --arg user "$(user_data ec2)" --arg key "$key" '{token: true, "/2021-03-23/meta-data/instance-id": "i-ec2", "/2021-03-23/meta-data/": "instance-id\nlocal-hostname\npublic-keys/",
+  "/2021-03-23/meta-data/local-hostname": "ec2-host.internal", "/2021-03-23/meta-data/public-keys/": "0=mine", "/2021-03-23/meta-data/public-keys/0/": "openssh-key",
+  "/2021-03-23/meta-data/public-keys/0/openssh-key": $key, "/2021-03-23/dynamic/instance-identity/document": ({instanceId: "i-ec2", region: "r"} | tojson),
+  "/2021-03-23/user-data": $user}' >"$vm_work/routes"
+ec2=(--smbios "type=1,manufacturer=Amazon EC2,uuid=ec2e1916-9099-7caf-fd21-012345abcdef,serial=ec2e1916-9099-7caf-fd21-012345abcdef"
+  --net "user,net=169.254.169.0/24,host=169.254.169.2,dhcpstart=169.254.169.15,hostfwd=tcp:127.0.0.1:$ssh_port-:22,guestfwd=tcp:169.254.169.254:80-cmd:socat STDIO TCP:127.0.0.1:$http_port")
+start EC2 ec2 "${ec2[@]}"
+is "EC2: its name" "$(guest hostname)" ec2-host
+is "EC2: the platform" "$(guest 'cat /run/cloud-init/cloud-id')" aws
+is "EC2: ssh login with its key" "$(within 60 login true; login id -un)" tester
+is "EC2: network-online is reached after it" "$(guest 'sctl start network-online.target && sctl is-active network-online.target sysmaster-metadata-network.service' | tr '\n' ' ')" "active active "
+stop
+vm_stop_service
+# Nobody answers at the second boot: it stays what it was, and sshd is there in time.
+vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" "${ec2[@]}" || fail "EC2, second boot: it boots"
+is "EC2, second boot without the service: ssh login" "$(within 300 login true; login id -un)" tester
+like "EC2, second boot without the service: said" "$(guest 'cat /run/sysmaster/metadata/apply.json')" 'the boot goes on'
+stop
+done_testing
