@@ -38,7 +38,7 @@ struct child {
 	bool stdin_is_tty;
 
 	char **env;
-	char **directory_env; /* RUNTIME_DIRECTORY=... */
+	char **directory_env;   /* RUNTIME_DIRECTORY=... */
 	char **directory_links; /* path, target, path, ...: symbolic links that lead to them */
 	char **private_dirs; /* "/var/lib/private/x": to be seen through a dynamic user's mount name
 	                        space */

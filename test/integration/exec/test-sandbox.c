@@ -293,10 +293,11 @@ TEST(sandbox__directories)
 
 TEST(sandbox__dynamic_user)
 {
-	const char *unit = UNIT("DynamicUser=yes\nUser=dyn\nStateDirectory=d\nRuntimeDirectory=r",
-	                        "id -u; echo $${HOME-none} $$USER; cd /var/lib/d && touch x && pwd -P; "
-	                        "touch /var/lib/y || echo strict; touch /tmp/z && echo tmp; stat "
-	                        "-c %%u /var/lib/d/x; stat -c %%u /run/r");
+	const char *unit =
+		UNIT("DynamicUser=yes\nUser=dyn\nStateDirectory=d\nRuntimeDirectory=r",
+	             "id -u; echo $${HOME-none} $$USER; cd /var/lib/d && touch x && pwd -P; "
+	             "touch /var/lib/y || echo strict; touch /tmp/z && echo tmp; stat "
+	             "-c %%u /var/lib/d/x; stat -c %%u /run/r");
 	struct outcome o = run(unit);
 	int uid = atoi(o.out);
 	struct stat st;
