@@ -93,10 +93,12 @@ static void take_exit(struct unit *u, const struct process_exit *e)
 static void repeat(struct unit *u)
 {
 	struct mount *m = MOUNT(u);
+	int seen = mount_refresh(u->manager);
 
 	m->spawning = false;
-	(void) mount_refresh(u->manager);
-	if (is_done(m))
+	if (seen < 0)
+		mount_command_ended(m, seen, RESULT_SUCCESS);
+	else if (is_done(m))
 		mount_on_control_exit(m, RESULT_SUCCESS);
 	else if (mount_spawn(m, m->command) < 0)
 		mount_on_control_exit(m, RESULT_RESOURCES);
@@ -108,10 +110,11 @@ const struct doubt_ops mount_doubt_ops = {search_of, take, take_exit, repeat};
 static int on_go_on(struct source *source, void *userdata)
 {
 	struct mount *m = userdata;
+	int seen;
 
 	m->coldplug_source = NULL;
 	source_free(source);
-	(void) mount_refresh(m->unit.manager);
+	seen = mount_refresh(m->unit.manager);
 	if (m->spawning && !is_done(m)) {
 		doubt_begin(&m->doubt);
 	} else if (m->spawning) {
@@ -119,7 +122,7 @@ static int on_go_on(struct source *source, void *userdata)
 	} else if (!has_settled(m)) {
 		/* A step whose process is gone: mountinfo says what became of it. */
 		if (!pidref_is_set(&m->control_pid))
-			mount_on_control_exit(m, RESULT_SUCCESS);
+			mount_command_ended(m, seen, RESULT_SUCCESS);
 	} else if (m->is_mounted && m->state != MOUNT_STATE_MOUNTED) {
 		m->result = RESULT_SUCCESS;
 		mount_enter_mounted(m, RESULT_SUCCESS);

@@ -124,6 +124,14 @@ static int collect(struct manager *manager, struct mount ***ret, size_t *ret_n)
 	return 0;
 }
 
+/* The open one: a shortage of fds must not hide what is mounted. */
+static int read_mountinfo(const struct mount_watch *w, char **ret)
+{
+	if (lseek(w->fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return file_read_fd(w->fd, FILE_SIZE_MAX, ret, NULL);
+}
+
 static int refresh(struct manager *manager)
 {
 	struct mount_watch *w = manager->mount_data;
@@ -139,7 +147,7 @@ static int refresh(struct manager *manager)
 		return r;
 	for (size_t i = 0; i < n; i++)
 		v[i]->seen = false;
-	r = file_read("/proc/self/mountinfo", &text, NULL);
+	r = read_mountinfo(w, &text);
 	if (r < 0)
 		return r;
 	w->reading = true;
@@ -163,6 +171,11 @@ static int refresh(struct manager *manager)
 			on_vanished(v[i]);
 	}
 	w->reading = false;
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (v[i]->is_unclear) {
+			v[i]->is_unclear = false;
+			mount_on_control_exit(v[i], v[i]->unclear_result);
+		}
 	return r;
 }
 

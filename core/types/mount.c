@@ -165,6 +165,7 @@ int mount_spawn(struct mount *m, enum mount_command command)
 	c.path = argv[0];
 	c.argv = argv;
 	m->command = command;
+	m->is_unclear = false;
 	m->spawning = true;
 	m->doubt.since = now(CLOCK_BOOTTIME);
 	spawn_intent(&m->unit);
@@ -247,8 +248,7 @@ static void enter_unmounting(struct mount *m)
 	if (m->state != MOUNT_STATE_UNMOUNTING)
 		return;
 	if (is_direct(m) && unmount_direct(m) >= 0) {
-		(void) mount_refresh(m->unit.manager);
-		mount_on_control_exit(m, RESULT_SUCCESS);
+		mount_command_ended(m, mount_refresh(m->unit.manager), RESULT_SUCCESS);
 		return;
 	}
 	r = mount_spawn(m, MOUNT_COMMAND_UNMOUNT);
@@ -342,6 +342,19 @@ void mount_on_control_exit(struct mount *m, enum result result)
 	default:
 		break;
 	}
+}
+
+/* What nobody could see is not told from nothing: a second mount would lie on the first. */
+void mount_command_ended(struct mount *m, int seen, enum result result)
+{
+	if (seen >= 0) {
+		mount_on_control_exit(m, result);
+		return;
+	}
+	log_unit_errno(LOG_WARNING, m->unit.id, seen,
+	               "Cannot read /proc/self/mountinfo now, trying again: %m");
+	m->is_unclear = true;
+	m->unclear_result = result;
 }
 
 /* ---- operations ---- */
@@ -488,9 +501,7 @@ void mount_on_exit(struct unit *u, const struct process_exit *e)
 	unit_save_soon(u);
 	/* What the command did is in mountinfo by now, even if we have not been woken for it. */
 	r = mount_refresh(u->manager);
-	if (r < 0)
-		log_unit_errno(LOG_WARNING, u->id, r, "Cannot read /proc/self/mountinfo: %m");
-	mount_on_control_exit(m, result);
+	mount_command_ended(m, r, result);
 }
 
 static void mount_on_exits_known(struct unit *u)

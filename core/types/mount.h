@@ -44,7 +44,9 @@ struct mount {
 	char *kernel_what, *kernel_options,
 		*kernel_type; /* of the topmost mount there, as mountinfo shows it */
 	bool is_mounted, seen, spawning;
-	unsigned n_unmounts; /* tries to reach the bottom of a stack of mounts */
+	bool is_unclear;            /* its command ended, and mountinfo could not be read since */
+	enum result unclear_result; /* the command's */
+	unsigned n_unmounts;        /* tries to reach the bottom of a stack of mounts */
 	struct pidref control_pid;
 	struct process_status control_status;
 	enum mount_command command;
@@ -75,6 +77,8 @@ void mount_enter_dead(struct mount *m, enum result result);
 int mount_on_deadline(struct source *source, usec_t deadline, void *userdata);
 int mount_spawn(struct mount *m, enum mount_command command);
 void mount_on_control_exit(struct mount *m, enum result result);
+/* The same if mountinfo was read since (@seen, of mount_refresh()), else as soon as it was. */
+void mount_command_ended(struct mount *m, int seen, enum result result);
 void mount_on_exit(struct unit *u, const struct process_exit *e);
 extern const struct doubt_ops mount_doubt_ops;
 
