@@ -504,6 +504,19 @@ void mount_on_exit(struct unit *u, const struct process_exit *e)
 	mount_command_ended(m, r, result);
 }
 
+/* Whoever a signal was for is gone, and had no exit that would say so. */
+static void mount_on_cgroup_empty(struct unit *u)
+{
+	struct mount *m = MOUNT(u);
+	bool is_signalled = m->state == MOUNT_STATE_REMOUNTING_SIGTERM ||
+	                    m->state == MOUNT_STATE_REMOUNTING_SIGKILL ||
+	                    m->state == MOUNT_STATE_UNMOUNTING_SIGTERM ||
+	                    m->state == MOUNT_STATE_UNMOUNTING_SIGKILL;
+
+	if (is_signalled && !m->spawning && !m->is_unclear && !pidref_is_set(&m->control_pid))
+		mount_command_ended(m, mount_refresh(u->manager), RESULT_SUCCESS);
+}
+
 static void mount_on_exits_known(struct unit *u)
 {
 	doubt_exits_known(&MOUNT(u)->doubt);
@@ -549,6 +562,7 @@ const struct unit_ops mount_ops = {
 	.active_state = mount_active,
 	.sub_state = mount_sub_state,
 	.may_gc = mount_may_gc,
+	.on_cgroup_empty = mount_on_cgroup_empty,
 	.on_exit = mount_on_exit,
 	.on_exits_known = mount_on_exits_known,
 	.kill = mount_kill,

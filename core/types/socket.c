@@ -313,6 +313,18 @@ void socket_command_ended(struct socket *s, enum result result)
 		steps[s->state].bad(s, result);
 }
 
+/* Whoever a signal was for is gone, and had no exit that would say so. */
+static void socket_on_cgroup_empty(struct unit *u)
+{
+	struct socket *s = SOCKET(u);
+	bool is_signalled = s->state == SOCKET_STOP_PRE_SIGTERM ||
+	                    s->state == SOCKET_STOP_PRE_SIGKILL ||
+	                    s->state == SOCKET_FINAL_SIGTERM || s->state == SOCKET_FINAL_SIGKILL;
+
+	if (is_signalled && !s->spawning && !pidref_is_set(&s->control_pid))
+		socket_command_ended(s, RESULT_SUCCESS);
+}
+
 int socket_on_deadline(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
 {
 	struct socket *s = userdata;
@@ -554,6 +566,7 @@ const struct unit_ops socket_ops = {
 	.active_state = socket_active,
 	.sub_state = socket_sub_state,
 	.may_gc = socket_may_gc,
+	.on_cgroup_empty = socket_on_cgroup_empty,
 	.on_exit = socket_on_exit,
 	.on_exits_known = socket_on_exits_known,
 	.on_trigger = socket_on_trigger,

@@ -187,6 +187,17 @@ void swap_on_control_exit(struct swap *s, enum result result)
 	}
 }
 
+/* Whoever a signal was for is gone, and had no exit that would say so. */
+static void swap_on_cgroup_empty(struct unit *u)
+{
+	struct swap *s = SWAP(u);
+
+	if ((s->state == SWAP_STATE_DEACTIVATING_SIGTERM ||
+	     s->state == SWAP_STATE_DEACTIVATING_SIGKILL) &&
+	    !s->spawning && !pidref_is_set(&s->control_pid))
+		swap_on_control_exit(s, RESULT_SUCCESS);
+}
+
 /* ---- operations ---- */
 
 static const struct doubt_ops swap_doubt_ops;
@@ -515,6 +526,7 @@ const struct unit_ops swap_ops = {
 	.active_state = swap_active,
 	.sub_state = swap_sub_state,
 	.may_gc = swap_may_gc,
+	.on_cgroup_empty = swap_on_cgroup_empty,
 	.on_exit = swap_on_exit,
 	.on_exits_known = swap_on_exits_known,
 	.kill = swap_kill,
