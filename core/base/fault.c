@@ -107,14 +107,20 @@ static void on_trigger(_unused_ int sig, siginfo_t *si, _unused_ void *context)
 void fault_hit(const struct fault_site *site)
 {
 	long i = site->index;
+	int32_t armed = (int32_t) i;
 
 	if (!page || i <= 0)
 		return;
 	page->sites[i - 1].hits++;
-	if (page->site != i || page->nth == 0 || --page->nth > 0)
+	if (page->site != armed || page->nth == 0 ||
+	    __atomic_sub_fetch(&page->nth, 1, __ATOMIC_SEQ_CST) > 0)
 		return;
-	page->site = 0;
+	/* Children that share our memory may be at the same point at the same time: one of all is it. */
+	if (!__atomic_compare_exchange_n(&page->site, &armed, 0, false, __ATOMIC_SEQ_CST,
+	                                 __ATOMIC_SEQ_CST))
+		return;
 	page->fired_at_usec = now(CLOCK_BOOTTIME);
+	page->fired_core = own_pid;
 	page->fired++;
 	act((enum fault_action) page->action);
 }

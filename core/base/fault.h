@@ -47,6 +47,7 @@ struct fault_page {
 	int32_t sys_error;
 	/* Written by core. */
 	uint32_t fired, sys_fired, alloc_fired, n_sites;
+	int32_t fired_core; /* the core_pid whose point fired last */
 	int32_t core_pid; /* as it sees itself: a child that shares its memory has its name, too */
 	uint64_t sys_calls, allocations, fired_at_usec; /* CLOCK_BOOTTIME */
 	char sys_last[16];

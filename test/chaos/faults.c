@@ -336,7 +336,8 @@ void fault_calls(struct chaos *c, const char *verb, int unit, unsigned nth, unsi
 /* At a random crash point, whenever it is passed for the n-th time. */
 static void fault_point(struct chaos *c)
 {
-	uint32_t before = c->page->fired;
+	uint32_t before = c->page->fired, n;
+	int32_t life = 0;
 	usec_t from;
 
 	if (core_of(c) <= 0 || c->page->n_sites == 0)
@@ -352,13 +353,18 @@ static void fault_point(struct chaos *c)
 	if (c->page->fired == before) {
 		pid_t victim = core_of(c);
 
+		life = c->page->core_pid;
 		from = now(CLOCK_BOOTTIME);
 		kill(victim, SIGKILL);
 		due(c, 1, 1);
 		(void) recover(c, victim, from);
 	}
 	__atomic_store_n(&c->page->site, 0, __ATOMIC_SEQ_CST);
-	due(c, c->page->fired - before, c->page->fired - before);
+	n = c->page->fired - before;
+	/* It came to the point just as it was killed: that is one death. */
+	if (n > 0 && life && c->page->fired_core == life)
+		n--;
+	due(c, n, n);
 	if (c->page->fired != before)
 		(void) recover_point(c);
 }
