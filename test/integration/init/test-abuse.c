@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A core that has lost its mind must not take PID 1 with it. */
 #include "check.h"
+#include "init/wire.h"
 #include "world.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ TEST(abuse__unknown_requests_are_ignored)
 {
 	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE);
 	CHECK(world_started(&w, 5000) != NULL);
-	for (int i = 21; i < 40; i++)
+	for (int i = WIRE_SIGNAL_ACK + 1; i < 40; i++)
 		world_tell(&w, "request %d 0 0", i);
 	world_tell(&w, "request 0 0 0");
 	world_tell(&w, "request 15 77 0");
