@@ -33,6 +33,8 @@ void cgroup_forget(
 int cgroup_is_empty(const struct unit *u); /* 1, 0, -errno: neither is known */
 /* A moment from now all units' cgroups are looked at: for whoever may have missed an event, or could not act on one. */
 void cgroup_look_again(struct manager *m);
+/* After a take-over: what the core before us did not come to remove goes at once, the rest is looked at in a moment. */
+void cgroup_taken_over(struct manager *m);
 /* Signals every process of the unit's cgroup but @except (up to two pids, 0: none). Number signalled or -errno. With SIGKILL and no exception uses cgroup.kill. */
 int cgroup_signal(struct unit *u, int sig, pid_t except_a, pid_t except_b);
 /* Any process at all: for adoption. Fills up to @max pids; returns the number found. */

@@ -136,8 +136,34 @@ static void handle_event(struct cgroup_manager *cm, const struct inotify_event *
 		check_empty(u);
 }
 
-/* Events were lost, or could not be acted upon: every unit with a cgroup is looked at. */
-static int check_all(struct manager *m)
+static int compare_depth(const void *a, const void *b)
+{
+	const struct unit *const *x = a, *const *y = b;
+	size_t n = strlen((*x)->cgroup), k = strlen((*y)->cgroup);
+
+	return n < k ? 1 : n > k ? -1 : 0;
+}
+
+static void check_unit(struct unit *u)
+{
+	const struct cgroup_unit *seen = u->cgroup_data;
+	struct cgroup_unit *cu;
+
+	if (!u->cgroup)
+		return;
+	/* It could not be watched. */
+	if ((!seen || seen->events_watch < 0) && cgroup_adopt(u) < 0)
+		cgroup_look_again(u->manager);
+	cu = u->cgroup_data;
+	if (cu && cu->memory_watch >= 0)
+		check_oom(u, cu);
+	/* A slice that is up may be empty. */
+	if (u->ops->type != UNIT_SLICE || is_down(u))
+		check_empty(u);
+}
+
+/* Every unit with a cgroup is looked at, or those that should have none. */
+static int check_units(struct manager *m, bool down_only)
 {
 	auto_free struct unit **v = calloc(map_size(m->cgroups) + 1, sizeof(*v));
 	struct unit *u;
@@ -147,15 +173,12 @@ static int check_all(struct manager *m)
 		return -ENOMEM;
 	/* A copy: what a unit does next changes the map. Units are freed at the end of a turn. */
 	MAP_FOREACH (u, m->cgroups)
-		if (u->ops->type != UNIT_SLICE && !u->perpetual)
+		if (!u->perpetual && (!down_only || is_down(u)))
 			v[n++] = u;
-	for (size_t i = 0; i < n; i++) {
-		struct cgroup_unit *cu = v[i]->cgroup_data;
-
-		if (cu && v[i]->cgroup && cu->memory_watch >= 0)
-			check_oom(v[i], cu);
-		check_empty(v[i]);
-	}
+	/* A slice can go when nothing is left below it. */
+	qsort(v, n, sizeof(*v), compare_depth);
+	for (size_t i = 0; i < n; i++)
+		check_unit(v[i]);
 	return 0;
 }
 
@@ -167,12 +190,20 @@ void cgroup_look_again(struct manager *m)
 		(void) source_set_time(cm->again, usec_add(now(CLOCK_BOOTTIME), AGAIN_USEC));
 }
 
+void cgroup_taken_over(struct manager *m)
+{
+	if (!cgroup_manager_of(m))
+		return;
+	cgroup_look_again(m);
+	(void) check_units(m, true);
+}
+
 static int on_again(_unused_ struct source *s, _unused_ usec_t deadline, void *userdata)
 {
 	struct manager *m = userdata;
 	struct cgroup_manager *cm = cgroup_manager_of(m);
 
-	if (source_set_state(cm->source, SOURCE_ON) < 0 || check_all(m) < 0)
+	if (source_set_state(cm->source, SOURCE_ON) < 0 || check_units(m, false) < 0)
 		cgroup_look_again(m);
 	return 0;
 }

@@ -152,8 +152,8 @@ static int restore_one(struct state *t, struct saved *s, struct diag *d)
 	r = unit_restore(u, s->record);
 	FAULT_POINT("restore.unit.after");
 	/* The watch on its cgroup died with the core before us. */
-	if (u->cgroup)
-		(void) cgroup_adopt(u);
+	if (u->cgroup && cgroup_adopt(u) < 0)
+		cgroup_look_again(u->manager);
 	return r;
 }
 

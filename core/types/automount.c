@@ -24,26 +24,15 @@ static struct unit *automount_target(const struct automount *a)
 	return triggered_unit(&a->unit, NULL, ".mount");
 }
 
-static int vault_name(const struct automount *a, char **ret)
-{
-	*ret = str_printf("automount/%s", a->unit.id);
-	if (!*ret)
-		return -ENOMEM;
-	if (strlen(*ret) <= WIRE_VAULT_NAME_MAX)
-		return 0;
-	free(*ret);
-	return -ENAMETOOLONG;
-}
-
 static void vault_update(const struct automount *a)
 {
 	struct link *k = types_vault(a->unit.manager);
-	auto_free char *name = NULL;
+	char name[WIRE_VAULT_NAME_MAX + 1];
 	int r;
 
 	if (!k)
 		return;
-	r = vault_name(a, &name);
+	r = types_vault_name(&a->unit, "automount", -1, name);
 	if (r >= 0)
 		r = a->pipe_fd >= 0 ? link_vault_put(k, name, a->pipe_fd)
 		                    : link_vault_drop(k, name);
@@ -426,7 +415,7 @@ static int automount_restore(struct unit *u, const struct record *r)
 	int state = text ? ENUM_FROM_STRING(state_name, text) : -EINVAL;
 	enum result result = result_from_string(record_get(r, "result"));
 	struct link *k = types_vault(u->manager);
-	auto_free char *name = NULL;
+	char name[WIRE_VAULT_NAME_MAX + 1];
 
 	a->state = state < 0 ? AUTOMOUNT_DEAD : (enum automount_state) state;
 	a->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
@@ -435,7 +424,7 @@ static int automount_restore(struct unit *u, const struct record *r)
 	/* Only processes of the group that mounted it may look inside without waiting for us; in
 	 * another group we would wait for ourselves. */
 	if (k && record_get_u64(r, "process-group", 0) == (uint64_t) getpgrp() &&
-	    vault_name(a, &name) >= 0) {
+	    types_vault_name(u, "automount", -1, name) >= 0) {
 		int fd = link_vault_take(k, name);
 
 		a->pipe_fd = fd < 0 ? -EBADF : fd;

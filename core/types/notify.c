@@ -11,6 +11,7 @@
 
 #include "base/sys.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -39,6 +40,15 @@ struct link *types_vault(const struct manager *m)
 	const struct notify *n = m->notify_data;
 
 	return n ? n->link : NULL;
+}
+
+int types_vault_name(const struct unit *u, const char *kind, int64_t number, char *buffer)
+{
+	size_t size = WIRE_VAULT_NAME_MAX + 1;
+	int n = number < 0 ? snprintf(buffer, size, "%s/%s", kind, u->id)
+	                   : snprintf(buffer, size, "%s/%s/%" PRId64, kind, u->id, number);
+
+	return n < 0 || (size_t) n >= size ? -ENAMETOOLONG : 0;
 }
 
 static void close_fds(struct packet *p)

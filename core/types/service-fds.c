@@ -11,16 +11,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static int vault_name(const struct unit *u, unsigned number, char **ret)
-{
-	*ret = str_printf("fdstore/%s/%u", u->id, number);
-	if (!*ret)
-		return -ENOMEM;
-	if (strlen(*ret) <= WIRE_VAULT_NAME_MAX)
-		return 0;
-	free(*ret);
-	return -ENAMETOOLONG;
-}
+#define VAULT_KIND "fdstore"
 
 bool fd_name_is_valid(const char *name)
 {
@@ -35,9 +26,9 @@ bool fd_name_is_valid(const char *name)
 static void stored_fd_free(struct stored_fd *f, bool drop)
 {
 	struct link *k = types_vault(f->service->unit.manager);
-	auto_free char *name = NULL;
+	char name[WIRE_VAULT_NAME_MAX + 1];
 
-	if (drop && k && vault_name(&f->service->unit, f->number, &name) >= 0)
+	if (drop && k && types_vault_name(&f->service->unit, VAULT_KIND, f->number, name) >= 0)
 		(void) link_vault_drop(k, name);
 	list_remove(&f->link);
 	f->service->n_stored_fds--;
@@ -97,7 +88,7 @@ int service_store_fd(struct service *s, int fd_take, const char *name, bool poll
 {
 	auto_fd int fd = fd_take;
 	struct link *k = types_vault(s->unit.manager);
-	auto_free char *vault = NULL;
+	char vault[WIRE_VAULT_NAME_MAX + 1];
 	struct stored_fd *f;
 	int r;
 
@@ -107,7 +98,7 @@ int service_store_fd(struct service *s, int fd_take, const char *name, bool poll
 	LIST_FOREACH (old, &s->stored_fds, struct stored_fd, link)
 		if (is_same_file(old->fd, fd) && streq(old->name, name))
 			return 0;
-	r = vault_name(&s->unit, ++s->last_stored_fd, &vault);
+	r = types_vault_name(&s->unit, VAULT_KIND, ++s->last_stored_fd, vault);
 	if (r >= 0 && k)
 		r = link_vault_put(k, vault, fd);
 	if (r < 0)
@@ -140,7 +131,7 @@ void service_save_fds(const struct service *s, struct strbuf *b)
 static void restore_one(struct service *s, const char *line)
 {
 	struct link *k = types_vault(s->unit.manager);
-	auto_free char *vault = NULL;
+	char vault[WIRE_VAULT_NAME_MAX + 1];
 	struct stored_fd *f;
 	unsigned number;
 	int poll, n = 0, fd;
@@ -148,7 +139,7 @@ static void restore_one(struct service *s, const char *line)
 	if (sscanf(line, "%u %d %n", &number, &poll, &n) < 2 || n == 0 ||
 	    !fd_name_is_valid(line + n) || !k)
 		return;
-	if (vault_name(&s->unit, number, &vault) < 0)
+	if (types_vault_name(&s->unit, VAULT_KIND, number, vault) < 0)
 		return;
 	s->last_stored_fd = MAX(s->last_stored_fd, number);
 	fd = link_vault_take(k, vault);

@@ -66,26 +66,17 @@ void socket_sort_fds(struct socket *s)
 
 /* ---- the vault ---- */
 
-static int vault_name(const struct unit *u, unsigned slot, char **ret)
-{
-	*ret = str_printf("socket/%s/%u", u->id, slot);
-	if (!*ret)
-		return -ENOMEM;
-	if (strlen(*ret) <= WIRE_VAULT_NAME_MAX)
-		return 0;
-	free(*ret);
-	return -ENAMETOOLONG;
-}
+#define VAULT_KIND "socket"
 
 void socket_fd_keep(const struct socket *s, const struct socket_fd *f)
 {
 	struct link *k = types_vault(s->unit.manager);
-	auto_free char *name = NULL;
+	char name[WIRE_VAULT_NAME_MAX + 1];
 	int r;
 
 	if (!k)
 		return;
-	r = vault_name(&s->unit, f->slot, &name);
+	r = types_vault_name(&s->unit, VAULT_KIND, f->slot, name);
 	if (r >= 0)
 		r = link_vault_put(k, name, f->fd);
 	if (r < 0)
@@ -96,10 +87,15 @@ void socket_fd_keep(const struct socket *s, const struct socket_fd *f)
 void socket_fd_forget(const struct socket *s, const struct socket_fd *f)
 {
 	struct link *k = types_vault(s->unit.manager);
-	auto_free char *name = NULL;
+	char name[WIRE_VAULT_NAME_MAX + 1];
+	int r;
 
-	if (k && vault_name(&s->unit, f->slot, &name) >= 0)
-		(void) link_vault_drop(k, name);
+	if (!k || types_vault_name(&s->unit, VAULT_KIND, f->slot, name) < 0)
+		return;
+	r = link_vault_drop(k, name);
+	if (r < 0)
+		log_unit_errno(LOG_WARNING, s->unit.id, r,
+		               "init keeps socket %u until core is started again: %m", f->port);
 }
 
 /* 1: it is this port, 0: it is not, -errno: that cannot be told now. */
@@ -145,16 +141,36 @@ static int take_slot(struct socket *s, const char *name, unsigned slot)
 	return port;
 }
 
+/* The names of what the vault holds of the unit, with "socket/UNIT/" in @prefix. */
+static int list_kept(const struct socket *s, char *prefix, char ***ret)
+{
+	const struct link *k = types_vault(s->unit.manager);
+	int r = types_vault_name(&s->unit, VAULT_KIND, 0, prefix);
+
+	*ret = NULL;
+	if (!k || r < 0)
+		return k ? r : 0;
+	prefix[strlen(prefix) - 1] = '\0';
+	return link_vault_names(k, prefix, ret);
+}
+
+void socket_drop_kept(const struct socket *s)
+{
+	char prefix[WIRE_VAULT_NAME_MAX + 1];
+	auto_strv char **names = NULL;
+
+	if (list_kept(s, prefix, &names) < 0)
+		return;
+	STRV_FOREACH (name, names)
+		(void) link_vault_drop(types_vault(s->unit.manager), *name);
+}
+
 int socket_take_kept(struct socket *s)
 {
-	struct link *k = types_vault(s->unit.manager);
-	auto_free char *prefix = str_printf("socket/%s/", s->unit.id);
+	char prefix[WIRE_VAULT_NAME_MAX + 1];
 	auto_strv char **names = NULL;
-	int r;
+	int r = list_kept(s, prefix, &names);
 
-	if (!prefix)
-		return -ENOMEM;
-	r = k ? link_vault_names(k, prefix, &names) : 0;
 	if (r < 0)
 		return r;
 	STRV_FOREACH (name, names) {
@@ -163,6 +179,8 @@ int socket_take_kept(struct socket *s)
 		r = str_to_u32(*name + strlen(prefix), &slot);
 		if (r >= 0)
 			r = take_slot(s, *name, slot);
+		if (r == -ENOMEM)
+			return r;
 		if (r < 0)
 			log_unit_errno(LOG_WARNING, s->unit.id, r,
 			               "Kept socket '%s' is none of the unit's: %m", *name);

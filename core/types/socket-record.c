@@ -36,17 +36,23 @@ int socket_restore(struct unit *u, const struct record *r)
 	const char *list = record_get(r, "control-list"), *text = record_get(r, "state");
 	enum result result = result_from_string(record_get(r, "result"));
 	enum socket_state state = SOCKET_STATE_INVALID;
+	int kept = 0;
 
 	if (!u->file->socket)
 		return 0;
 	for (int i = 0; text && i < SOCKET_STATE_MAX; i++)
 		if (streq(text, socket_state_to_string((enum socket_state) i)))
 			state = (enum socket_state) i;
+	if (state == SOCKET_DEAD || state == SOCKET_FAILED)
+		socket_drop_kept(s); /* which the core before us did not come to */
+	else
+		kept = socket_take_kept(s);
+	/* Another in place of a port that is there, for want of memory to see it, would lose who waits. */
+	if (kept == -ENOMEM)
+		return kept;
 	/* Without a state there is still the vault: what listens, listens. */
 	if (state == SOCKET_STATE_INVALID)
-		state = socket_take_kept(s) > 0 ? SOCKET_LISTENING : SOCKET_DEAD;
-	else if (state != SOCKET_DEAD && state != SOCKET_FAILED)
-		(void) socket_take_kept(s);
+		state = kept > 0 ? SOCKET_LISTENING : SOCKET_DEAD;
 	s->state = state;
 	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	(void) record_take_process(u, r, "control-pid", &s->control_pid);
@@ -121,6 +127,7 @@ static int on_go_on(struct source *source, void *userdata)
 int socket_coldplug(struct unit *u)
 {
 	struct socket *s = SOCKET(u);
+	size_t had;
 	int r;
 
 	if (!u->file->socket || s->state == SOCKET_DEAD || s->state == SOCKET_FAILED)
@@ -138,7 +145,11 @@ int socket_coldplug(struct unit *u)
 	    s->state != SOCKET_START_POST)
 		return 0;
 	/* A port that was lost is opened again: its clients see a reset, not an end. */
+	had = s->n_fds;
 	r = socket_open_all(s);
+	if (s->n_fds > had)
+		log_unit(LOG_NOTICE, u->id, "%zu of its sockets were not kept, opened again",
+		         s->n_fds - had);
 	if (r < 0)
 		log_unit_errno(LOG_WARNING, u->id, r, "Cannot open all sockets again: %m");
 	return s->state == SOCKET_LISTENING ? socket_watch(s) : 0;

@@ -150,6 +150,8 @@ void socket_fd_keep(const struct socket *s, const struct socket_fd *f);
 void socket_fd_forget(const struct socket *s, const struct socket_fd *f);
 /* Out of the vault what is one of the unit's ports, whatever a record says. 1: there was one; 0; -errno. */
 int socket_take_kept(struct socket *s);
+/* Out of the vault with all that it holds of the unit: the unit is down. */
+void socket_drop_kept(const struct socket *s);
 void socket_settings_change(struct unit *u, const struct unit_file *new);
 
 /* ---- socket-options.c ---- */

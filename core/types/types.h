@@ -23,6 +23,11 @@ void notify_shutdown(struct manager *m);
 
 /* The link's vault, for sockets and fd stores; NULL in tests: then fds do not outlive core. */
 struct link *types_vault(const struct manager *m);
+/*
+ * "KIND/UNIT/NUMBER" into @buffer, of WIRE_VAULT_NAME_MAX + 1 bytes, without the number if it is negative. Takes no memory, since what
+ * is closed has to leave the vault whether there is any or not. -ENAMETOOLONG.
+ */
+int types_vault_name(const struct unit *u, const char *kind, int64_t number, char *buffer);
 
 /* socket.c, for service.c: the fds a service gets from its sockets. Borrowed. */
 int socket_collect_fds(struct unit *socket, int **ret_fds, char ***ret_names, size_t *ret_n);

@@ -23,16 +23,30 @@ struct listing {
 	size_t n;
 };
 
+/* An ordered replacement of core may still come in between: then it is asked again. */
+static int ask(struct chaos *c, const char *method, const cJSON *parameters, cJSON **ret)
+{
+	for (;;) {
+		int r = call_once(c, method, parameters ? cJSON_Duplicate(parameters, true) : NULL,
+		                  10 * USEC_PER_SEC, ret);
+
+		if ((r != -ECONNRESET && r != -EPIPE) ||
+		    now(CLOCK_MONOTONIC) > c->replacing_until)
+			return r;
+		chaos_sleep(c, 5 * USEC_PER_MSEC);
+	}
+}
+
 static void list_read(struct chaos *c, struct listing *l)
 {
-	cJSON *p = cJSON_CreateObject();
+	auto_json cJSON *p = cJSON_CreateObject();
 	auto_json cJSON *reply = NULL;
 	const cJSON *units, *u;
 	int r;
 
 	*l = (struct listing){0};
 	json_add_bool(p, "all", true);
-	r = call_once(c, "org.sysmaster.Manager.ListUnits", p, 10 * USEC_PER_SEC, &reply);
+	r = ask(c, "org.sysmaster.Manager.ListUnits", p, &reply);
 	if (r < 0 || json_get_array(reply, "units", &units) < 0) {
 		violation(c, "core does not list its units: %s", strerror(-r));
 		return;
@@ -117,7 +131,7 @@ static void check_restarts(struct chaos *c)
 	auto_json cJSON *reply = NULL;
 	uint64_t restarts = 0, n;
 
-	if (call_once(c, "org.sysmaster.Manager.Describe", NULL, 10 * USEC_PER_SEC, &reply) < 0 ||
+	if (ask(c, "org.sysmaster.Manager.Describe", NULL, &reply) < 0 ||
 	    json_get_u64(reply, "core_restarts", &restarts) < 0) {
 		violation(c, "core does not describe itself");
 		return;
@@ -228,7 +242,7 @@ static void check_left_over(struct chaos *c, const struct listing *l, const stru
 static bool status_read(struct chaos *c, const char *name, int *ret_pid, int *ret_code,
                         int *ret_status)
 {
-	cJSON *p = cJSON_CreateObject();
+	auto_json cJSON *p = cJSON_CreateObject();
 	auto_json cJSON *reply = NULL;
 	uint64_t pid = 0, status = 0, code = 0;
 	const cJSON *properties;
@@ -236,7 +250,7 @@ static bool status_read(struct chaos *c, const char *name, int *ret_pid, int *re
 	bool down;
 
 	json_add_string(p, "name", name);
-	if (call_once(c, "org.sysmaster.Unit.Describe", p, 10 * USEC_PER_SEC, &reply) < 0) {
+	if (ask(c, "org.sysmaster.Unit.Describe", p, &reply) < 0) {
 		violation(c, "core does not describe %s", name);
 		return false;
 	}
@@ -304,6 +318,13 @@ static void check_sockets(struct chaos *c, const struct listing *l)
 			violation(c, "%s has another socket than before", sockets[i].unit);
 		c->socket_inodes[i] = inode;
 	}
+}
+
+/* Who is bound to another does not run without it, in whatever way it was started. */
+static void check_bound(struct chaos *c, const struct listing *l)
+{
+	if (!is_down(list_find(l, "g1.service")) && is_down(list_find(l, "g0.service")))
+		violation(c, "g1.service is up without g0.service, which it is bound to");
 }
 
 static void check_mounts(struct chaos *c, const struct listing *l)
@@ -402,12 +423,13 @@ void check_quiet(struct chaos *c)
 		}
 		check_left_over(c, &l, &t);
 		books_check_ends(c, &t);
-		if (c->many)
+		if (c->many) {
 			check_many(c, &t);
-		else
+		} else {
 			check_sockets(c, &l);
-		if (!c->many)
+			check_bound(c, &l);
 			check_mounts(c, &l);
+		}
 		check_messages(c);
 		for (size_t i = 0; i < n_unit_rows; i++)
 			c->models[i].touched = false;

@@ -148,6 +148,20 @@ TEST(core_death__exits_in_the_gap_are_not_lost)
 	CHECK_STR(world_wait(&w, "again.service", "SubState", "running", 5000), "running");
 }
 
+/* Stopped by a tracer, for what a signal stops init lets go on. Nothing may return before it is dead. */
+static void freeze(pid_t core)
+{
+	ptrace(PTRACE_SEIZE, core, NULL, NULL);
+	ptrace(PTRACE_INTERRUPT, core, NULL, NULL);
+	waitpid(core, NULL, __WALL);
+}
+
+static void kill_frozen(pid_t core)
+{
+	kill(core, SIGKILL);
+	waitpid(core, NULL, __WALL);
+}
+
 /* Started with the pid that another service's main process had: the kernel is told what to give next. */
 static const char impostor[] = "#!/bin/sh\n"
 			       "cd \"$(dirname \"$0\")\" || exit 1\n"
@@ -179,10 +193,7 @@ TEST(core_death__a_pid_that_was_given_again_is_not_the_service)
 	long pid = world_number(&w, "a.service", "MainPID");
 	pid_t core = world_core(&w);
 
-	/* Stopped by a tracer, for what a signal stops init lets go on. Nothing may return before it is dead. */
-	ptrace(PTRACE_SEIZE, core, NULL, NULL);
-	ptrace(PTRACE_INTERRUPT, core, NULL, NULL);
-	waitpid(core, NULL, __WALL);
+	freeze(core);
 	world_kill(&w, pid, SIGUSR1);
 	for (long long end = world_msec() + 5000; world_pid(&w, pid) && world_msec() < end;)
 		usleep(5000);
@@ -191,8 +202,7 @@ TEST(core_death__a_pid_that_was_given_again_is_not_the_service)
 	for (long long end = world_msec() + 5000;
 	     !world_has_file(&w, "there") && world_msec() < end;)
 		usleep(5000);
-	kill(core, SIGKILL);
-	waitpid(core, NULL, __WALL);
+	kill_frozen(core);
 	CHECK(world_has_file(&w, "there"));
 
 	CHECK_STR(world_wait(&w, "a.service", "ActiveState", "failed", 5000), "failed");
@@ -203,6 +213,38 @@ TEST(core_death__a_pid_that_was_given_again_is_not_the_service)
 	CHECK_STR(world_order(&w, "stop", "a.service"), "done");
 	CHECK_STR(world_property(&w, "impostor.service", "SubState"), "running");
 	CHECK(!world_has_file(&w, "died"));
+}
+
+/* Its last process is a child of ours: nobody tells core of its end but the cgroup. */
+TEST(core_death__a_cgroup_that_became_empty_meanwhile_is_removed)
+{
+	WITH_WORLD(w);
+	put_targets(&w, "leaves.service"); /* whom nothing holds is unloaded, and its cgroup goes with it */
+	world_put(&w, "leaves.service", "[Service]\nKillMode=none\n" FOREVER);
+	auto_free char *path = str_printf("%s/system.slice/leaves.service", w.cgroup),
+		       *procs = path_join(path, "cgroup.procs");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "leaves.service"), "done");
+	pid_t guest = fork();
+
+	if (guest == 0) {
+		pause();
+		_exit(0);
+	}
+	auto_free char *text = str_printf("%d", (int) guest);
+	CHECK_INT(file_write_attr(procs, text), ==, 0);
+	CHECK_INT(world_kill(&w, world_number(&w, "leaves.service", "MainPID"), SIGTERM), ==, 0);
+	CHECK_STR(world_wait(&w, "leaves.service", "ActiveState", "inactive", 5000), "inactive");
+	CHECK(access(path, F_OK) == 0);
+	pid_t core = world_core(&w);
+
+	freeze(core);
+	kill(guest, SIGKILL);
+	waitpid(guest, NULL, 0);
+	kill_frozen(core);
+	for (long long end = world_msec() + 5000; access(path, F_OK) == 0 && world_msec() < end;)
+		usleep(20000);
+	CHECK(access(path, F_OK) < 0);
 }
 
 TEST(core_death__jobs_and_deadlines_go_on)
