@@ -56,7 +56,8 @@ int pid_start_time(pid_t pid, uint64_t *ret)
 	return p && str_to_u64(p, 10, ret) == 0 ? 0 : -EIO;
 }
 
-int pidref_open(pid_t pid, struct pidref *ret)
+/* A pidfd, and the start time of who had the number a moment later. */
+static int open_pid(pid_t pid, struct pidref *ret)
 {
 	auto_fd int fd = -EBADF;
 	uint64_t start;
@@ -71,20 +72,35 @@ int pidref_open(pid_t pid, struct pidref *ret)
 	r = pid_start_time(pid, &start);
 	if (r < 0)
 		return r;
-	/* If ours were gone by now, the start time might be that of its successor. */
-	r = sys_pidfd_send_signal(fd, 0);
-	if (r < 0 && r != -EPERM)
-		return r;
 	*ret = (struct pidref){.pid = pid, .pidfd = TAKE_FD(fd), .start_time = start};
 	return 0;
 }
 
+int pidref_open(pid_t pid, struct pidref *ret)
+{
+	struct pidref p;
+	int r;
+
+	r = open_pid(pid, &p);
+	if (r < 0)
+		return r;
+	/* If ours were gone by now, the start time might be that of its successor. */
+	r = sys_pidfd_send_signal(p.pidfd, 0);
+	if (r < 0 && r != -EPERM) {
+		pidref_done(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+/* Who started then has had the number ever since: no successor can have come in between. */
 int pidref_open_verified(pid_t pid, uint64_t start_time, struct pidref *ret)
 {
 	struct pidref p;
 	int r;
 
-	r = pidref_open(pid, &p);
+	r = open_pid(pid, &p);
 	if (r < 0)
 		return r;
 	if (p.start_time != start_time) {

@@ -268,12 +268,22 @@ int cgroup_adopt(struct unit *u)
 
 	if (u->manager->no_cgroup || !u->cgroup)
 		return 0;
-	path = cgroupfs_path(u->cgroup, NULL);
-	if (!path || access(path, F_OK) < 0)
-		return path ? 0 : -ENOMEM;
 	cu = unit_data(u);
 	if (!cu)
 		return -ENOMEM;
+	r = cgroup_watch(u, cgroup_manager_of(u->manager)->supported & CGROUP_MASK(CGROUP_MEMORY));
+	if (r < 0)
+		return r;
+	/* What can be watched is there. */
+	if (cu->events_watch < 0) {
+		path = cgroupfs_path(u->cgroup, NULL);
+		if (!path)
+			return -ENOMEM;
+		if (access(path, F_OK) < 0) {
+			cgroup_forget(u);
+			return 0;
+		}
+	}
 	/* Its limits are as they were; what is on in the parents is found out again when something
 	 * else is wanted. */
 	cu->delegated = s && s->delegate;
@@ -281,8 +291,7 @@ int cgroup_adopt(struct unit *u)
 	/* The core before us may have died between the end of the boot and this. */
 	if (has_startup_weight(s) && stamp_is_set(&u->manager->finished))
 		(void) cgroup_apply(u);
-	r = cgroup_watch(u, true);
-	return r < 0 ? r : 1;
+	return 1;
 }
 
 int cgroup_apply(struct unit *u)

@@ -183,6 +183,9 @@ int state_restore(struct state *t, struct diag *d)
 			         strerror(-e));
 		else
 			n++;
+		/* The next unit's memory. */
+		record_free(s->record);
+		s->record = NULL;
 	}
 	t->manager->is_restoring = false;
 	FAULT_POINT("restore.all.after");

@@ -88,6 +88,47 @@ static int env_open(const char *path, MDB_env **ret_env, MDB_dbi *ret_dbi)
 	return 0;
 }
 
+/* As much as a transaction of a rebuild takes: LMDB has every page of one in memory, and uses them again in the next. */
+#define PORTION_BYTES (32U * 1024)
+
+static int value_write(MDB_txn *txn, MDB_dbi dbi, const char *name, const char *data, size_t size)
+{
+	MDB_val key = {.mv_data = (void *) name, .mv_size = strlen(name)},
+		value = {.mv_size = size + sizeof(uint32_t)};
+	uint32_t sum = store_checksum(name, key.mv_size, data, size);
+	int r = mdb_put(txn, dbi, &key, &value, MDB_RESERVE);
+
+	if (r != 0)
+		return r;
+	memcpy(value.mv_data, &sum, sizeof(sum));
+	memcpy((char *) value.mv_data + sizeof(sum), data, size);
+	return 0;
+}
+
+/* Nobody reads the file before it is complete, so more than one transaction can write it. */
+static int copy_records(struct store *s, const struct store_record *records)
+{
+	int r = 0;
+
+	while (r == 0 && records) {
+		size_t bytes = 0;
+		MDB_txn *txn;
+
+		r = mdb_txn_begin(s->env, NULL, 0, &txn);
+		if (r != 0)
+			break;
+		for (; r == 0 && records && bytes < PORTION_BYTES; records = records->next) {
+			r = value_write(txn, s->dbi, records->key, records->data, records->size);
+			bytes += records->size;
+		}
+		if (r == 0)
+			r = mdb_txn_commit(txn);
+		else
+			mdb_txn_abort(txn);
+	}
+	return store_error(r);
+}
+
 /* A new file with the old records takes the old one's name only when it is complete. */
 static int rebuild(struct store *s, const char *path, const char *fresh,
                    const struct store_record *records)
@@ -97,17 +138,13 @@ static int rebuild(struct store *s, const char *path, const char *fresh,
 	if (unlink(fresh) < 0 && errno != ENOENT)
 		return -errno;
 	r = env_open(fresh, &s->env, &s->dbi);
-	for (; r >= 0 && records; records = records->next)
-		r = store_put(s, records->key, records->data, records->size);
 	if (r >= 0)
-		r = store_flush(s);
-	s->savepoints = s->bytes = 0;
+		r = copy_records(s, records);
 	FAULT_POINT("store.rename.before");
 	if (r >= 0 && rename(fresh, path) < 0)
 		r = -errno;
 	FAULT_POINT("store.rename.after");
 	if (r < 0) {
-		queue_clear(s);
 		if (s->env)
 			mdb_env_close(s->env);
 		s->env = NULL;
@@ -266,22 +303,13 @@ int store_delete(struct store *s, const char *key)
 
 static int pending_write(struct store *s, MDB_txn *txn, const struct pending *p)
 {
-	MDB_val key = {.mv_data = p->key, .mv_size = strlen(p->key)}, value;
-	uint32_t sum;
+	MDB_val key = {.mv_data = p->key, .mv_size = strlen(p->key)};
 	int r;
 
-	if (!p->data) {
-		r = mdb_del(txn, s->dbi, &key, NULL);
-		return r == MDB_NOTFOUND ? 0 : r;
-	}
-	value.mv_size = p->size + sizeof(sum);
-	r = mdb_put(txn, s->dbi, &key, &value, MDB_RESERVE);
-	if (r != 0)
-		return r;
-	sum = store_checksum(p->key, key.mv_size, p->data, p->size);
-	memcpy(value.mv_data, &sum, sizeof(sum));
-	memcpy((char *) value.mv_data + sizeof(sum), p->data, p->size);
-	return 0;
+	if (p->data)
+		return value_write(txn, s->dbi, p->key, p->data, p->size);
+	r = mdb_del(txn, s->dbi, &key, NULL);
+	return r == MDB_NOTFOUND ? 0 : r;
 }
 
 int store_flush(struct store *s)

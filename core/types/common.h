@@ -148,16 +148,23 @@ struct doubt_ops {
 	void (*ended)(struct unit *u, const struct process_exit *e);
 	void (*never)(struct unit *u);
 };
+/* Of a type with one process at a time: it is taken into these before @ended; @search and @lives are not needed. */
+struct doubt_control {
+	struct pidref *pid;
+	struct process_status *status;
+	bool *spawning;
+};
 struct doubt {
 	struct unit *unit;
 	const struct doubt_ops *ops;
+	struct doubt_control control; /* pid NULL: none */
 	usec_t since;             /* boottime of the intent */
 	struct process_exit exit; /* of the process in doubt; pid 0: none */
 	struct pidref living;     /* seen before init was asked: it may be this one */
 	bool asking, is_dying, is_unseen;
 	struct source *source;
 };
-void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops);
+void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops, struct doubt_control control);
 void doubt_begin(struct doubt *d);
 void doubt_drop(struct doubt *d);
 /* Somebody speaks, or time is over: if it lives it is taken. False: it is not known yet. */

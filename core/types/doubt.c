@@ -44,10 +44,30 @@ static void look_again_in(struct doubt *d, usec_t span)
 		                     "doubt", on_time, d, &d->source);
 }
 
+static struct spawn_search search_of(const struct doubt *d)
+{
+	if (d->control.pid)
+		return (struct spawn_search){.known = {d->control.pid->pid}, .since = d->since};
+	return d->ops->search(d->unit);
+}
+
+static void take(struct doubt *d, const struct pidref *p)
+{
+	struct doubt_control *c = &d->control;
+
+	if (!c->pid)
+		return;
+	*c->spawning = false;
+	process_forget(d->unit, c->pid);
+	*c->pid = *p;
+	process_status_begin(c->status, p->pid);
+	unit_save_soon(d->unit);
+}
+
 /* Who lives, and whether somebody is dying. -errno: it cannot be told. */
 static int look(struct doubt *d)
 {
-	const struct spawn_search q = d->ops->search(d->unit);
+	const struct spawn_search q = search_of(d);
 	int r;
 
 	process_forget(d->unit, &d->living);
@@ -65,16 +85,20 @@ static void take_living(struct doubt *d)
 	log_unit(LOG_INFO, d->unit->id, "Found process %d, spawned by the core before this one",
 	         p.pid);
 	doubt_drop(d);
-	d->ops->lives(d->unit, &p);
+	take(d, &p);
+	if (d->ops->lives)
+		d->ops->lives(d->unit, &p);
 }
 
 static void take_exit(struct doubt *d)
 {
 	const struct process_exit e = d->exit;
+	const struct pidref p = {.pid = e.pid, .pidfd = -EBADF, .start_time = e.start_time};
 
 	log_unit(LOG_INFO, d->unit->id,
 	         "Process %d, spawned by the core before this one, has ended", e.pid);
 	doubt_drop(d);
+	take(d, &p);
 	d->ops->ended(d->unit, &e);
 }
 
@@ -114,10 +138,12 @@ static int on_time(_unused_ struct source *source, _unused_ usec_t deadline, voi
 	return 0;
 }
 
-void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops)
+void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops,
+                struct doubt_control control)
 {
 	d->unit = u;
 	d->ops = ops;
+	d->control = control;
 	d->living = PIDREF_NULL;
 }
 

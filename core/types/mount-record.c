@@ -65,31 +65,6 @@ static bool is_done(const struct mount *m)
 	       (m->command == MOUNT_COMMAND_UNMOUNT && !m->is_mounted);
 }
 
-static struct spawn_search search_of(const struct unit *u)
-{
-	return (struct spawn_search){.known = {MOUNT(u)->control_pid.pid},
-	                             .since = MOUNT(u)->doubt.since};
-}
-
-static void take(struct unit *u, const struct pidref *p)
-{
-	struct mount *m = MOUNT(u);
-
-	m->spawning = false;
-	process_forget(u, &m->control_pid);
-	m->control_pid = *p;
-	process_status_begin(&m->control_status, p->pid);
-	unit_save_soon(u);
-}
-
-static void take_exit(struct unit *u, const struct process_exit *e)
-{
-	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
-
-	take(u, &p);
-	mount_on_exit(u, e);
-}
-
 static void repeat(struct unit *u)
 {
 	struct mount *m = MOUNT(u);
@@ -104,7 +79,7 @@ static void repeat(struct unit *u)
 		mount_on_control_exit(m, RESULT_RESOURCES);
 }
 
-const struct doubt_ops mount_doubt_ops = {search_of, take, take_exit, repeat};
+const struct doubt_ops mount_doubt_ops = {.ended = mount_on_exit, .never = repeat};
 
 /* What happened while core was away is news now, with all that follows from it. */
 static int on_go_on(struct source *source, void *userdata)

@@ -361,8 +361,11 @@ void mount_command_ended(struct mount *m, int seen, enum result result)
 
 static void mount_init(struct unit *u)
 {
-	doubt_init(&MOUNT(u)->doubt, u, &mount_doubt_ops);
-	MOUNT(u)->control_pid = PIDREF_NULL;
+	struct mount *m = MOUNT(u);
+
+	doubt_init(&m->doubt, u, &mount_doubt_ops,
+	           (struct doubt_control){&m->control_pid, &m->control_status, &m->spawning});
+	m->control_pid = PIDREF_NULL;
 	u->perpetual = streq(u->id, "-.mount");
 }
 

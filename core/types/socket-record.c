@@ -71,31 +71,6 @@ int socket_restore(struct unit *u, const struct record *r)
 	return 0;
 }
 
-static struct spawn_search search_of(const struct unit *u)
-{
-	return (struct spawn_search){.known = {SOCKET(u)->control_pid.pid},
-	                             .since = SOCKET(u)->doubt.since};
-}
-
-static void take(struct unit *u, const struct pidref *p)
-{
-	struct socket *s = SOCKET(u);
-
-	s->spawning = false;
-	process_forget(u, &s->control_pid);
-	s->control_pid = *p;
-	process_status_begin(&s->control_status, p->pid);
-	unit_save_soon(u);
-}
-
-static void take_exit(struct unit *u, const struct process_exit *e)
-{
-	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
-
-	take(u, &p);
-	socket_on_exit(u, e);
-}
-
 static void repeat(struct unit *u)
 {
 	struct socket *s = SOCKET(u);
@@ -108,7 +83,7 @@ static void repeat(struct unit *u)
 		socket_command_ended(s, r == -ENOENT || r >= 0 ? RESULT_SUCCESS : RESULT_RESOURCES);
 }
 
-const struct doubt_ops socket_doubt_ops = {search_of, take, take_exit, repeat};
+const struct doubt_ops socket_doubt_ops = {.ended = socket_on_exit, .never = repeat};
 
 /* Going on can start, stop and notify: not before all units are read back. */
 static int on_go_on(struct source *source, void *userdata)

@@ -393,7 +393,8 @@ static void socket_init(struct unit *u)
 {
 	struct socket *s = SOCKET(u);
 
-	doubt_init(&s->doubt, u, &socket_doubt_ops);
+	doubt_init(&s->doubt, u, &socket_doubt_ops,
+	           (struct doubt_control){&s->control_pid, &s->control_status, &s->spawning});
 	s->control_pid = PIDREF_NULL;
 	s->control_list = SOCKET_EXEC_MAX;
 }

@@ -204,8 +204,11 @@ static const struct doubt_ops swap_doubt_ops;
 
 static void swap_init(struct unit *u)
 {
-	doubt_init(&SWAP(u)->doubt, u, &swap_doubt_ops);
-	SWAP(u)->control_pid = PIDREF_NULL;
+	struct swap *s = SWAP(u);
+
+	doubt_init(&s->doubt, u, &swap_doubt_ops,
+	           (struct doubt_control){&s->control_pid, &s->control_status, &s->spawning});
+	s->control_pid = PIDREF_NULL;
 }
 
 static void swap_done(struct unit *u)
@@ -402,31 +405,6 @@ static int swap_restore(struct unit *u, const struct record *r)
 
 /* ---- after a restart of core ---- */
 
-static struct spawn_search search_of(const struct unit *u)
-{
-	return (struct spawn_search){.known = {SWAP(u)->control_pid.pid},
-	                             .since = SWAP(u)->doubt.since};
-}
-
-static void take(struct unit *u, const struct pidref *p)
-{
-	struct swap *s = SWAP(u);
-
-	s->spawning = false;
-	process_forget(u, &s->control_pid);
-	s->control_pid = *p;
-	process_status_begin(&s->control_status, p->pid);
-	unit_save_soon(u);
-}
-
-static void take_exit(struct unit *u, const struct process_exit *e)
-{
-	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
-
-	take(u, &p);
-	swap_on_exit(u, e);
-}
-
 static void repeat(struct unit *u)
 {
 	struct swap *s = SWAP(u);
@@ -439,7 +417,7 @@ static void repeat(struct unit *u)
 		swap_on_control_exit(s, RESULT_RESOURCES);
 }
 
-static const struct doubt_ops swap_doubt_ops = {search_of, take, take_exit, repeat};
+static const struct doubt_ops swap_doubt_ops = {.ended = swap_on_exit, .never = repeat};
 
 static void swap_on_exits_known(struct unit *u)
 {
