@@ -75,7 +75,10 @@ static void touch_all(struct chaos *c, bool units)
 	c->returns_ordered = now(CLOCK_BOOTTIME);
 }
 
-/* To start what runs changes nothing. */
+/*
+ * To start what runs changes nothing, unless it conflicts with something: after a flush, which calls off the stop of the one and not
+ * the start of the other, both may be up, and the next start stops the other.
+ */
 static bool changes(const struct chaos *c, const char *verb, int unit)
 {
 	const struct unit_model *m = &c->models[unit];
@@ -83,7 +86,7 @@ static bool changes(const struct chaos *c, const char *verb, int unit)
 	if (streq(verb, "reload"))
 		return false;
 	return !streq(verb, "start") || m->touched || m->pid == 0 ||
-	       !(unit_rows[unit].flags & UNIT_DAEMON);
+	       !(unit_rows[unit].flags & UNIT_DAEMON) || unit_rows[unit].flags & UNIT_GROUPED;
 }
 
 bool order_queue(struct chaos *c, const char *verb, int unit)
