@@ -274,6 +274,12 @@ static bool status_read(struct chaos *c, const char *name, int *ret_pid, int *re
  * The status of the last run, as the books and as core have it. An order whose answer was lost may be carried out between the two
  * looks: they are compared if the books are the same before and after.
  */
+/* Stopped by a signal before it came to write into the books: an isolation right after a start. */
+static bool is_unwritten(pid_t pid, pid_t book_pid, int code, int status)
+{
+	return pid != book_pid && code == CLD_KILLED && (status == SIGTERM || status == SIGKILL);
+}
+
 static void check_status(struct chaos *c, const char *name)
 {
 	int book_status, later_status, pid, code, status;
@@ -284,7 +290,8 @@ static void check_status(struct chaos *c, const char *name)
 		return;
 	for (;;) {
 		if (!status_read(c, name, &pid, &code, &status) ||
-		    (pid == book_pid && status == book_status && code == 1))
+		    (pid == book_pid && status == book_status && code == CLD_EXITED) ||
+		    is_unwritten(pid, book_pid, code, status))
 			return;
 		books_read(c);
 		if (books_last(c, name, &later_pid, &later_status, &ended) < 0 || !ended)

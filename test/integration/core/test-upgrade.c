@@ -2,7 +2,8 @@
 /*
  * Core and init are replaced by the version behind and back, again and again, while services start and stop, a timer fires and
  * a socket is served. No service gets another process, no order is lost, no client is turned away. The version behind is the
- * same code built once more, with a higher schema and keys that ours does not know. UPGRADE_ROUNDS chooses how often.
+ * same code built once more, with a higher schema and keys that ours does not know. UPGRADE_ROUNDS chooses how often;
+ * UPGRADE_THERE and UPGRADE_BACK ("VERSION DIRECTORY") choose two others (test/upgrade-matrix.sh).
  */
 #include "check.h"
 #include "world.h"
@@ -65,8 +66,9 @@ static void put_units(struct world *w)
 	          "socket\nExecStart=/bin/cat\n");
 }
 
-/* A directory with the programs of a version: @core and @init as in the build, core-exec beside them. */
-static char *make_version(struct world *w, const char *name, const char *core, const char *init)
+/* A directory with the programs of a version. */
+static char *copy_version(struct world *w, const char *name, const char *core, const char *init,
+                          const char *exec)
 {
 	char *directory = path_join(w->dir, name);
 	auto_free char *to_core = path_join(directory, "core"),
@@ -74,9 +76,38 @@ static char *make_version(struct world *w, const char *name, const char *core, c
 		       *to_exec = path_join(directory, "core-exec");
 
 	if (mkdir_p(directory, 0755) < 0 || file_copy(core, to_core, 0755) < 0 ||
-	    file_copy(init, to_init, 0755) < 0 || file_copy(CORE_EXEC_BINARY, to_exec, 0755) < 0)
+	    file_copy(init, to_init, 0755) < 0 || file_copy(exec, to_exec, 0755) < 0)
 		abort();
 	return directory;
+}
+
+static char *make_version(struct world *w, const char *name, const char *core, const char *init)
+{
+	return copy_version(w, name, core, init, CORE_EXEC_BINARY);
+}
+
+struct version {
+	char name[32];
+	char *directory;
+};
+
+/* The one that the environment names, or else @otherwise, which is in @directory. */
+static void choose_version(struct world *w, const char *variable, const char *otherwise,
+                           char *directory, struct version *ret)
+{
+	const char *chosen = getenv(variable), *from = chosen ? strchr(chosen, ' ') : NULL;
+	auto_free char *core = NULL, *init = NULL, *exec = NULL;
+
+	snprintf(ret->name, sizeof(ret->name), "%s", otherwise);
+	ret->directory = directory;
+	if (!from)
+		return;
+	free(directory);
+	snprintf(ret->name, sizeof(ret->name), "%.*s", (int) (from - chosen), chosen);
+	core = path_join(from + 1, "core");
+	init = path_join(from + 1, "init");
+	exec = path_join(from + 1, "core-exec");
+	ret->directory = copy_version(w, variable, core, init, exec);
 }
 
 /* ---- load ---- */
@@ -267,6 +298,7 @@ TEST(upgrade__there_and_back_under_load)
 	struct load *l =
 		mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned rounds = rounds_of_run();
+	struct version there, back;
 	pid_t orders, echo;
 	long pids[SERVICES];
 	int ticks = 0;
@@ -276,8 +308,9 @@ TEST(upgrade__there_and_back_under_load)
 	/* A trial is as long as a core may take to be ready. */
 	w.init_options = (const char *const[]){"--ready-usec=2000000", NULL};
 	put_units(&w);
-	auto_free char *later = make_version(&w, "later", CORE_LATER, INIT_LATER),
-		       *now_directory = path_join(w.dir, "version");
+	choose_version(&w, "UPGRADE_THERE", "later",
+	               make_version(&w, "later", CORE_LATER, INIT_LATER), &there);
+	choose_version(&w, "UPGRADE_BACK", SYSMASTER_VERSION, path_join(w.dir, "version"), &back);
 	CHECK_INT(world_start(&w), ==, 0);
 	start_services(&w, pids);
 	CHECK_STR(world_order(&w, "start", "echo.socket"), "done");
@@ -286,8 +319,8 @@ TEST(upgrade__there_and_back_under_load)
 	orders = load_start(&w, l, load_orders);
 	echo = load_start(&w, l, load_echo);
 	for (unsigned i = 0; i < rounds; i++) {
-		switch_both(&w, later, "later", pids);
-		switch_both(&w, now_directory, SYSMASTER_VERSION, pids);
+		switch_both(&w, there.directory, there.name, pids);
+		switch_both(&w, back.directory, back.name, pids);
 		CHECK_INT(count_ticks(&w), >, ticks);
 		ticks = count_ticks(&w);
 	}
@@ -316,6 +349,8 @@ TEST(upgrade__there_and_back_under_load)
 		       *state = world_manager(&w, "state");
 	CHECK_STR(restarts, "0");
 	CHECK_STR(state, "running");
+	free(there.directory);
+	free(back.directory);
 	munmap(l, sizeof(*l));
 }
 
