@@ -397,9 +397,28 @@ static int core_begin(struct core *c)
 	return 0;
 }
 
+static void on_terminal(int sig)
+{
+	(void) sig;
+}
+
+/*
+ * Core is in the process group of PID 1 (init/init.h, spawn()), which in a container may have a terminal: its keys are
+ * for PID 1. Handlers, as an ignored signal would be inherited.
+ */
+static void terminal_signals(void)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+	const struct sigaction sa = {.sa_handler = on_terminal, .sa_flags = SA_RESTART};
+
+	for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+		(void) sigaction(signals[i], &sa, NULL);
+}
+
 static void process_setup(void)
 {
 	(void) signal(SIGPIPE, SIG_IGN);
+	terminal_signals();
 	(void) prctl(PR_SET_NAME, "core");
 	(void) umask(0022);
 	if (chdir("/") < 0)

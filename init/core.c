@@ -211,7 +211,7 @@ static int core_exec(int wire)
 	if (safe)
 		st.reason = REASON_SAFE_MODE;
 	atomic_store(&page->busy_since_usec, 0);
-	return spawn((int) st.core_fd, argv, fds, &st.core_pid);
+	return spawn((int) st.core_fd, argv, fds, false, &st.core_pid);
 }
 
 /* It comes back by itself: no reason to give up on a binary. */

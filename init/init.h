@@ -88,13 +88,17 @@ usec_t boottime_usec(void);
 /* ---- spawn.c ---- */
 
 /**
- * spawn - starts a child in a session of its own with default signals and limits
- * @fds: what becomes its fd 0..4; -1: 0..2 stay ours, 3..4 are closed
+ * spawn - starts a child with default signals and limits
+ * @fds:         what becomes its fd 0..4; -1: 0..2 stay ours, 3..4 are closed
+ * @own_session: false for core alone: it stays in PID 1's process group, which so is the same for each
+ *               core. The kernel lets none but the process group that mounted an autofs pass it, so in a
+ *               group of its own the successor of a core that died with an access waiting would wait, too.
  *
  * Returns 0 with *@ret_pid set, or -errno of the failing fork or exec; then there is no child. A
  * script is -ENOENT: it cannot be started by a close-on-exec fd.
  */
-int spawn(int exec_fd, const char *const *argv, const int fds[5], long long *ret_pid);
+int spawn(int exec_fd, const char *const *argv, const int fds[5], bool own_session,
+          long long *ret_pid);
 /** child_reset - nothing of PID 1's signal set-up and limits is left */
 void child_reset(void);
 

@@ -50,14 +50,15 @@ static int child_fds(const int fds[CHILD_FDS])
 }
 
 static void __attribute__((noreturn))
-child_run(int exec_fd, const char *const *argv, const int fds[CHILD_FDS])
+child_run(int exec_fd, const char *const *argv, const int fds[CHILD_FDS], bool own_session)
 {
 	int fd = fcntl(exec_fd, F_DUPFD_CLOEXEC, 32), r;
 
 	/* Before the limits: with a full vault all low numbers are taken. */
 	r = fd < 0 ? -errno : child_fds(fds);
 	child_reset();
-	setsid();
+	if (own_session)
+		setsid();
 	if (r == 0) {
 		execveat(fd, "", (char *const *) (uintptr_t) argv, environ, AT_EMPTY_PATH);
 		r = -errno;
@@ -66,7 +67,8 @@ child_run(int exec_fd, const char *const *argv, const int fds[CHILD_FDS])
 	_exit(127);
 }
 
-int spawn(int exec_fd, const char *const *argv, const int fds[CHILD_FDS], long long *ret_pid)
+int spawn(int exec_fd, const char *const *argv, const int fds[CHILD_FDS], bool own_session,
+          long long *ret_pid)
 {
 	siginfo_t si;
 	pid_t pid;
@@ -74,7 +76,7 @@ int spawn(int exec_fd, const char *const *argv, const int fds[CHILD_FDS], long l
 	spawn_errno = 0;
 	pid = vfork();
 	if (pid == 0)
-		child_run(exec_fd, argv, fds);
+		child_run(exec_fd, argv, fds, own_session);
 	if (pid < 0)
 		return -errno;
 	if (!spawn_errno) {

@@ -75,7 +75,7 @@ static int helper_spawn(enum helper_kind kind)
 		if (fds[4] < 0)
 			return fds[4];
 	}
-	r = spawn((int) st.self_fd, argv, fds, &st.helper_pid);
+	r = spawn((int) st.self_fd, argv, fds, true, &st.helper_pid);
 	if (fds[4] >= 0)
 		close(fds[4]);
 	return r;

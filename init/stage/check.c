@@ -52,7 +52,7 @@ int init_is_ours(int exe_fd, int state_fd, long long nonce, struct text *why)
 	if (fds[1] < 0)
 		return -errno;
 	text_set(wanted, ANSWER "%lld\n", nonce);
-	r = spawn(exe_fd, argv, fds, &pid);
+	r = spawn(exe_fd, argv, fds, true, &pid);
 	if (r == 0)
 		r = wait_limited(pid, why);
 	/* /bin/true is no init, whatever its exit status says. */
@@ -108,7 +108,7 @@ int stage_check_core(char **argv)
 	char buf[64] = "";
 	struct text why = TEXT_IN(buf);
 	long long pid;
-	int r = spawn(BINARY_FD, core, fds, &pid);
+	int r = spawn(BINARY_FD, core, fds, true, &pid);
 
 	(void) argv;
 	if (r == 0)
