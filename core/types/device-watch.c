@@ -153,6 +153,7 @@ static void update_ring(struct manager *m, const char *sysfs, const struct udev_
 	for (size_t i = 0; i < n; i++) {
 		bool named = present && is_named(v[i], sysfs, d);
 
+		v[i]->is_confirmed = named;
 		device_update(v[i], named ? v[i]->found | DEVICE_FOUND_UDEV
 		                          : v[i]->found & ~(unsigned) DEVICE_FOUND_UDEV);
 		if (!named)
@@ -401,6 +402,11 @@ static int scan_one(struct manager *m, const char *id)
 		r = process(m, sysfs, &d);
 	udev_device_done(&d);
 	return r;
+}
+
+bool device_database_is_there(void)
+{
+	return access(TAG_DIRECTORY, F_OK) >= 0;
 }
 
 static int rescan(struct manager *m)

@@ -192,15 +192,26 @@ static int device_restore(struct unit *u, const struct record *r)
 	return 0;
 }
 
-/* Unplugged while core was away: news, as soon as all units are there to hear of it. */
+/*
+ * Unplugged while there was no core, or not ready any more: the record says that it is there, and udev's database, which was read
+ * before the record was, does not. Without a database there is only the kernel to ask.
+ */
+static bool is_gone(const struct device *d)
+{
+	if (!(d->found & DEVICE_FOUND_UDEV) || d->is_confirmed)
+		return false;
+	return device_database_is_there() ||
+	       (d->sysfs && access(d->sysfs, F_OK) < 0 && errno == ENOENT);
+}
+
+/* News, as soon as all units are there to hear of it. */
 static int on_coldplug(struct source *source, void *userdata)
 {
 	struct device *d = userdata;
 
 	d->coldplug_source = NULL;
 	source_free(source);
-	if (d->found & DEVICE_FOUND_UDEV && d->sysfs && access(d->sysfs, F_OK) < 0 &&
-	    errno == ENOENT)
+	if (is_gone(d))
 		device_update(d, 0);
 	return 0;
 }
@@ -209,7 +220,7 @@ static int device_coldplug(struct unit *u)
 {
 	struct device *d = DEVICE(u);
 
-	if (!(d->found & DEVICE_FOUND_UDEV) || !d->sysfs || access(d->sysfs, F_OK) >= 0)
+	if (!is_gone(d))
 		return 0;
 	return loop_add_defer(u->manager->loop, "device-coldplug", on_coldplug, d,
 	                      &d->coldplug_source);

@@ -17,7 +17,8 @@ struct device {
 	struct unit unit;
 	enum device_state state;
 	unsigned found;
-	char *sysfs; /* "/sys/devices/..."; NULL: not known to udev */
+	bool is_confirmed; /* this core has heard of it from udev, or found it in its database */
+	char *sysfs;       /* "/sys/devices/..."; NULL: not known to udev */
 	struct list same_sysfs;
 	struct source *coldplug_source;
 };
@@ -54,6 +55,8 @@ int device_set_sysfs(struct device *d, const char *sysfs);
 struct device *device_first_of(struct manager *m, const char *sysfs);
 
 /* ---- device-watch.c ---- */
+/* udevd has been here: what its database does not list is not there. */
+bool device_database_is_there(void);
 struct device_watch {
 	struct manager *manager;
 	int fd;
