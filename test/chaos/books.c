@@ -38,7 +38,7 @@ static const struct {
 	{"r1.service", 40 * USEC_PER_MSEC},
 	{"t0.service", 200 * USEC_PER_MSEC},
 };
-#define DRIFT_MAX_USEC (100 * USEC_PER_MSEC)
+#define DRIFT_MAX_USEC (100 * USEC_PER_MSEC) /* times c->slow */
 
 static struct books *open_books(struct chaos *c)
 {
@@ -105,7 +105,8 @@ static usec_t time_down(const struct chaos *c, usec_t from, usec_t to)
 		const struct down *d = &c->downs[i % DOWNS_MAX];
 
 		sum += overlap(from, to, d->from, d->to);
-		if (before && d->from > before->to && d->from - before->to < SHORT_LIFE_USEC)
+		if (before && d->from > before->to &&
+		    d->from - before->to < SHORT_LIFE_USEC * c->slow)
 			sum += overlap(from, to, before->to, d->from);
 		before = d;
 	}
@@ -133,7 +134,7 @@ static void check_return(struct chaos *c, const char *unit, usec_t at)
 		late = at > due ? at - due : 0;
 		late = late > down ? late - down : 0;
 		report_lateness(late);
-		if (late > DRIFT_MAX_USEC + 8 * c->machine_lag)
+		if (late > DRIFT_MAX_USEC * c->slow + 8 * c->machine_lag)
 			violation(c,
 			          "%s began %llu ms late (core was away for %llu ms, the machine "
 			          "was late by %llu ms)",

@@ -6,6 +6,10 @@
  *	main.c     arguments, the loop, the walk over all crash points, the report
  *	units.c    what runs in the world, a table
  *	orders.c   the workload: verbs, messages into sockets, files that path units wait for
+ *	access.c   the automount point: who looks behind it waits for core
+ *	scopes.c   processes of ours that scopes take in
+ *	udev.c     a stand-in for udevd: a device that comes and goes
+ *	bus.c      a bus of the world's own, with core's facade on it
  *	faults.c   what is done to core and init, a table
  *	truth.c    what the kernel says: processes by cgroup, sockets, mounts
  *	books.c    what the services say themselves (service.c writes it)
@@ -30,6 +34,8 @@
 
 /* ---- units.c ---- */
 
+struct chaos;
+
 enum unit_flags {
 	UNIT_DAEMON = 1 << 0,  /* active means: one process */
 	UNIT_SELF = 1 << 1,    /* comes and goes by itself: never quiet */
@@ -41,6 +47,8 @@ enum unit_flags {
 	UNIT_BASE = 1 << 7,     /* wanted by the default target */
 	UNIT_STORED = 1 << 8,   /* has fds in the store */
 	UNIT_STUBBORN = 1 << 9, /* needs SIGKILL */
+	UNIT_MACHINE = 1 << 10, /* the whole kernel's: only in a machine of our own (--machine) */
+	UNIT_MADE = 1 << 11,    /* has no file, an order makes it from processes of ours */
 };
 struct unit_row {
 	const char *name;
@@ -50,14 +58,17 @@ struct unit_row {
 extern const struct unit_row unit_rows[];
 extern const size_t n_unit_rows;
 int unit_find(const char *name); /* index or -1 */
-void units_write(struct world *w, unsigned many);
+void units_write(struct world *w, unsigned many, bool machine);
+/* Whether this run has it. */
+bool unit_is_here(const struct chaos *c, int unit);
 
 /* ---- the run ---- */
 
-#define UNITS_MAX    256
-#define DOWNS_MAX    64
-#define MESSAGES_MAX 65536
-#define SOCKETS      3
+#define UNITS_MAX       256
+#define DOWNS_MAX       64
+#define MESSAGES_MAX    65536
+#define MESSAGES_RECENT 512 /* that may not have arrived */
+#define SOCKETS         3
 
 enum wanted { WANT_UNKNOWN, WANT_UP, WANT_DOWN };
 struct unit_model {
@@ -74,6 +85,18 @@ struct sent {
 	uint8_t socket; /* 0: Accept=no, 1: Accept=yes */
 	uint8_t got, unsure;
 };
+/* Somebody who looks behind the automount point. */
+#define ACCESSES_MAX 8
+struct access {
+	pid_t pid; /* 0: nobody */
+	usec_t at;
+	bool sure; /* there was an automount point, so it has to be answered with a mount */
+};
+/* A process of ours that a scope took in, or shall. */
+#define SCOPES 2
+struct member {
+	pid_t pid, inside; /* 0: none */
+};
 struct books;
 
 struct chaos {
@@ -81,6 +104,8 @@ struct chaos {
 	struct fault_page *page;
 	uint64_t seed, random;
 	unsigned step, many;
+	unsigned slow; /* by how much longer than on real hardware everything may take */
+	bool machine;  /* this machine is ours alone */
 	struct unit_model models[UNITS_MAX];
 	struct down downs[DOWNS_MAX]; /* newest at (n_downs - 1) % DOWNS_MAX */
 	unsigned n_downs;
@@ -97,7 +122,12 @@ struct chaos {
 	unsigned n_sent;
 	struct books *books;
 	unsigned long socket_inodes[SOCKETS];
-	unsigned long orders, checks, violations, lost_connections;
+	unsigned long orders, checks, violations, lost_connections, answered, unmounted;
+	struct access accesses[ACCESSES_MAX];
+	bool access_excused; /* the mount was ordered away: whoever looks may be told so */
+	struct member members[SCOPES];
+	int udev_fd;
+	bool device_is_there, device_is_ready;
 	volatile usec_t machine_lag; /* by how much any process is late here, at present */
 	const char *fault;           /* that is under way */
 	const char *point;           /* of a walk */
@@ -108,6 +138,8 @@ struct chaos {
 uint32_t chaos_random(struct chaos *c, uint32_t below); /* 0 .. below - 1 */
 void violation(struct chaos *c, const char *fmt, ...) _printf_(2, 3);
 void chaos_sleep(struct chaos *c, usec_t usec);
+/* fork(2) into the world's pid name space; as the driver has threads, the child makes system calls alone. */
+pid_t chaos_fork(const struct chaos *c);
 
 /* ---- orders.c ---- */
 
@@ -117,6 +149,8 @@ void order_random(struct chaos *c);
 bool order_queue(struct chaos *c, const char *verb, int unit);
 bool order_queue_mode(struct chaos *c, const char *verb, int unit, const char *mode);
 bool order_message(struct chaos *c, unsigned socket);
+/* Something may move this unit from now on, and of how it ends up nothing is certain. */
+void order_touch(struct chaos *c, int unit);
 void order_reload(struct chaos *c);
 /* One of everything, so that each point of core is passed. */
 void order_scenario(struct chaos *c, unsigned part);
@@ -160,7 +194,12 @@ void truth_read(const struct world *w, struct truth *t);
 void truth_done(struct truth *t);
 /* Inode of the listening Unix socket with this path in the world; 0: there is none. */
 unsigned long truth_listener(const struct world *w, const char *path);
-unsigned truth_mounted(const struct world *w, const char *path); /* how often */
+/* How often a file system of this type is mounted there; @type NULL: of any. */
+unsigned truth_mounted(const struct world *w, const char *path, const char *type);
+bool truth_swaps(const char *path); /* the kernel swaps to it */
+pid_t truth_pid_inside(pid_t pid);  /* as the world sees it; 0: it is gone */
+/* In the cgroup of that unit, whatever slice it is in, or below it. */
+bool truth_is_of(const struct process *p, const char *unit);
 
 /* ---- books.c ---- */
 
@@ -175,7 +214,32 @@ void books_check_ends(struct chaos *c, const struct truth *t);
 void books_forget(struct chaos *c);
 void books_free(struct books *b);
 
+/* ---- access.c, scopes.c, udev.c, bus.c: each with its order and its check ---- */
+
+void order_access(struct chaos *c);
+void order_automount(struct chaos *c); /* the point, or what is mounted there, goes or comes */
+/* Whoever has been answered is counted; @wait: all of them have to be, in time. */
+void access_collect(struct chaos *c, bool wait);
+
+#define SCOPE_NURSERY "nursery" /* the cgroup where members wait to be taken in */
+void scopes_open(struct chaos *c);
+void order_scope(struct chaos *c);
+/* Who was not taken in, with nothing on its way any more, is told to go. */
+void scopes_collect(struct chaos *c, const struct truth *t);
+
+void udev_open(struct chaos *c);
+void order_device(struct chaos *c);
+/* Until core says of the device what udev's database does. */
+void device_settle(struct chaos *c);
+
+void bus_prepare(struct chaos *c); /* before the world starts */
+/* Who has db0.service's name on the bus is the process that core calls its main one. */
+void bus_check(struct chaos *c, bool up, pid_t main_pid);
+
 /* ---- check.c ---- */
+
+/* A property of a unit, as core tells it; false: none. */
+bool core_property(struct chaos *c, const char *unit, const char *key, char *ret, size_t size);
 
 void check_light(struct chaos *c);
 /* Waits until nothing moves, then compares everything. */

@@ -7,9 +7,11 @@
  */
 #include "chaos.h"
 
-#define QUIET_USEC  (12 * USEC_PER_SEC)
+#define QUIET_USEC  (12 * USEC_PER_SEC) /* times c->slow */
 #define ARRIVE_USEC (3 * USEC_PER_SEC)
 #define LOST_USEC   (400 * USEC_PER_MSEC)
+/* Core looks at mountinfo a few times a second at most. */
+#define MOUNTINFO_USEC (3 * USEC_PER_SEC)
 
 /* ---- what core says ---- */
 
@@ -107,6 +109,25 @@ static const struct row *first_moving(const struct listing *l)
 	return NULL;
 }
 
+bool core_property(struct chaos *c, const char *unit, const char *key, char *ret, size_t size)
+{
+	cJSON *p = cJSON_CreateObject();
+	auto_json cJSON *reply = NULL;
+	const cJSON *item;
+
+	json_add_string(p, "name", unit);
+	if (call_once(c, "org.sysmaster.Unit.Describe", p, 10 * USEC_PER_SEC, &reply) < 0)
+		return false;
+	item = cJSON_GetObjectItem(cJSON_GetObjectItem(reply, "properties"), key);
+	if (cJSON_IsNumber(item))
+		snprintf(ret, size, "%.0f", item->valuedouble);
+	else if (cJSON_IsString(item))
+		snprintf(ret, size, "%s", item->valuestring);
+	else
+		return false;
+	return true;
+}
+
 /* ---- always ---- */
 
 static void check_init(struct chaos *c)
@@ -153,28 +174,17 @@ void check_light(struct chaos *c)
 	check_init(c);
 	books_read(c);
 	check_restarts(c);
+	access_collect(c, false);
 }
 
 /* ---- when it is quiet ---- */
-
-/* In the cgroup of that unit, whatever slice it is in, or below it. */
-static bool is_of(const struct process *p, const char *unit)
-{
-	for (const char *c = p->cgroup; c && *c; c = strchr(c + 1, '/')) {
-		const char *rest = str_after(c + 1, unit);
-
-		if (rest && (*rest == '/' || !*rest))
-			return true;
-	}
-	return false;
-}
 
 static unsigned count_of(const struct truth *t, const char *unit, const struct process **ret)
 {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < t->n; i++)
-		if (is_of(&t->processes[i], unit)) {
+		if (truth_is_of(&t->processes[i], unit)) {
 			*ret = &t->processes[i];
 			n++;
 		}
@@ -192,7 +202,7 @@ static void check_daemon(struct chaos *c, size_t i, const struct row *r, const s
 	if (n != (up ? 1 : 0))
 		violation(c, "%s is %s (%s) with %u processes", name, r ? r->active : "unknown",
 		          r ? r->sub : "", n);
-	else if (up && r->main_pid != p->inside)
+	else if (up && !(unit_rows[i].flags & UNIT_MADE) && r->main_pid != p->inside)
 		violation(c, "%s has process %d and core says %d", name, p->inside, r->main_pid);
 	if (!m->touched && m->pid > 0 && (!p || p->pid != m->pid || p->start != m->start))
 		violation(c, "%s was process %d and is %d, and nobody ordered that", name, m->pid,
@@ -221,7 +231,7 @@ static void check_left_over(struct chaos *c, const struct listing *l, const stru
 	for (size_t i = 0; i < t->n; i++) {
 		const char *name = path_basename(t->processes[i].cgroup);
 
-		if (streq(name, "init.scope") || is_restless(name))
+		if (streq(name, "init.scope") || streq(name, SCOPE_NURSERY) || is_restless(name))
 			continue;
 		if (is_down(list_find(l, name)))
 			violation(c, "process %d is in \"%s\", which is down",
@@ -231,7 +241,7 @@ static void check_left_over(struct chaos *c, const struct listing *l, const stru
 		const char *name = path_basename(t->cgroups[i]);
 
 		if (str_ends_with(name, ".slice") || streq(name, "init.scope") || !*name ||
-		    is_restless(name))
+		    streq(name, SCOPE_NURSERY) || is_restless(name))
 			continue;
 		if (is_down(list_find(l, name)))
 			violation(c, "cgroup \"%s\" is left over", t->cgroups[i]);
@@ -327,39 +337,104 @@ static void check_sockets(struct chaos *c, const struct listing *l)
 	}
 }
 
+static void check_mounts(struct chaos *c, const struct listing *l)
+{
+	static const struct {
+		const char *unit, *path, *type;
+	} mounts[] = {{"run-chaos-mnt.mount", "/run/chaos/mnt", NULL},
+	              {"run-chaos-bind.mount", "/run/chaos/bind", NULL},
+	              {"run-chaos-auto.automount", "/run/chaos/auto", "autofs"},
+	              {"run-chaos-auto.mount", "/run/chaos/auto", "tmpfs"}};
+
+	for (size_t i = 0; i < ELEMENTSOF(mounts); i++) {
+		usec_t end = now(CLOCK_MONOTONIC) + MOUNTINFO_USEC * c->slow;
+		const struct row *r = list_find(l, mounts[i].unit);
+		char state[32];
+		unsigned n;
+
+		snprintf(state, sizeof(state), "%s", r ? r->active : "inactive");
+		for (;;) {
+			bool down = streq(state, "inactive") || streq(state, "failed");
+
+			n = truth_mounted(&c->w, mounts[i].path, mounts[i].type);
+			if (n == (down ? 0 : 1) || now(CLOCK_MONOTONIC) > end)
+				break;
+			chaos_sleep(c, 20 * USEC_PER_MSEC);
+			if (!core_property(c, mounts[i].unit, "ActiveState", state, sizeof(state)))
+				snprintf(state, sizeof(state), "unknown");
+		}
+		if (now(CLOCK_MONOTONIC) > end)
+			violation(c, "%s is %s and mounted %u times", mounts[i].unit, state, n);
+	}
+}
+
+/* A point that nobody ordered away stays. */
+static void check_automount(struct chaos *c, const struct listing *l)
+{
+	struct unit_model *m = &c->models[unit_find("run-chaos-auto.automount")];
+	bool up = !is_down(list_find(l, "run-chaos-auto.automount"));
+
+	if (!m->touched && m->pid && !up)
+		violation(c, "the automount point is down, and nobody ordered that");
+	m->pid = up;
+}
+
+static void check_swap(struct chaos *c, const struct listing *l)
+{
+	const struct row *r = list_find(l, "var-lib-chaos.swap");
+	bool swaps = truth_swaps("/var/lib/chaos");
+
+	if (swaps == is_down(r))
+		violation(c, "the swap unit is %s, and the kernel %s to it",
+		          r ? r->active : "unknown", swaps ? "swaps" : "does not swap");
+}
+
+/* The plug-in's: up means that it has counted all the way, whatever core died meanwhile. */
+static void check_counter(struct chaos *c, const struct listing *l)
+{
+	const struct row *r = list_find(l, "cnt.counter");
+	char count[32] = "none";
+
+	if (is_down(r))
+		return;
+	if (!core_property(c, "cnt.counter", "Count", count, sizeof(count)) || !streq(count, "4"))
+		violation(c, "the counter is %s (%s) and has counted to %s", r->active, r->sub,
+		          count);
+}
+
 /* Who is bound to another does not run without it, in whatever way it was started. */
 static void check_bound(struct chaos *c, const struct listing *l)
 {
 	if (!is_down(list_find(l, "g1.service")) && is_down(list_find(l, "g0.service")))
 		violation(c, "g1.service is up without g0.service, which it is bound to");
+	if (!is_down(list_find(l, "dv.service")) && !(c->device_is_there && c->device_is_ready))
+		violation(c, "dv.service is up and its device is not there");
 }
 
-static void check_mounts(struct chaos *c, const struct listing *l)
+/* What has a subject of its own. */
+static void check_kinds(struct chaos *c, const struct listing *l)
 {
-	static const struct {
-		const char *unit, *path;
-	} mounts[] = {{"run-chaos-mnt.mount", "/run/chaos/mnt"},
-	              {"run-chaos-bind.mount", "/run/chaos/bind"}};
+	const struct row *db = list_find(l, "db0.service");
 
-	for (size_t i = 0; i < ELEMENTSOF(mounts); i++) {
-		unsigned n = truth_mounted(&c->w, mounts[i].path);
-		const struct row *r = list_find(l, mounts[i].unit);
-
-		if (n != (is_down(r) ? 0 : 1))
-			violation(c, "%s is %s and mounted %u times", mounts[i].unit,
-			          r ? r->active : "unknown", n);
-	}
+	check_sockets(c, l);
+	check_mounts(c, l);
+	check_automount(c, l);
+	check_counter(c, l);
+	check_bound(c, l);
+	if (c->machine)
+		check_swap(c, l);
+	bus_check(c, !is_down(db), db ? db->main_pid : 0);
 }
 
 static void check_messages(struct chaos *c)
 {
-	static const unsigned window = 512;
 	usec_t t = now(CLOCK_BOOTTIME);
 
-	for (unsigned i = c->n_sent > window ? c->n_sent - window : 0; i < c->n_sent; i++) {
+	for (unsigned i = c->n_sent > MESSAGES_RECENT ? c->n_sent - MESSAGES_RECENT : 0;
+	     i < c->n_sent; i++) {
 		struct sent *s = &c->sent[i];
 
-		if (s->got || s->unsure || t - s->at < ARRIVE_USEC)
+		if (s->got || s->unsure || t - s->at < ARRIVE_USEC * c->slow)
 			continue;
 		s->unsure = 1;
 		if (s->socket == 0) {
@@ -370,8 +445,8 @@ static void check_messages(struct chaos *c)
 		 * with it. */
 		c->lost_connections++;
 		for (unsigned k = 0; k < MIN(c->n_downs, (unsigned) DOWNS_MAX); k++)
-			if (c->downs[k].to + LOST_USEC > s->at &&
-			    c->downs[k].from < s->at + LOST_USEC)
+			if (c->downs[k].to + LOST_USEC * c->slow > s->at &&
+			    c->downs[k].from < s->at + LOST_USEC * c->slow)
 				goto next;
 		violation(c, "connection %u was lost, and no core died about then", i);
 	next:;
@@ -380,7 +455,7 @@ static void check_messages(struct chaos *c)
 
 static bool wait_quiet(struct chaos *c, struct listing *l)
 {
-	usec_t end = now(CLOCK_MONOTONIC) + QUIET_USEC, pause = 3 * USEC_PER_MSEC;
+	usec_t end = now(CLOCK_MONOTONIC) + QUIET_USEC * c->slow, pause = 3 * USEC_PER_MSEC;
 	const struct row *r;
 
 	for (;;) {
@@ -416,10 +491,16 @@ void check_quiet(struct chaos *c)
 	struct listing l = {0};
 
 	check_light(c);
+	if (!c->many) {
+		access_collect(c, true);
+		device_settle(c);
+	}
 	if (wait_quiet(c, &l)) {
 		truth_read(&c->w, &t);
 		books_read(c);
 		for (size_t i = 0; !c->many && i < n_unit_rows; i++) {
+			if (!unit_is_here(c, (int) i))
+				continue;
 			const struct row *r = list_find(&l, unit_rows[i].name);
 
 			if (unit_rows[i].flags & UNIT_DAEMON)
@@ -430,14 +511,13 @@ void check_quiet(struct chaos *c)
 		}
 		check_left_over(c, &l, &t);
 		books_check_ends(c, &t);
-		if (c->many) {
+		if (c->many)
 			check_many(c, &t);
-		} else {
-			check_sockets(c, &l);
-			check_bound(c, &l);
-			check_mounts(c, &l);
-		}
+		else
+			check_kinds(c, &l);
 		check_messages(c);
+		scopes_collect(c, &t);
+		c->access_excused = false;
 		for (size_t i = 0; i < n_unit_rows; i++)
 			c->models[i].touched = false;
 		c->checks++;

@@ -61,7 +61,7 @@ static bool await_answer(struct chaos *c, usec_t from, usec_t died)
 {
 	usec_t back;
 
-	if (!answers(c, ANSWER_USEC)) {
+	if (!answers(c, ANSWER_USEC * c->slow)) {
 		violation(c, "core does not answer after \"%s\"", c->fault);
 		return false;
 	}
@@ -76,7 +76,7 @@ static bool await_answer(struct chaos *c, usec_t from, usec_t died)
 
 bool recover(struct chaos *c, pid_t old, usec_t from)
 {
-	usec_t died = old > 0 ? wait_death(old, HANG_WAIT_USEC) : 0;
+	usec_t died = old > 0 ? wait_death(old, HANG_WAIT_USEC * c->slow) : 0;
 
 	if (old > 0 && died == 0) {
 		violation(c, "core %d lives on after \"%s\"", old, c->fault);
@@ -169,7 +169,7 @@ static void fault_kill_twice(struct chaos *c)
 	if (first <= 0)
 		return;
 	kill(first, SIGKILL);
-	if (!wait_death(first, HANG_WAIT_USEC))
+	if (!wait_death(first, HANG_WAIT_USEC * c->slow))
 		return;
 	for (int i = 0; i < 5000 && (second <= 0 || second == first); i++) {
 		usleep(200);
@@ -396,7 +396,7 @@ static void with_store(struct chaos *c, void (*fn)(struct chaos *c, const char *
 		return;
 	kill(c->w.init, SIGSTOP);
 	kill(core, SIGKILL);
-	(void) wait_death(core, HANG_WAIT_USEC);
+	(void) wait_death(core, HANG_WAIT_USEC * c->slow);
 	fn(c, path);
 	kill(c->w.init, SIGCONT);
 	due(c, 1, 1);
@@ -652,7 +652,7 @@ static void fault_reexec(struct chaos *c)
 	c->last_upgrade = t;
 	if (!init) {
 		c->replacements++;
-		c->replacing_until = t + REPLACE_USEC;
+		c->replacing_until = t + REPLACE_USEC * c->slow;
 	}
 	json_add_string(p, init ? "path" : "directory", init ? path : directory);
 	(void) call_once(c, init ? "org.sysmaster.Reexec.Init" : "org.sysmaster.Reexec.Core", p,
@@ -664,7 +664,7 @@ static void fault_reexec(struct chaos *c)
 		kill(core, SIGKILL);
 		/* It may have been replaced by order just before. */
 		due(c, 0, 1);
-		(void) wait_death(core, HANG_WAIT_USEC);
+		(void) wait_death(core, HANG_WAIT_USEC * c->slow);
 	}
 	chaos_sleep(c, 50 * USEC_PER_MSEC);
 	(void) recover(c, 0, from);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* chaos [--seconds N] [--faults N] [--walk N] [--calls N] [--many N] [--only FAULT] [--verbose];
+/* chaos [--seconds N] [--faults N] [--walk N] [--calls N] [--many N] [--only FAULT] [--machine] [--slow N] [--verbose];
  * CHAOS_SEED= repeats a run, CHAOS_DEBUG= has core say more */
 #include "chaos.h"
 
 #include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -17,10 +18,13 @@ struct options {
 	unsigned long faults;
 	unsigned walk, calls, many;
 	const char *only, *point, *report;
-	bool verbose;
+	bool verbose, machine;
+	unsigned slow;
 };
 
 static const char *const init_options[] = {"--hang-usec=300000", "--ready-usec=3000000", NULL};
+/* In an emulated machine, where a second is not one. */
+static const char *const slow_options[] = {"--hang-usec=3000000", "--ready-usec=30000000", NULL};
 
 uint32_t chaos_random(struct chaos *c, uint32_t below)
 {
@@ -53,6 +57,22 @@ void violation(struct chaos *c, const char *fmt, ...)
 void chaos_sleep(_unused_ struct chaos *c, usec_t usec)
 {
 	usleep((useconds_t) usec);
+}
+
+/* Children of this thread are born into the world while its pid name space is set. */
+pid_t chaos_fork(const struct chaos *c)
+{
+	auto_free char *path = str_printf("/proc/%d/ns/pid", (int) c->w.init);
+	auto_fd int world = open(path, O_RDONLY | O_CLOEXEC),
+		    own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	pid_t pid;
+
+	if (world < 0 || own < 0 || setns(world, CLONE_NEWPID) < 0)
+		return -1;
+	pid = fork();
+	if (pid != 0 && setns(own, CLONE_NEWPID) < 0)
+		abort();
+	return pid;
 }
 
 /*
@@ -95,33 +115,58 @@ static void map_page(struct chaos *c)
 		setenv(FAULT_ENVIRONMENT "_DEBUG", "1", 1);
 }
 
+/* What the units run, beside init and core; the plug-in's own directory is told to core. */
+static void copy_programs(struct chaos *c)
+{
+	static const char *const programs[][2] = {{CHAOS_SERVICE, "version/chaos-service"},
+	                                          {CHAOS_FACADE, "version/sysmaster-dbus"},
+	                                          {CHAOS_OWNER, "version/bus-owner"},
+	                                          {CHAOS_PLUGIN, "plugins/counter.so"}};
+	auto_free char *plugins = path_join(c->w.dir, "plugins");
+
+	if (mkdir(plugins, 0755) < 0 || setenv("SYSMASTER_PLUGIN_PATH", plugins, 1) < 0)
+		abort();
+	for (size_t i = 0; i < ELEMENTSOF(programs); i++) {
+		auto_free char *to = path_join(c->w.dir, programs[i][1]),
+			       *from = world_program(programs[i][0]);
+
+		if (file_copy(from, to, 0755) < 0)
+			abort();
+	}
+}
+
 static void begin(struct chaos *c, const struct options *o)
 {
-	auto_free char *locks = NULL, *helper = NULL;
+	auto_free char *locks = NULL;
 
 	world_prepare(&c->w);
-	c->w.init_options = init_options;
+	c->w.init_options = o->slow > 1 ? slow_options : init_options;
 	c->w.run_options = "mode=0755,size=48m";
 	c->many = o->many;
 	c->verbose = o->verbose;
+	c->machine = o->machine;
+	c->slow = o->slow;
 	c->sent = calloc(MESSAGES_MAX, sizeof(*c->sent));
 	locks = path_join(c->w.dir, "locks");
-	helper = path_join(c->w.dir, "version/chaos-service");
-	if (!c->sent || mkdir(locks, 0755) < 0 || file_copy(CHAOS_SERVICE, helper, 0755) < 0)
+	if (!c->sent || mkdir(locks, 0755) < 0)
 		abort();
+	copy_programs(c);
+	bus_prepare(c);
 	history_open(c);
 	map_page(c);
-	units_write(&c->w, c->many);
+	units_write(&c->w, c->many, c->machine);
 	if (world_start(&c->w) < 0) {
 		violation(c, "the world does not start");
 		return;
 	}
 	if (pid_start_time(c->w.init, &c->init_start) < 0)
 		violation(c, "PID 1 is gone");
+	scopes_open(c);
+	udev_open(c);
 	for (size_t i = 0; i < n_unit_rows; i++)
 		c->models[i].touched = true;
 	/* The boot is none of the faults. */
-	(void) world_wait(&c->w, "default.target", "ActiveState", "active", 20000);
+	(void) world_wait(&c->w, "default.target", "ActiveState", "active", 20000 * (int) c->slow);
 	check_quiet(c);
 }
 
@@ -303,7 +348,8 @@ static void read_options(int argc, char **argv, struct options *o)
 		{"walk", required_argument, NULL, 'w'},    {"calls", required_argument, NULL, 'c'},
 		{"many", required_argument, NULL, 'm'},    {"only", required_argument, NULL, 'o'},
 		{"point", required_argument, NULL, 'p'},   {"report", required_argument, NULL, 'r'},
-		{"verbose", no_argument, NULL, 'v'},       {0},
+		{"verbose", no_argument, NULL, 'v'},       {"machine", no_argument, NULL, 'M'},
+		{"slow", required_argument, NULL, 'S'},    {0},
 	};
 	int k;
 
@@ -333,6 +379,12 @@ static void read_options(int argc, char **argv, struct options *o)
 		case 'r':
 			o->report = optarg;
 			break;
+		case 'M':
+			o->machine = true;
+			break;
+		case 'S':
+			o->slow = MAX((unsigned) strtoul(optarg, NULL, 10), 1U);
+			break;
 		case 'v':
 			o->verbose = true;
 			break;
@@ -348,7 +400,7 @@ static void read_options(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
 	static struct chaos c;
-	struct options o = {.seconds = 120};
+	struct options o = {.seconds = 120, .slow = 1};
 	pthread_t watch;
 	usec_t since;
 	FILE *f;

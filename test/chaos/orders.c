@@ -45,7 +45,7 @@ static void touch_group(struct chaos *c)
 }
 
 /* s2 requires s0: what happens to the one happens to the other. */
-static void touch(struct chaos *c, int unit)
+void order_touch(struct chaos *c, int unit)
 {
 	if (unit_rows[unit].flags & UNIT_GROUPED)
 		touch_group(c);
@@ -72,6 +72,10 @@ static void touch_all(struct chaos *c, bool units)
 		c->models[i].wanted = WANT_UNKNOWN;
 		c->models[i].touched |= units;
 	}
+	/* The instance of an accepted connection was to be started by a job, too. */
+	for (unsigned i = c->n_sent > MESSAGES_RECENT ? c->n_sent - MESSAGES_RECENT : 0;
+	     i < c->n_sent; i++)
+		c->sent[i].unsure |= c->sent[i].socket == 1;
 	c->returns_ordered = now(CLOCK_BOOTTIME);
 }
 
@@ -110,7 +114,7 @@ bool order_queue_mode(struct chaos *c, const char *verb, int unit, const char *m
 	if (mode && streq(mode, "flush"))
 		touch_all(c, false);
 	if (changes(c, verb, unit))
-		touch(c, unit);
+		order_touch(c, unit);
 	/* It takes the place of a stop that waits, as any later order does that contradicts an earlier
 	 * one; a stop that runs ends as it began. */
 	if (reload && m->wanted == WANT_DOWN)
@@ -175,7 +179,7 @@ static int pick(struct chaos *c)
 	for (;;) {
 		int i = (int) chaos_random(c, (uint32_t) n_unit_rows);
 
-		if (unit_rows[i].flags & UNIT_ORDERED)
+		if (unit_rows[i].flags & UNIT_ORDERED && unit_is_here(c, i))
 			return i;
 	}
 }
@@ -216,7 +220,7 @@ static void order_isolate(struct chaos *c)
 void order_random(struct chaos *c)
 {
 	static const char *const verbs[] = {"start", "stop", "restart", "start"};
-	uint32_t what = chaos_random(c, 16);
+	uint32_t what = chaos_random(c, 20);
 	const char *verb;
 	int unit;
 
@@ -232,6 +236,14 @@ void order_random(struct chaos *c)
 		(void) call_once(c, "org.sysmaster.Unit.ResetFailed", NULL, 2 * USEC_PER_SEC, NULL);
 	} else if (what == 5 && chaos_random(c, 6) == 0) {
 		order_isolate(c);
+	} else if (what == 16) {
+		order_access(c);
+	} else if (what == 17) {
+		order_automount(c);
+	} else if (what == 18) {
+		order_scope(c);
+	} else if (what == 19) {
+		order_device(c);
 	} else {
 		unit = pick(c);
 		if (unit_rows[unit].flags & UNIT_START_ONLY)
@@ -253,11 +265,11 @@ void order_base(struct chaos *c)
 	json_add_string(p, "verb", "start");
 	json_add_bool(p, "wait", false);
 	for (int i = 0; i < (int) n_unit_rows; i++) {
-		if (!(unit_rows[i].flags & UNIT_BASE))
+		if (!(unit_rows[i].flags & UNIT_BASE) || !unit_is_here(c, i))
 			continue;
 		cJSON_AddItemToArray(names, cJSON_CreateString(unit_rows[i].name));
 		if (changes(c, "start", i))
-			touch(c, i);
+			order_touch(c, i);
 	}
 	json_add_take(p, "names", names);
 	r = call_once(c, "org.sysmaster.Unit.Queue", p, 2 * USEC_PER_SEC, NULL);
@@ -267,7 +279,7 @@ void order_base(struct chaos *c)
 		return;
 	}
 	for (size_t i = 0; i < n_unit_rows; i++)
-		if (unit_rows[i].flags & UNIT_BASE)
+		if (unit_rows[i].flags & UNIT_BASE && unit_is_here(c, (int) i))
 			(void) order_queue(c, "start", (int) i);
 }
 
@@ -283,9 +295,9 @@ void order_scenario(struct chaos *c, unsigned part)
 	static const char *const plain[] = {"s0.service", "e0.service", "f0.service", "n0.service",
 	                                    NULL};
 	static const char *const others[] = {
-		"o0.service", "run-chaos-mnt.mount", "run-chaos-bind.mount",
-		"c.socket",   "k0.service",          "g.target",
-		NULL};
+		"o0.service",  "run-chaos-mnt.mount", "run-chaos-bind.mount",
+		"c.socket",    "k0.service",          "g.target",
+		"db0.service", "cnt.counter",         NULL};
 	static const char *const failing[] = {"x0.service", "x1.service", "x2.service",
 	                                      "late.service", NULL};
 	static const char *const reloading[] = {"s3.service", NULL};
@@ -311,6 +323,9 @@ void order_scenario(struct chaos *c, unsigned part)
 		(void) order_message(c, 0);
 		(void) order_message(c, 1);
 		order_flag(c);
+		order_access(c);
+		order_scope(c);
+		order_device(c);
 		break;
 	case 5:
 		order_reload(c);
@@ -319,6 +334,9 @@ void order_scenario(struct chaos *c, unsigned part)
 	case 6:
 		/* Nobody has a message in these at this point. */
 		order_named(c, "stop", sockets);
+		order_automount(c);
+		order_scope(c);
+		order_device(c);
 		/* The timer counts from its start again. */
 		books_forget(c);
 		break;

@@ -12,7 +12,7 @@ static void *must(void *p)
 }
 
 /* Pid as the world sees it. */
-static pid_t pid_inside(pid_t pid)
+pid_t truth_pid_inside(pid_t pid)
 {
 	auto_free char *path = str_printf("/proc/%d/status", (int) pid), *text = NULL;
 	int outer, inner;
@@ -34,7 +34,7 @@ static void read_processes(struct truth *t, const char *path, const char *below)
 		struct process e = {.pid = atoi(p)};
 
 		/* One that ended meanwhile is not there. */
-		e.inside = pid_inside(e.pid);
+		e.inside = truth_pid_inside(e.pid);
 		if (e.inside <= 0 || pid_start_time(e.pid, &e.start) < 0)
 			continue;
 		snprintf(e.cgroup, sizeof(e.cgroup), "%s", below);
@@ -100,15 +100,40 @@ unsigned long truth_listener(const struct world *w, const char *path)
 	return 0;
 }
 
-unsigned truth_mounted(const struct world *w, const char *path)
+unsigned truth_mounted(const struct world *w, const char *path, const char *type)
 {
-	auto_free char *file = str_printf("/proc/%d/mountinfo", (int) w->init), *text = NULL,
-		       *word = str_printf(" %s ", path);
+	auto_free char *file = str_printf("/proc/%d/mountinfo", (int) w->init), *text = NULL;
 	unsigned n = 0;
 
 	if (file_read(file, &text, NULL) < 0)
 		return 0;
-	for (const char *p = text; (p = strstr(p, word)); p += strlen(word) - 1)
-		n++;
+	for (char *save, *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+		const char *tail = strstr(p, " - ");
+		char where[256], is[64];
+
+		/* proc(5): ID, parent, device, root, mount point, ..., " - ", type. */
+		if (tail && sscanf(p, "%*s %*s %*s %*s %255s", where) == 1 &&
+		    sscanf(tail, " - %63s", is) == 1 && streq(where, path) &&
+		    (!type || streq(is, type)))
+			n++;
+	}
 	return n;
+}
+
+bool truth_swaps(const char *path)
+{
+	auto_free char *text = NULL, *word = str_printf("\n%s ", path);
+
+	return file_read("/proc/swaps", &text, NULL) >= 0 && strstr(text, word);
+}
+
+bool truth_is_of(const struct process *p, const char *unit)
+{
+	for (const char *c = p->cgroup; c && *c; c = strchr(c + 1, '/')) {
+		const char *rest = str_after(c + 1, unit);
+
+		if (rest && (*rest == '/' || !*rest))
+			return true;
+	}
+	return false;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The population of a chaos world: one of each kind of unit that a world without devices can have.
- */
+/* The population of a chaos world: units of each type. */
 #include "chaos.h"
 
-/* $HELPER in a text becomes the path of the program. */
+/* $HELPER in a text becomes the path of the program, $DIRECTORY the world's. */
 #define RUN(mode, unit, arguments) "ExecStart=$HELPER " mode " " unit " " arguments "\n"
 #define NOTE(key, unit, text)      key "=$HELPER note " unit " " text "\n"
 #define DAEMON                     (UNIT_DAEMON | UNIT_ORDERED | UNIT_BASE)
@@ -51,6 +50,25 @@ const struct unit_row unit_rows[] = {
 	{"p.path", UNIT_BASE, "[Path]\nPathExists=/run/chaos/flag\n"},
 	{"p.service", UNIT_SELF, "[Service]\nType=oneshot\n" RUN("once", "p.service", "/run/chaos/flag")},
 	{"run-chaos-mnt.mount", UNIT_ORDERED | UNIT_BASE, "[Mount]\nWhat=tmpfs\nWhere=/run/chaos/mnt\nType=tmpfs\nOptions=size=64k\n"},
+	/* a point that is mounted when somebody looks */
+	{"run-chaos-auto.automount", UNIT_BASE, "[Automount]\nWhere=/run/chaos/auto\n"},
+	{"run-chaos-auto.mount", 0, "[Mount]\nWhat=tmpfs\nWhere=/run/chaos/auto\nType=tmpfs\nOptions=size=64k\n"},
+	/* the kernel's, all of it */
+	{"var-lib-chaos.swap", UNIT_ORDERED | UNIT_BASE | UNIT_MACHINE, "[Swap]\nWhat=/var/lib/chaos\n"},
+	/* made by order of processes that are there */
+	{"sc0.scope", UNIT_DAEMON | UNIT_MADE, NULL},
+	{"sc1.scope", UNIT_DAEMON | UNIT_MADE, NULL},
+	/* udev.c plugs and unplugs the device; its database says that it wants the service */
+	{"dv.service", UNIT_DAEMON, "[Unit]\nBindsTo=dev-chaos0.device\nAfter=dev-chaos0.device\n[Service]\n" RUN("run", "dv.service", "")},
+	/* of a plug-in */
+	{"cnt.counter", UNIT_ORDERED | UNIT_BASE, "[Counter]\nLimit=4\nIntervalSec=25ms\n"},
+	/* a bus, core's facade on it, and who is up once it has its name */
+	{"dbus.socket", UNIT_BASE, "[Socket]\nListenStream=/run/chaos/dbus.unused\n"},
+	{"dbus.service", UNIT_DAEMON | UNIT_BASE, "[Service]\nType=notify\nExecStart=/usr/bin/dbus-daemon --config-file=$DIRECTORY/bus.conf --nofork --nopidfile\n"},
+	{"sysmaster-dbus.service", UNIT_DAEMON | UNIT_BASE, "[Unit]\nAfter=dbus.service\n[Service]\nType=notify\nRestart=always\nRestartSec=50ms\n"
+		"ExecStart=$DIRECTORY/version/sysmaster-dbus --address unix:path=/run/chaos/bus\n"},
+	{"db0.service", DAEMON, "[Unit]\nWants=sysmaster-dbus.service\nAfter=dbus.service\n[Service]\nType=dbus\nBusName=org.chaos.Zero\n"
+		"Environment=BUS=unix:path=/run/chaos/bus\nExecStart=$DIRECTORY/version/bus-owner org.chaos.Zero 0\n"},
 	{"run-chaos-bind.mount", UNIT_ORDERED | UNIT_BASE, "[Mount]\nWhat=/run/systemd\nWhere=/run/chaos/bind\nType=none\nOptions=bind\n"},
 	/* bound to each other */
 	{"g.target", UNIT_ORDERED | UNIT_GROUPED | UNIT_BASE, "[Unit]\nRequires=g0.service\nWants=g1.service\n"},
@@ -67,6 +85,11 @@ int unit_find(const char *name)
 		if (streq(unit_rows[i].name, name))
 			return (int) i;
 	return -1;
+}
+
+bool unit_is_here(const struct chaos *c, int unit)
+{
+	return c->machine || !(unit_rows[unit].flags & UNIT_MACHINE);
 }
 
 /* In a test program: out of memory is the end. */
@@ -89,10 +112,12 @@ static char *replace(const char *text, const char *token, const char *value)
 static void put(struct world *w, const struct unit_row *row)
 {
 	static const char common[] = "[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n";
-	auto_free char *helper = path_join(w->dir, "version/chaos-service"), *text = NULL;
+	auto_free char *helper = path_join(w->dir, "version/chaos-service"), *half = NULL,
+		       *text = NULL;
 	bool service = str_ends_with(row->name, ".service");
 
-	text = replace(row->text, "$HELPER", helper);
+	half = replace(row->text, "$HELPER", helper);
+	text = replace(half, "$DIRECTORY", w->dir);
 	if (service)
 		world_put(w, row->name, "%s[Service]\nEnvironment=CHAOS_DIR=%s\n%s", common, w->dir,
 		          text);
@@ -106,12 +131,14 @@ static void put_plain(struct world *w, const char *name, const char *text)
 }
 
 /* @many: instances of a plain daemon in place of the population, for a profile with hundreds. */
-void units_write(struct world *w, unsigned many)
+void units_write(struct world *w, unsigned many, bool machine)
 {
 	auto_strbuf struct strbuf wants = {.max = 64 * 1024};
 
 	strbuf_puts(&wants, "Requires=basic.target\nAfter=basic.target\nWants=");
 	for (size_t i = 0; i < n_unit_rows; i++) {
+		if (!unit_rows[i].text || (unit_rows[i].flags & UNIT_MACHINE && !machine))
+			continue;
 		put(w, &unit_rows[i]);
 		if (!many && unit_rows[i].flags & UNIT_BASE)
 			strbuf_printf(&wants, " %s", unit_rows[i].name);

@@ -39,9 +39,17 @@ static void must(int r, const char *what)
 	_exit(99);
 }
 
-static void copy_program(struct world *w, const char *from, const char *name)
+char *world_program(const char *built)
 {
-	auto_free char *to = str_printf("%s/version/%s", w->dir, name);
+	const char *directory = getenv("WORLD_PROGRAMS");
+
+	return directory ? path_join(directory, path_basename(built)) : strdup(built);
+}
+
+static void copy_program(struct world *w, const char *built, const char *name)
+{
+	auto_free char *to = str_printf("%s/version/%s", w->dir, name),
+		       *from = world_program(built);
 
 	must(file_copy(from, to, 0755), from);
 }

@@ -19,6 +19,8 @@ struct world {
 	const char *run_options;         /* of the tmpfs on /run; NULL: "mode=0755" */
 };
 
+/* Where a program of this build is: there, or in $WORLD_PROGRAMS, on a machine that has no build. */
+char *world_program(const char *built);
 /* Makes the directories; units are put next, then world_start(). Ends the program with 77 (a skip)
  * if worlds cannot be made here. */
 void world_prepare(struct world *w);
