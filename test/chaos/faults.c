@@ -90,13 +90,14 @@ bool recover_point(struct chaos *c)
 	return await_answer(c, c->page->fired_at_usec, c->page->fired_at_usec);
 }
 
+/* By what it says of itself: a child that it is about to execute something in has its name, too, until then. */
 static pid_t core_of(struct chaos *c)
 {
 	for (int i = 0; i < 2000; i++) {
-		pid_t pid = world_core(&c->w);
+		pid_t named = world_core(&c->w), pid = world_pid(&c->w, c->page->core_pid);
 
-		if (pid > 0)
-			return pid;
+		if (pid > 0 || named > 0)
+			return pid > 0 ? pid : named;
 		usleep(1000);
 	}
 	violation(c, "there is no core");
