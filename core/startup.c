@@ -312,6 +312,7 @@ static int take_over(struct core *c)
 		return log_error_errno(r, "Failed to load units: %m");
 	note_step(&steps_taken, "enumerate");
 	FAULT_POINT("takeover.enumerated");
+	m->taking_over = true;
 	if (!c->safe_mode) {
 		n = state_restore(c->state, d);
 		if (n < 0)
@@ -329,7 +330,9 @@ static int take_over(struct core *c)
 		diag_log(d, "state");
 	note_step(&steps_taken, "units");
 	FAULT_POINT("takeover.restored");
+	m->records_lost = c->adopting;
 	r = look_around(m, manager_coldplug);
+	m->taking_over = false;
 	FAULT_POINT("takeover.coldplugged");
 	cgroup_taken_over(m);
 	note_step(&steps_taken, "coldplug");

@@ -186,6 +186,7 @@ static int device_restore(struct unit *u, const struct record *r)
 
 	d->found |= (unsigned) (record_get_u64(r, "found", 0) &
 	                        (DEVICE_FOUND_UDEV | DEVICE_FOUND_MOUNT | DEVICE_FOUND_SWAP));
+	d->was_found = record_get_u64(r, "found", 0) & DEVICE_FOUND_UDEV;
 	d->state = state_of(d->found);
 	if (sysfs && !d->sysfs)
 		return device_set_sysfs(d, sysfs);
@@ -204,15 +205,28 @@ static bool is_gone(const struct device *d)
 	       (d->sysfs && access(d->sysfs, F_OK) < 0 && errno == ENOENT);
 }
 
+/* Plugged while there was no core, or in the last turn of the one before us, which was not stored. */
+static bool is_new(const struct device *d)
+{
+	return d->is_confirmed && !d->was_found && d->found & DEVICE_FOUND_UDEV;
+}
+
 /* News, as soon as all units are there to hear of it. */
 static int on_coldplug(struct source *source, void *userdata)
 {
 	struct device *d = userdata;
+	unsigned found = d->found;
 
 	d->coldplug_source = NULL;
 	source_free(source);
-	if (is_gone(d))
+	/* Where all records are lost nothing is new: what devices want was started when they came. */
+	if (is_gone(d)) {
 		device_update(d, 0);
+	} else if (is_new(d) && !d->unit.manager->records_lost) {
+		d->found = 0;
+		d->state = DEVICE_DEAD;
+		device_update(d, found);
+	}
 	return 0;
 }
 
@@ -220,7 +234,7 @@ static int device_coldplug(struct unit *u)
 {
 	struct device *d = DEVICE(u);
 
-	if (!is_gone(d))
+	if (!is_gone(d) && !(d->unit.manager->taking_over && is_new(d)))
 		return 0;
 	return loop_add_defer(u->manager->loop, "device-coldplug", on_coldplug, d,
 	                      &d->coldplug_source);
