@@ -539,19 +539,33 @@ static int compare_entries(const void *a, const void *b)
 	                    : (unsigned char) *q + 1);
 }
 
-/* Nothing below a path that cannot be entered is worth a mount. */
-static void drop_hidden(struct mount_table *t)
+/* The entry that lies next above this path, of the first @n. */
+static const struct mount_entry *entry_above(const struct mount_table *t, size_t n,
+                                             const struct mount_entry *e)
+{
+	for (size_t i = n; i-- > 0;)
+		if (t->entries[i].outside == e->outside && path_below(e->path, t->entries[i].path))
+			return &t->entries[i];
+	return NULL;
+}
+
+/* What is read-only with all that lies above it needs no mount of its own, and may as well be missing: ReadOnlyPaths= beside ProtectSystem=strict. */
+static bool is_said_above(const struct mount_entry *e, const struct mount_entry *above)
+{
+	return e->content == CONTENT_SAME && above->content == CONTENT_SAME && e->read_only == 1 &&
+	       above->read_only == 1 && (e->no_exec < 0 || e->no_exec == above->no_exec);
+}
+
+/* Nothing below a path that cannot be entered is worth a mount, nor what would change nothing. */
+static void drop_needless(struct mount_table *t)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
-		bool hidden = false;
+		const struct mount_entry *above = entry_above(t, kept, &t->entries[i]);
 
-		for (size_t k = 0; k < kept && !hidden; k++)
-			hidden = t->entries[k].content == CONTENT_INACCESSIBLE &&
-			         t->entries[k].outside == t->entries[i].outside &&
-			         path_below(t->entries[i].path, t->entries[k].path);
-		if (!hidden)
+		if (!above || (above->content != CONTENT_INACCESSIBLE &&
+		               !is_said_above(&t->entries[i], above)))
 			t->entries[kept++] = t->entries[i];
 	}
 	t->n = kept;
@@ -571,7 +585,7 @@ int mount_table_fill(struct child *c, struct mount_table *t)
 			return r;
 	}
 	qsort(t->entries, t->n, sizeof(t->entries[0]), compare_entries);
-	drop_hidden(t);
+	drop_needless(t);
 	return 0;
 }
 

@@ -73,6 +73,26 @@ TEST(sandbox__protect_system_strict_with_writable_places)
 	CHECK(access("/var/lib/rw/a", F_OK) >= 0);
 }
 
+/* A read-only path below what is read-only anyway needs no mount, so it may be missing; one below what is not may not. */
+TEST(sandbox__missing_read_only_path_below_a_read_only_one)
+{
+	struct outcome o;
+
+	world_setup();
+	CHECK_INT(mkdir_p("/var/lib/rw", 0755), >=, 0);
+	o = run(UNIT("ProtectSystem=strict\nReadOnlyPaths=/usr/share/nonexistent\n"
+	             "ReadWritePaths=/var/lib/rw",
+	             "touch /usr/share/x || echo ro; touch /var/lib/rw/b && echo rw"));
+	CHECK_EXIT(o, 0);
+	CHECK_LINE(o, "ro");
+	CHECK_LINE(o, "rw");
+	CHECK_EXIT(run(UNIT("ReadOnlyPaths=/usr/share/nonexistent", "true")), 226);
+	CHECK_EXIT(run(UNIT("ProtectSystem=strict\nReadWritePaths=/var/lib/rw\n"
+	                    "ReadOnlyPaths=/var/lib/rw/nonexistent",
+	                    "true")),
+	           226);
+}
+
 /* A mount that is read-only on the host stays so, also where ReadWritePaths= names it. */
 TEST(sandbox__writable_never_means_more_than_on_the_host)
 {
