@@ -4,7 +4,7 @@
  * cgroup of ours. It is made from memory with a list of processes, ends when the last of them does,
  * and cannot be started again. init.scope holds init and core.
  */
-#include "types/common.h"
+#include "types/scope.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,15 +12,6 @@
 #define SCOPE_PIDS_MAX 4096
 
 /* clang-format off */
-#define SCOPE_STATES(X) \
-	X(DEAD, "dead", INACTIVE) X(RUNNING, "running", ACTIVE) X(ABANDONED, "abandoned", ACTIVE) \
-	X(STOP_SIGTERM, "stop-sigterm", DEACTIVATING) X(STOP_SIGKILL, "stop-sigkill", DEACTIVATING) X(FAILED, "failed", FAILED)
-enum scope_state {
-#define X(id, name, active) SCOPE_##id,
-	SCOPE_STATES(X)
-#undef X
-	SCOPE_STATE_MAX,
-};
 static const char *const state_name[SCOPE_STATE_MAX] = {
 #define X(id, name, active) [SCOPE_##id] = name,
 	SCOPE_STATES(X)
@@ -33,31 +24,12 @@ static const enum unit_active_state state_active[SCOPE_STATE_MAX] = {
 };
 /* clang-format on */
 
-struct scope {
-	struct unit unit;
-	enum scope_state state;
-	enum result result;
-	struct deadline deadline;
-	pid_t *pids; /* to be taken in at the start */
-	size_t n_pids;
-	bool adopted;
-	struct source *coldplug_source;
-};
-
-static struct scope *SCOPE(const struct unit *u)
-{
-	return (struct scope *) u;
-}
-
-static usec_t stop_timeout(const struct scope *s)
+usec_t scope_stop_timeout(const struct scope *s)
 {
 	const struct scope_settings *c = s->unit.file->scope;
 
 	return c ? c->timeout_stop_usec : s->unit.manager->context.default_timeout_stop_usec;
 }
-
-static void enter_signal(struct scope *s, enum scope_state state, enum result result);
-static void enter_dead(struct scope *s, enum result result);
 
 static int on_deadline(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
 {
@@ -65,23 +37,33 @@ static int on_deadline(_unused_ struct source *source, _unused_ usec_t deadline,
 	bool kill = !s->unit.file->kill || s->unit.file->kill->send_sigkill;
 
 	s->deadline.at = 0;
+	/* Of what is overdue it has to be known whether it began. */
+	if (s->spawning && !doubt_settle(&s->doubt)) {
+		(void) deadline_set(&s->deadline, &s->unit,
+		                    usec_add(now(CLOCK_BOOTTIME), DOUBT_USEC), on_deadline);
+		return 0;
+	}
 	switch (s->state) {
+	case SCOPE_START_CHOWN:
+		log_unit(LOG_WARNING, s->unit.id, "Giving the cgroup to its user timed out");
+		scope_enter_signal(s, SCOPE_STOP_SIGTERM, RESULT_TIMEOUT);
+		break;
 	case SCOPE_RUNNING:
 	case SCOPE_ABANDONED:
 		log_unit(LOG_WARNING, s->unit.id, "Scope reached runtime time limit. Stopping");
-		enter_signal(s, SCOPE_STOP_SIGTERM, RESULT_TIMEOUT);
+		scope_enter_signal(s, SCOPE_STOP_SIGTERM, RESULT_TIMEOUT);
 		break;
 	case SCOPE_STOP_SIGTERM:
 		log_unit(LOG_WARNING, s->unit.id, "Stopping timed out. %s",
 		         kill ? "Killing" : "Ignoring what is left");
 		if (kill)
-			enter_signal(s, SCOPE_STOP_SIGKILL, RESULT_TIMEOUT);
+			scope_enter_signal(s, SCOPE_STOP_SIGKILL, RESULT_TIMEOUT);
 		else
-			enter_dead(s, RESULT_TIMEOUT);
+			scope_enter_dead(s, RESULT_TIMEOUT);
 		break;
 	case SCOPE_STOP_SIGKILL:
 		log_unit(LOG_WARNING, s->unit.id, "Still around after SIGKILL. Ignoring");
-		enter_dead(s, RESULT_TIMEOUT);
+		scope_enter_dead(s, RESULT_TIMEOUT);
 		break;
 	default:
 		break;
@@ -89,11 +71,15 @@ static int on_deadline(_unused_ struct source *source, _unused_ usec_t deadline,
 	return 0;
 }
 
-static void set_state(struct scope *s, enum scope_state state, usec_t deadline)
+void scope_set_state(struct scope *s, enum scope_state state, usec_t deadline)
 {
 	enum scope_state old = s->state;
 
 	s->state = state;
+	s->spawning = false;
+	doubt_drop(&s->doubt);
+	if (state_active[state] != UNIT_ACTIVATING && state_active[state] != UNIT_DEACTIVATING)
+		process_forget(&s->unit, &s->control_pid);
 	(void) deadline_set(&s->deadline, &s->unit, deadline, on_deadline);
 	if (old != state)
 		log_unit(LOG_DEBUG, s->unit.id, "Changed %s -> %s", state_name[old],
@@ -102,7 +88,7 @@ static void set_state(struct scope *s, enum scope_state state, usec_t deadline)
 	unit_notify(&s->unit, state_active[old], state_active[state], true);
 }
 
-static void enter_dead(struct scope *s, enum result result)
+void scope_enter_dead(struct scope *s, enum result result)
 {
 	if (s->result == RESULT_SUCCESS)
 		s->result = result;
@@ -110,29 +96,30 @@ static void enter_dead(struct scope *s, enum result result)
 		log_unit(LOG_WARNING, s->unit.id, "Failed with result '%s'",
 		         result_to_string(s->result));
 	invocation_unpublish(&s->unit);
-	set_state(s, s->result == RESULT_SUCCESS ? SCOPE_DEAD : SCOPE_FAILED, 0);
+	scope_set_state(s, s->result == RESULT_SUCCESS ? SCOPE_DEAD : SCOPE_FAILED, 0);
 }
 
-static void enter_signal(struct scope *s, enum scope_state state, enum result result)
+void scope_enter_signal(struct scope *s, enum scope_state state, enum result result)
 {
-	const struct kill_targets none = {0};
+	const struct kill_targets t = {.control = &s->control_pid};
 	int r;
 
 	if (s->result == RESULT_SUCCESS)
 		s->result = result;
 	r = processes_kill(&s->unit,
-	                   state == SCOPE_STOP_SIGKILL ? KILL_STEP_KILL : KILL_STEP_TERMINATE,
-	                   &none);
+	                   state == SCOPE_STOP_SIGKILL ? KILL_STEP_KILL : KILL_STEP_TERMINATE, &t);
 	if (r > 0)
-		set_state(s, state, deadline_in(stop_timeout(s)));
+		scope_set_state(s, state, deadline_in(scope_stop_timeout(s)));
 	else if (state == SCOPE_STOP_SIGTERM)
-		enter_signal(s, SCOPE_STOP_SIGKILL, RESULT_SUCCESS);
+		scope_enter_signal(s, SCOPE_STOP_SIGKILL, RESULT_SUCCESS);
 	else
-		enter_dead(s, RESULT_SUCCESS);
+		scope_enter_dead(s, RESULT_SUCCESS);
 }
 
 static void scope_init(struct unit *u)
 {
+	doubt_init(&SCOPE(u)->doubt, u, &scope_doubt_ops);
+	SCOPE(u)->control_pid = PIDREF_NULL;
 	u->perpetual = streq(u->id, "init.scope");
 }
 
@@ -140,6 +127,8 @@ static void scope_done(struct unit *u)
 {
 	struct scope *s = SCOPE(u);
 
+	process_forget(u, &s->control_pid);
+	doubt_drop(&s->doubt);
 	deadline_done(&s->deadline);
 	source_free(s->coldplug_source);
 	free(s->pids);
@@ -176,7 +165,7 @@ static int scope_abandon(struct unit *u)
 
 	if (s->state != SCOPE_RUNNING && s->state != SCOPE_ABANDONED)
 		return -ESTALE;
-	set_state(s, SCOPE_ABANDONED, s->deadline.at);
+	scope_set_state(s, SCOPE_ABANDONED, s->deadline.at);
 	return 0;
 }
 
@@ -218,6 +207,24 @@ static int take_in(struct scope *s)
 	return n > 0 ? 0 : error;
 }
 
+void scope_enter_running(struct scope *s)
+{
+	int r = take_in(s);
+
+	if (r < 0) {
+		scope_enter_dead(s, RESULT_RESOURCES);
+		return;
+	}
+	free(s->pids);
+	s->pids = NULL;
+	s->n_pids = 0;
+	scope_set_state(s, SCOPE_RUNNING, 0);
+	(void) deadline_set(&s->deadline, &s->unit, runtime_deadline(s), on_deadline);
+	unit_save_soon(&s->unit);
+}
+
+/* ---- operations ---- */
+
 static int scope_start(struct unit *u)
 {
 	struct scope *s = SCOPE(u);
@@ -227,6 +234,8 @@ static int scope_start(struct unit *u)
 		return -EPERM; /* a scope is not a service: what ran is gone */
 	if (s->state == SCOPE_STOP_SIGTERM || s->state == SCOPE_STOP_SIGKILL)
 		return -EAGAIN;
+	if (s->state == SCOPE_START_CHOWN)
+		return 0;
 	if (state_active[s->state] == UNIT_ACTIVE)
 		return -EALREADY;
 	if (s->n_pids == 0 && !u->perpetual)
@@ -235,18 +244,11 @@ static int scope_start(struct unit *u)
 	if (r < 0)
 		return r;
 	s->result = RESULT_SUCCESS;
-	r = take_in(s);
-	if (r < 0) {
-		enter_dead(s, RESULT_RESOURCES);
-		return r;
-	}
-	free(s->pids);
-	s->pids = NULL;
-	s->n_pids = 0;
-	set_state(s, SCOPE_RUNNING, 0);
-	(void) deadline_set(&s->deadline, u, runtime_deadline(s), on_deadline);
-	unit_save_soon(u);
-	return 0;
+	if (scope_wants_chown(s))
+		scope_enter_start_chown(s);
+	else
+		scope_enter_running(s);
+	return s->state == SCOPE_FAILED ? -EIO : 0;
 }
 
 static int scope_stop(struct unit *u)
@@ -255,8 +257,8 @@ static int scope_stop(struct unit *u)
 
 	if (state_active[s->state] == UNIT_INACTIVE || s->state == SCOPE_FAILED)
 		return -EALREADY;
-	if (state_active[s->state] == UNIT_ACTIVE)
-		enter_signal(s, SCOPE_STOP_SIGTERM, RESULT_SUCCESS);
+	if (state_active[s->state] == UNIT_ACTIVE || s->state == SCOPE_START_CHOWN)
+		scope_enter_signal(s, SCOPE_STOP_SIGTERM, RESULT_SUCCESS);
 	return 0;
 }
 
@@ -279,8 +281,10 @@ static void scope_on_cgroup_empty(struct unit *u)
 {
 	struct scope *s = SCOPE(u);
 
-	if (!u->perpetual && state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED)
-		enter_dead(s, RESULT_SUCCESS);
+	/* Between the process that gives it away and those that come in there is nobody. */
+	if (!u->perpetual && s->state != SCOPE_START_CHOWN &&
+	    state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED)
+		scope_enter_dead(s, RESULT_SUCCESS);
 }
 
 static void scope_on_oom(struct unit *u)
@@ -291,17 +295,17 @@ static void scope_on_oom(struct unit *u)
 	log_unit(LOG_WARNING, u->id, "A process of this unit has been killed by the OOM killer");
 	if (state_active[s->state] == UNIT_ACTIVE && g &&
 	    (g->oom_policy == OOM_POLICY_STOP || g->oom_policy == OOM_POLICY_KILL))
-		enter_signal(s,
-		             g->oom_policy == OOM_POLICY_KILL ? SCOPE_STOP_SIGKILL
-		                                              : SCOPE_STOP_SIGTERM,
-		             RESULT_OOM_KILL);
+		scope_enter_signal(s,
+		                   g->oom_policy == OOM_POLICY_KILL ? SCOPE_STOP_SIGKILL
+		                                                    : SCOPE_STOP_SIGTERM,
+		                   RESULT_OOM_KILL);
 }
 
 static int scope_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
 {
-	const struct kill_targets none = {0};
+	const struct kill_targets t = {.control = &SCOPE(u)->control_pid};
 
-	return processes_kill_who(u, who, sig, &none, d);
+	return processes_kill_who(u, who, sig, &t, d);
 }
 
 static void scope_reset_failed(struct unit *u)
@@ -310,7 +314,7 @@ static void scope_reset_failed(struct unit *u)
 
 	s->result = RESULT_SUCCESS;
 	if (s->state == SCOPE_FAILED)
-		set_state(s, SCOPE_DEAD, 0);
+		scope_set_state(s, SCOPE_DEAD, 0);
 }
 
 static const char *scope_result(const struct unit *u)
@@ -325,6 +329,10 @@ static void scope_save(const struct unit *u, struct strbuf *b)
 	record_add(b, "state", state_name[s->state]);
 	record_add(b, "result", result_to_string(s->result));
 	record_add_u64(b, "deadline", s->deadline.at);
+	record_add_process(b, "control-pid", &s->control_pid);
+	record_add_bool(b, "spawning", s->spawning);
+	if (s->spawning)
+		doubt_save(&s->doubt, b);
 	/* Of a start that has not happened yet. */
 	for (size_t i = 0; i < s->n_pids; i++) {
 		struct pidref p = {.pid = s->pids[i], .pidfd = -EBADF};
@@ -362,6 +370,9 @@ static int scope_restore(struct unit *u, const struct record *r)
 	s->state = state < 0 ? SCOPE_DEAD : (enum scope_state) state;
 	s->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	s->deadline.at = record_get_u64(r, "deadline", 0);
+	(void) record_take_process(u, r, "control-pid", &s->control_pid);
+	s->spawning = record_get_bool(r, "spawning", false);
+	doubt_restore(&s->doubt, r);
 	return restore_pids(s, r);
 }
 
@@ -372,9 +383,11 @@ static int on_coldplug(struct source *source, void *userdata)
 
 	s->coldplug_source = NULL;
 	source_free(source);
-	if (state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED &&
-	    (!s->unit.cgroup || cgroup_is_empty(&s->unit) == 1))
-		enter_dead(s, RESULT_SUCCESS);
+	if (s->state == SCOPE_START_CHOWN)
+		scope_go_on_with_chown(s);
+	else if (state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED &&
+	         (!s->unit.cgroup || cgroup_is_empty(&s->unit) == 1))
+		scope_enter_dead(s, RESULT_SUCCESS);
 	return 0;
 }
 
@@ -386,7 +399,7 @@ static int scope_coldplug(struct unit *u)
 	if (u->perpetual)
 		return 0;
 	if (s->adopted && u->cgroup && cgroup_is_empty(u) != 1)
-		set_state(s, SCOPE_RUNNING, 0);
+		scope_set_state(s, SCOPE_RUNNING, 0);
 	s->adopted = false;
 	if (state_active[s->state] == UNIT_INACTIVE || s->state == SCOPE_FAILED)
 		return 0;
@@ -408,9 +421,13 @@ static int scope_describe(const struct unit *u, cJSON *properties)
 	if (r >= 0)
 		r = json_add_string(properties, "Controller", "");
 	if (r >= 0)
-		r = json_add_u64(properties, "TimeoutStopUSec", stop_timeout(s));
+		r = json_add_u64(properties, "TimeoutStopUSec", scope_stop_timeout(s));
 	if (r >= 0 && u->file->scope)
 		r = json_add_u64(properties, "RuntimeMaxUSec", u->file->scope->runtime_max_usec);
+	if (r >= 0 && u->file->scope && u->file->scope->user)
+		r = json_add_string(properties, "User", u->file->scope->user);
+	if (r >= 0 && u->file->scope && u->file->scope->group)
+		r = json_add_string(properties, "Group", u->file->scope->group);
 	return r < 0 ? r : describe_process_settings(u, properties);
 }
 
@@ -423,7 +440,7 @@ static int scope_enumerate(struct manager *m)
 	if (r < 0)
 		return r;
 	if (SCOPE(u)->state != SCOPE_RUNNING)
-		set_state(SCOPE(u), SCOPE_RUNNING, 0);
+		scope_set_state(SCOPE(u), SCOPE_RUNNING, 0);
 	return 0;
 }
 
@@ -440,6 +457,9 @@ const struct unit_ops scope_ops = {
 	.sub_state = scope_sub_state,
 	.may_gc = scope_may_gc,
 	.on_cgroup_empty = scope_on_cgroup_empty,
+	.on_exit = scope_on_exit,
+	.on_exits_known = scope_on_exits_known,
+	.control_pid = scope_control_pid,
 	.on_oom = scope_on_oom,
 	.kill = scope_kill,
 	.attach = scope_add_pid,

@@ -234,10 +234,12 @@
 	X("Unit", trigger_unit, unit, 0)
 
 #define SCOPE_DIRECTIVES(X, IGNORED) \
+	X("Group", user, group, 0) \
 	X("OOMPolicy", oom_policy, runtime_max_usec, 0) \
 	X("RuntimeMaxSec", sec, runtime_max_usec, 0) \
 	IGNORED("RuntimeRandomizedExtraSec", "RuntimeMaxSec= is exact for scopes") \
-	X("TimeoutStopSec", sec_fix_0, timeout_stop_usec, 0)
+	X("TimeoutStopSec", sec_fix_0, timeout_stop_usec, 0) \
+	X("User", user, user, 0)
 
 #define KILL_DIRECTIVES(X, IGNORED) \
 	X("FinalKillSignal", signal, final_kill_signal, 0) \

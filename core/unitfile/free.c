@@ -138,6 +138,10 @@ static void free_type(struct unit_file *f)
 		free(f->swap->what);
 		free(f->swap->options);
 		break;
+	case UNIT_SCOPE:
+		free(f->scope->user);
+		free(f->scope->group);
+		break;
 	case UNIT_PLUGIN ... UNIT_PLUGIN_LAST:
 		strv_free(f->plugin->assignments);
 		break;

@@ -520,6 +520,7 @@ struct swap_settings {
 };
 struct scope_settings {
 	usec_t runtime_max_usec, timeout_stop_usec;
+	char *user, *group; /* whose a delegated cgroup becomes */
 };
 
 /* What a plug-in's own keys were given, "Key=value" with specifiers expanded, in the order of the files. An empty value is an

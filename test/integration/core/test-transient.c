@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +76,84 @@ TEST(transient__is_whole_or_not_there_wherever_core_dies)
 			CHECK_INT(r, ==, 0);
 		CHECK_STR(world_wait(&w, name, "ActiveState", "active", 5000), "active");
 		CHECK_STR(world_order(&w, "stop", name), "done");
+	}
+}
+
+static int run_scope(struct world *w, const char *name, long pid, char *const *properties)
+{
+	auto_json cJSON *answer = NULL;
+	cJSON *p = cJSON_CreateObject(), *pids = cJSON_CreateArray();
+
+	json_add_string(p, "name", name);
+	json_add_strv(p, "properties", properties);
+	json_append_take(pids, cJSON_CreateNumber((double) pid));
+	json_add_take(p, "pids", pids);
+	return world_call(w, "org.sysmaster.Unit.StartTransient", p, &answer);
+}
+
+/* uid of a file of a unit's cgroup, -errno */
+static int owner_of(const struct world *w, const char *unit, const char *file)
+{
+	auto_free char *path = str_printf("%s/system.slice/%s/%s", w->cgroup, unit, file);
+	struct stat st;
+
+	return stat(path, &st) < 0 ? -errno : (int) st.st_uid;
+}
+
+/* Delegate= with User=: the cgroup is the user's before the processes come in, wherever core dies. */
+TEST(scope__gives_a_delegated_cgroup_to_its_user)
+{
+	char *const properties[] = {(char *) "Delegate=yes", (char *) "User=daemon", NULL};
+	char *const nobody_there[] = {(char *) "Delegate=yes", (char *) "User=no-such-user", NULL};
+	char *const plain[] = {(char *) "User=daemon", NULL};
+	char name[32];
+	int uid = 1; /* daemon's, in Debian's base-passwd */
+
+	WITH_WORLD(w);
+	world_put(&w, "s@.service", "[Service]\nExecStart=/bin/sleep infinity\n");
+	start(&w);
+	CHECK_STR(world_order(&w, "start", "s@1.service"), "done");
+	CHECK_INT(
+		run_scope(&w, "one.scope", world_number(&w, "s@1.service", "MainPID"), properties),
+		==, 0);
+	CHECK_STR(world_wait(&w, "one.scope", "SubState", "running", 10000), "running");
+	CHECK_INT(owner_of(&w, "one.scope", ""), ==, uid);
+	CHECK_INT(owner_of(&w, "one.scope", "cgroup.procs"), ==, uid);
+	CHECK_INT(owner_of(&w, "one.scope", "cgroup.subtree_control"), ==, uid);
+	CHECK_INT(owner_of(&w, "one.scope", "memory.max"), !=, uid);
+	/* Without Delegate= it stays ours. */
+	CHECK_STR(world_order(&w, "start", "s@2.service"), "done");
+	CHECK_INT(run_scope(&w, "two.scope", world_number(&w, "s@2.service", "MainPID"), plain), ==,
+	          0);
+	CHECK_STR(world_wait(&w, "two.scope", "SubState", "running", 10000), "running");
+	CHECK_INT(owner_of(&w, "two.scope", ""), ==, 0);
+	/* Nobody to give it to: the processes stay where they are. */
+	CHECK_STR(world_order(&w, "start", "s@3.service"), "done");
+	CHECK_INT(run_scope(&w, "three.scope", world_number(&w, "s@3.service", "MainPID"),
+	                    nobody_there),
+	          ==, 0);
+	CHECK_STR(world_wait(&w, "three.scope", "ActiveState", "failed", 10000), "failed");
+	CHECK_STR(world_property(&w, "three.scope", "Result"), "resources");
+	CHECK_STR(world_property(&w, "s@3.service", "SubState"), "running");
+	for (int i = 4; i < 10; i++) {
+		auto_free char *service = str_printf("s@%d.service", i);
+
+		(void) snprintf(name, sizeof(name), "k%d.scope", i);
+		CHECK_STR(world_order(&w, "start", service), "done");
+		long pid = world_number(&w, service, "MainPID");
+		pid_t killer = fork();
+		if (killer == 0) {
+			usleep((useconds_t) (i - 4) * 700);
+			(void) kill(world_core(&w), SIGKILL);
+			_exit(0);
+		}
+		int r = run_scope(&w, name, pid, properties);
+		(void) waitpid(killer, NULL, 0);
+		/* The first try may have got through, and then the second finds the name taken. */
+		if (r != 0 && r != -EREMOTEIO)
+			CHECK_INT(r, ==, 0);
+		CHECK_STR(world_wait(&w, name, "SubState", "running", 10000), "running");
+		CHECK_INT(owner_of(&w, name, "cgroup.procs"), ==, uid);
 	}
 }
 
