@@ -53,8 +53,10 @@ static void set_state(struct timer *t, enum timer_state state)
 	t->state = state;
 	if (state != TIMER_STATE_WAITING)
 		disarm(t);
-	if (state_active[state] != UNIT_ACTIVE)
+	if (state_active[state] != UNIT_ACTIVE) {
 		unwatch_clock(t);
+		timer_zone_unwatch(t);
+	}
 	if (old != state)
 		log_unit(LOG_DEBUG, t->unit.id, "Changed %s -> %s", state_name[old],
 		         state_name[state]);
@@ -172,6 +174,7 @@ static void fill_input(const struct timer *t, struct timer_input *in)
 }
 
 static void watch_clock(struct timer *t);
+static bool has_calendar(const struct timer *t);
 
 /* @keep_armed: after a restart of core the values of before count, random delay and all. */
 static void enter_waiting(struct timer *t, bool keep_armed)
@@ -209,7 +212,25 @@ static void enter_waiting(struct timer *t, bool keep_armed)
 		return;
 	}
 	watch_clock(t);
+	if (c->on_timezone_change || has_calendar(t)) {
+		r = timer_zone_watch(t);
+		if (r < 0)
+			log_unit_errno(LOG_WARNING, t->unit.id, r,
+			               "Cannot watch for changes of the time zone: %m");
+	}
 	set_state(t, TIMER_STATE_WAITING);
+}
+
+/* Calendar values mean other instants now, and OnTimezoneChange= elapses. */
+void timer_zone_changed(struct timer *t)
+{
+	if (t->state != TIMER_STATE_WAITING)
+		return;
+	log_unit(LOG_DEBUG, t->unit.id, "The time zone has changed");
+	if (settings(t)->on_timezone_change)
+		enter_running(t);
+	else
+		enter_waiting(t, false);
 }
 
 /* Somebody set the clock: calendar values are counted anew, and OnClockChange= elapses. */
@@ -288,6 +309,7 @@ static void timer_done(struct unit *u)
 	t->monotonic_source = source_free(t->monotonic_source);
 	t->realtime_source = source_free(t->realtime_source);
 	unwatch_clock(t);
+	timer_zone_unwatch(t);
 }
 
 static int timer_load(struct unit *u, struct diag *d)
@@ -419,6 +441,8 @@ static void timer_save(const struct unit *u, struct strbuf *b)
 		record_add_u64(b, "next-monotonic", t->next_monotonic);
 	if (t->next_realtime != USEC_INFINITY)
 		record_add_u64(b, "next-realtime", t->next_realtime);
+	if (t->zone)
+		record_add(b, "zone", t->zone);
 }
 
 static int timer_restore(struct unit *u, const struct record *r)
@@ -433,7 +457,7 @@ static int timer_restore(struct unit *u, const struct record *r)
 	record_get_stamp(r, "last-trigger", &t->last_trigger);
 	t->next_monotonic = record_get_u64(r, "next-monotonic", USEC_INFINITY);
 	t->next_realtime = record_get_u64(r, "next-realtime", USEC_INFINITY);
-	return 0;
+	return str_set(&t->zone, record_get(r, "zone"));
 }
 
 static int timer_coldplug(struct unit *u)
@@ -558,4 +582,5 @@ const struct unit_ops timer_ops = {
 	.save = timer_save,
 	.restore = timer_restore,
 	.describe = timer_describe,
+	.shutdown = timer_shutdown,
 };

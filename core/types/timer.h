@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* timer - starts a unit at points of calendar or monotonic time. timer.c (states), timer-next.c
- * (when next: pure), timer-stamp.c (Persistent=). */
+ * (when next: pure), timer-stamp.c (Persistent=), timer-zone.c (the machine's time zone). */
 #pragma once
 
 #include "types/common.h"
@@ -24,7 +24,9 @@ struct timer {
 	struct stamp last_trigger;
 	usec_t next_monotonic, next_realtime; /* with the random delay; USEC_INFINITY: none */
 	struct source *monotonic_source, *realtime_source, *clock_source;
-	int clock_fd; /* cancelled when somebody sets the clock */
+	int clock_fd;          /* cancelled when somebody sets the clock */
+	struct list zone_link; /* of those who have to hear of another time zone */
+	char *zone;            /* the one that the timer was armed in, see timer_zone_read() */
 };
 
 static inline struct timer *TIMER(const struct unit *u)
@@ -52,4 +54,13 @@ uint64_t timer_seed(const char *unit_id);
 
 int timer_stamp_read(struct timer *t);
 int timer_stamp_touch(const struct timer *t);
+
+/* The machine's time zone as text for equality: where /etc/localtime leads to, and which file that is. */
+int timer_zone_read(char **ret);
+/* From now on timer_zone_changed() is called when it changes; from the loop, too, if it is no more what
+ * t->zone says. */
+int timer_zone_watch(struct timer *t);
+void timer_zone_unwatch(struct timer *t);
+void timer_shutdown(struct manager *m);
+void timer_zone_changed(struct timer *t); /* timer.c */
 #define TIMER_STAMP_DIRECTORY "/var/lib/systemd/timers"

@@ -175,6 +175,68 @@ TEST(timer__elapses_and_says_so)
 	CHECK_STATE(&w, "often.timer", "dead");
 }
 
+/* The zone of the world, whose /etc is a copy. */
+static int set_zone(const struct world *w, const char *name)
+{
+	auto_free char *path = str_printf("/proc/%d/root/etc/localtime", (int) w->init),
+		       *target = str_printf("/usr/share/zoneinfo/%s", name);
+
+	return symlink_atomic(target, path);
+}
+
+static const char *lines_reach(struct world *w, const char *name, size_t n)
+{
+	static char seen[32];
+
+	for (int i = 0; i < 1000; i++) {
+		auto_free char *text = world_file(w, name);
+
+		snprintf(seen, sizeof(seen), "%zu", text ? strlen(text) / 2 : 0);
+		if (text && strlen(text) >= 2 * n)
+			break;
+		usleep(10000);
+	}
+	return seen;
+}
+
+TEST(timer__hears_of_another_time_zone)
+{
+	char before[64], after[64];
+
+	WITH_WORLD(w);
+	put_targets(&w);
+	world_put(&w, "etc.service",
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'mkdir "
+	          "/run/etc && cp -a /etc/. /run/etc && mount --bind /run/etc /etc'\n");
+	world_put(&w, "zone.timer", "[Timer]\nOnTimezoneChange=yes\n");
+	world_put(&w, "zone.service",
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/zone'\n", w.dir);
+	/* Noon on a day that comes after the test. */
+	world_put(&w, "noon.timer", "[Timer]\nOnCalendar=2099-01-01 12:00:00\nUnit=zone.service\n");
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "etc.service"), "done");
+	CHECK_INT(set_zone(&w, "Etc/UTC"), ==, 0);
+	CHECK_STR(world_order(&w, "start", "zone.timer"), "done");
+	CHECK_STR(world_order(&w, "start", "noon.timer"), "done");
+	CHECK_STATE(&w, "zone.timer", "waiting");
+	snprintf(before, sizeof(before), "%s",
+	         world_property(&w, "noon.timer", "NextElapseUSecRealtime"));
+	CHECK_INT(set_zone(&w, "Pacific/Kiritimati"), ==, 0);
+	CHECK_STR(lines_reach(&w, "zone", 1), "1");
+	CHECK_STATE(&w, "zone.timer", "waiting");
+	/* Fourteen hours before UTC. */
+	snprintf(after, sizeof(after), "%lld", atoll(before) - 14LL * 3600 * 1000000);
+	CHECK_STR(world_wait(&w, "noon.timer", "NextElapseUSecRealtime", after, 5000), after);
+	/* The same zone again is no change; and one while there is no core is found by the next one. */
+	CHECK_INT(set_zone(&w, "Pacific/Kiritimati"), ==, 0);
+	CHECK_INT(kill(world_core(&w), SIGKILL), ==, 0);
+	CHECK_INT(set_zone(&w, "Etc/UTC"), ==, 0);
+	CHECK_STR(world_wait(&w, "noon.timer", "NextElapseUSecRealtime", before, 10000), before);
+	CHECK_STR(lines_reach(&w, "zone", 2), "2");
+	CHECK_STATE(&w, "zone.timer", "waiting");
+	CHECK_STR(lines_reach(&w, "zone", 2), "2");
+}
+
 TEST(path__exists_changed_and_not_empty)
 {
 	WITH_WORLD(w);
