@@ -4,7 +4,7 @@
 # and under ours in one and the same image, round by round. What is measured: guest/scale.sh.
 # shellcheck source=lib.sh disable=SC2154,SC2034  # the variables are lib.sh's
 source "$(dirname "$0")/lib.sh"
-bench_rounds_default=3
+bench_rounds_default=1
 bench_init scale "$@"
 
 units=${BENCH_UNITS:-10000}
@@ -14,7 +14,7 @@ measure_scale() { # KIND STARTER CTL
   local m='' key value out
   "$2" m --image "$bench_image" --mem 1024 || exit 1
   within 240 vm_settled "$m" "$3" || { echo "bench: $1 does not settle" >&2; exit 1; }
-  out=$(vmctl sh "$m" -t 900 "sh /usr/lib/bench/scale.sh $3 $units")
+  out=$(vmctl sh "$m" -t 1500 "sh /usr/lib/bench/scale.sh $3 $units")
   vmctl stop "$m"
   rm -rf "$(vm_path "$m")"
   echo "# scale: $1: ${out//$'\n'/, }" >&2
@@ -24,8 +24,9 @@ measure_scale() { # KIND STARTER CTL
 }
 
 for ((round = 1; round <= bench_rounds; round++)); do
-  measure_scale systemd vm_start_systemd systemctl
-  measure_scale sysmaster vm_start sctl
+  for kind in ${BENCH_KINDS:-systemd sysmaster}; do
+    case $kind in systemd) measure_scale systemd vm_start_systemd systemctl ;; *) measure_scale sysmaster vm_start sctl ;; esac
+  done
 done
 
 rows='call|a call, what the client alone takes: show -P Version, ms

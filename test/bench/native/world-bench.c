@@ -5,11 +5,13 @@
  *	world-bench spawn [N]		until N trivial services run, and what core and init spend on each
  *	world-bench restart [ROUNDS]	from SIGKILL of a service to its successor's first instruction, RestartSec=0
  *	world-bench idle [N [SEC]]	wake-ups of init and core while N services run and nothing happens
+ *	world-bench scale [N]		N loaded units, a thousand jobs: what each step costs core
  *
  * Prints "METRIC VALUE" lines. 77: worlds cannot be made here.
  */
 #include "world.h"
 
+#include "scale.h"
 #include "stamp.h"
 
 #include <fcntl.h>
@@ -18,8 +20,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define SERVICES_MAX 1000
-#define WAIT_MSEC    30000
+#define NUMBER_MAX 100000
+#define WAIT_MSEC  30000
 
 static void fail(const char *what)
 {
@@ -213,7 +215,7 @@ int main(int argc, char **argv)
 	unsigned a = argc > 2 ? (unsigned) strtoul(argv[2], NULL, 10) : 0,
 		 b = argc > 3 ? (unsigned) strtoul(argv[3], NULL, 10) : 0;
 
-	if (a > SERVICES_MAX)
+	if (a > NUMBER_MAX)
 		fail("that is too many");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (streq(what, "spawn"))
@@ -222,7 +224,10 @@ int main(int argc, char **argv)
 		bench_restart(a ? a : 100);
 	else if (streq(what, "idle"))
 		bench_idle(a ? a : 200, b ? b : 60);
+	else if (streq(what, "scale"))
+		return bench_scale(a ? a : 10000) < 0;
 	else
-		fail("usage: world-bench spawn [N] | restart [ROUNDS] | idle [N [SECONDS]]");
+		fail("usage: world-bench spawn [N] | restart [ROUNDS] | idle [N [SECONDS]] | scale "
+		     "[N]");
 	return 0;
 }
