@@ -25,8 +25,11 @@ skip_all() { echo "1..0 # SKIP $*"; exit 77; }
 note() { echo "# ${*//$'\n'/$'\n# '}"; }
 
 if [ -z "${VM_BIN:-}" ]; then
+  # Of several builds the one that was worked in last, which its log tells: the harness's own programs may be older than that.
   # shellcheck disable=SC2012
-  VM_BIN=$(ls -1td "$vm_top"/build/*/test/vm/vmctl 2>/dev/null | head -n 1 | xargs -r dirname)
+  VM_BIN=$(ls -1td "$vm_top"/build/*/.ninja_log 2>/dev/null | while read -r log; do
+    [ ! -x "${log%/*}/test/vm/vmctl" ] || echo "${log%/*}/test/vm"
+  done | head -n 1)
 fi
 [ -x "${VM_BIN:-}/vmctl" ] || skip_all "the harness is not built (target vm-tools)"
 export VM_BIN PATH="$VM_BIN:$PATH"
