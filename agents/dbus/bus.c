@@ -156,6 +156,18 @@ int bus_require_root(sd_bus_message *m)
 	return r < 0 ? r : 0;
 }
 
+int bus_sender_uid(sd_bus_message *m, uid_t *ret)
+{
+	sd_bus_creds *creds = NULL;
+	int r;
+
+	r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
+	if (r >= 0)
+		r = sd_bus_creds_get_euid(creds, ret);
+	sd_bus_creds_unref(creds);
+	return r;
+}
+
 int bus_sender_pid(sd_bus_message *m, pid_t *ret)
 {
 	sd_bus_creds *creds = NULL;

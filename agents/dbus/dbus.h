@@ -78,6 +78,7 @@ void bus_touch(struct dbus *d);
 /* 1 the sender is root, or an error was sent in reply. */
 int bus_require_root(sd_bus_message *m);
 int bus_sender_pid(sd_bus_message *m, pid_t *ret);
+int bus_sender_uid(sd_bus_message *m, uid_t *ret);
 
 /* ---- core.c ---- */
 enum core_flags {
@@ -184,7 +185,8 @@ int properties_append(sd_bus_message *m, const struct interface *i, const cJSON 
                       bool changing);
 
 /* ---- dispatch.c, method.c ---- */
-enum access { READ, WRITE };
+/* CORE_SAYS: core is told who asks, and decides. */
+enum access { READ, WRITE, CORE_SAYS };
 struct method {
 	const char *interface, *name, *in, *out;
 	enum access access;
@@ -211,6 +213,7 @@ METHOD_FN(method_kill);
 METHOD_FN(method_reset_failed);
 METHOD_FN(method_unit_call);
 METHOD_FN(method_clean);
+METHOD_FN(method_attach);
 METHOD_FN(method_ref);
 METHOD_FN(method_processes);
 METHOD_FN(method_get_job);

@@ -29,6 +29,7 @@ const struct method methods[] = {
 	{ M, "UnrefUnit",		"s",	"",		 WRITE, method_ref,		NULL },
 	{ M, "StartTransientUnit",	"ssa(sv)a(sa(sv))", "o", WRITE, method_start_transient, NULL },
 	{ M, "GetUnitProcesses",	"s",	"a(sus)",	 READ,	method_processes,	NULL },
+	{ M, "AttachProcessesToUnit",	"ssau", "",	     CORE_SAYS, method_attach,		NULL },
 	{ M, "GetJob",			"u",	"o",		 READ,	method_get_job,		NULL },
 	{ M, "CancelJob",		"u",	"",		 WRITE, method_cancel_job,	NULL },
 	{ M, "ClearJobs",		"",	"",		 WRITE, method_clear_jobs,	NULL },
@@ -84,6 +85,8 @@ const struct method methods[] = {
 	{ U, "Freeze",			"",	"",		 WRITE, method_unit_call,	"org.sysmaster.Unit.Freeze" },
 	{ U, "Thaw",			"",	"",		 WRITE, method_unit_call,	"thaw" },
 
+	{ BUS_NAME ".Scope",   "AttachProcesses", "sau", "", CORE_SAYS, method_attach, NULL },
+	{ BUS_NAME ".Service", "AttachProcesses", "sau", "", CORE_SAYS, method_attach, NULL },
 	{ BUS_NAME ".Scope",   "Abandon",      "", "",	      WRITE, method_unit_call, "org.sysmaster.Unit.Abandon" },
 	{ BUS_NAME ".Scope",   "GetProcesses", "", "a(sus)", READ,  method_processes, NULL },
 	{ BUS_NAME ".Service", "GetProcesses", "", "a(sus)", READ,  method_processes, NULL },

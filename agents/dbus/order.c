@@ -339,3 +339,52 @@ METHOD_FN(method_ref)
 
 	return r < 0 ? r : hold_unit(d, m, unit, argument != NULL, true);
 }
+
+/* pids: 0 is the caller. */
+static int read_pids(sd_bus_message *m, cJSON *pids)
+{
+	uint32_t pid;
+	int r = sd_bus_message_enter_container(m, 'a', "u");
+
+	while (r >= 0 && (r = sd_bus_message_read(m, "u", &pid)) > 0) {
+		pid_t sender = (pid_t) pid;
+
+		if (pid == 0)
+			r = bus_sender_pid(m, &sender);
+		if (r >= 0)
+			r = json_append_take(pids, cJSON_CreateNumber((double) sender));
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+METHOD_FN(method_attach)
+{
+	cJSON *p = cJSON_CreateObject(), *pids = cJSON_CreateArray();
+	const char *unit, *subgroup;
+	uid_t uid;
+	int r = method_unit(o, m, &unit);
+
+	(void) argument;
+	if (r >= 0)
+		r = sd_bus_message_read(m, "s", &subgroup);
+	if (r >= 0)
+		r = read_pids(m, pids);
+	if (r >= 0)
+		r = bus_sender_uid(m, &uid);
+	if (r >= 0)
+		r = json_add_string(p, "name", unit);
+	if (r >= 0)
+		r = json_add_string(p, "subgroup", subgroup);
+	if (r >= 0)
+		r = json_add_u64(p, "uid", uid);
+	if (r < 0) {
+		cJSON_Delete(pids);
+	} else {
+		r = json_add_take(p, "pids", pids);
+	}
+	if (r < 0) {
+		cJSON_Delete(p);
+		return r;
+	}
+	return core_call(d, m, "org.sysmaster.Unit.AttachProcesses", p, 0, on_done, NULL);
+}

@@ -91,6 +91,7 @@ int api_queue(struct varlink_call *call, const cJSON *parameters, void *userdata
 /* ---- api-transient.c ---- */
 int api_start_transient(struct varlink_call *call, const cJSON *parameters, void *userdata);
 int api_set_properties(struct varlink_call *call, const cJSON *parameters, void *userdata);
+int api_attach(struct varlink_call *call, const cJSON *parameters, void *userdata);
 int api_freeze(struct varlink_call *call, const cJSON *parameters, void *userdata);
 int api_clean(struct varlink_call *call, const cJSON *parameters, void *userdata);
 int api_explain(struct varlink_call *call, const cJSON *parameters, void *userdata);

@@ -195,6 +195,7 @@ const struct varlink_method api_unit_methods[] = {
 	{ "org.sysmaster.Unit.StartTransient", ROLE_ADMIN,  api_start_transient },
 	{ "org.sysmaster.Unit.SetProperties", ROLE_ADMIN,   api_set_properties },
 	{ "org.sysmaster.Unit.Abandon",	      ROLE_OPERATE, abandon },
+	{ "org.sysmaster.Unit.AttachProcesses", ROLE_ADMIN, api_attach },
 	{ "org.sysmaster.Unit.Freeze",	      ROLE_OPERATE, api_freeze },
 	{ "org.sysmaster.Unit.Clean",	      ROLE_ADMIN,   api_clean },
 	{ "org.sysmaster.Unit.Explain",	      ROLE_OBSERVE, api_explain },

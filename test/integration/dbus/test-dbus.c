@@ -381,6 +381,44 @@ TEST(facade__takes_processes_into_scopes)
 	CHECK_STR(world_wait(&w, "s1.scope", "ActiveState", "inactive", 5000), "inactive");
 }
 
+/* A user's manager moves what is its user's into what is its user's, and nothing else. */
+TEST(facade__attaches_processes_of_a_user)
+{
+	const char *const own = "[Service]\nUser=daemon\nExecStart=/bin/sleep infinity\n";
+
+	WITH_BUS(b);
+	world_put(&w, "own.service", "%s", own);
+	world_put(&w, "given.service", "%sDelegate=yes\n", own);
+	world_put(&w, "roots.service", "[Service]\nDelegate=yes\nExecStart=/bin/sleep infinity\n");
+	CHECK_STR(world_order(&w, "start", "own.service"), "done");
+	CHECK_STR(world_order(&w, "start", "given.service"), "done");
+	CHECK_STR(world_order(&w, "start", "roots.service"), "done");
+	CHECK_STR(world_order(&w, "start", "sleep.service"), "done");
+	long pid = world_number(&w, "own.service", "MainPID"),
+	     roots = world_number(&w, "sleep.service", "MainPID");
+	auto_free char *procs = str_printf("%s/system.slice/given.service/cgroup.procs", w.cgroup),
+		       *text = NULL;
+
+#define ATTACH "busctl call " MGR "AttachProcessesToUnit ssau "
+#define AS     "setpriv --reuid=%d --clear-groups "
+	CHECK_PREFIX(sh(&b, AS ATTACH "given.service / 1 %ld 2>&1 | cat", 1, roots),
+	             "Call failed: ");
+	CHECK_PREFIX(sh(&b, AS ATTACH "roots.service / 1 %ld 2>&1 | cat", 1, pid), "Call failed: ");
+	CHECK_PREFIX(sh(&b, AS ATTACH "own.service / 1 %ld 2>&1 | cat", 1, pid), "Call failed: ");
+	CHECK_PREFIX(sh(&b, AS ATTACH "given.service / 1 %ld 2>&1 | cat", 65534, pid),
+	             "Call failed: ");
+	CHECK_PREFIX(sh(&b, ATTACH "given.service /../x 1 %ld 2>&1 | cat", pid), "Call failed: ");
+	CHECK_INT(file_read(procs, &text, NULL), >=, 0);
+	CHECK_INT(strchr(text, '\n') ? strlen(strchr(text, '\n') + 1) : 99, ==, 0);
+	CHECK_STR(sh(&b, AS ATTACH "given.service / 1 %ld 2>&1 | cat", 1, pid), "");
+	free(text);
+	text = NULL;
+	CHECK_INT(file_read(procs, &text, NULL), >=, 0);
+	CHECK(strchr(text, '\n') && strlen(strchr(text, '\n') + 1) > 0);
+	/* Root may move what it likes. */
+	CHECK_STR(sh(&b, ATTACH "given.service '' 1 %ld 2>&1 | cat", roots), "");
+}
+
 TEST(facade__refuses_orders_of_users)
 {
 	WITH_BUS(b);
