@@ -172,23 +172,24 @@ static int adopt_tree(struct state *t, const char *cgroup, bool all, unsigned de
 	return n;
 }
 
-/* What the vault holds listens: "socket/UNIT/PORT". A socket seldom has processes. */
-static int adopt_sockets(struct state *t, struct diag *d)
+/* Units that seldom have processes, and that the kernel keeps as long as the vault holds what is theirs:
+ * "socket/UNIT/PORT" listens, and at "automount/UNIT" somebody may wait. */
+static int adopt_kept(struct state *t, const char *prefix, enum unit_type type, struct diag *d)
 {
 	auto_strv char **kept = NULL;
 	int n = 0, r;
 
-	r = t->link ? link_vault_names(t->link, "socket/", &kept) : 0;
+	r = t->link ? link_vault_names(t->link, prefix, &kept) : 0;
 	if (r < 0)
 		return r;
 	STRV_FOREACH (item, kept) {
-		const char *name = str_after(*item, "socket/");
+		const char *name = str_after(*item, prefix);
 		auto_free char *id = strndup(name, strcspn(name, "/"));
 
 		if (!id)
 			return -ENOMEM;
 		if (!unit_name_is_valid(id, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ||
-		    unit_name_type(id) != UNIT_SOCKET)
+		    unit_name_type(id) != (int) type)
 			continue;
 		r = adopt_unit(t, id, NULL, true, d);
 		if (r == -ENOMEM)
@@ -203,14 +204,16 @@ static int adopt_sockets(struct state *t, struct diag *d)
 
 int state_adopt_cgroups(struct state *t, bool all, struct diag *d)
 {
-	int n = 0, sockets = 0, r;
+	int n = 0, sockets = 0, points = 0, r;
 
 	if (!t->manager->no_cgroup)
 		n = adopt_tree(t, cgroup_root(t->manager), all, 0, d);
-	if (all)
-		sockets = adopt_sockets(t, d);
+	if (all) {
+		sockets = adopt_kept(t, "socket/", UNIT_SOCKET, d);
+		points = adopt_kept(t, "automount/", UNIT_AUTOMOUNT, d);
+	}
 	r = manager_coldplug(t->manager);
-	if (n < 0 || sockets < 0)
-		return MIN(n, sockets);
-	return r < 0 ? r : n + sockets;
+	if (n < 0 || sockets < 0 || points < 0)
+		return MIN(n, MIN(sockets, points));
+	return r < 0 ? r : n + sockets + points;
 }

@@ -2,6 +2,7 @@
 /* The kernel's autofs, protocol version 5, direct mounts: Documentation/filesystems/autofs.rst and
  * linux/auto_dev-ioctl.h. */
 #include "types/automount.h"
+#include "types/mount.h"
 
 #include <fcntl.h>
 #include <linux/auto_dev-ioctl.h>
@@ -135,6 +136,40 @@ int autofs_reconnect(const char *where, dev_t device, int *ret_pipe)
 	if (r < 0)
 		return r;
 	*ret_pipe = TAKE_FD(read_fd);
+	return 0;
+}
+
+struct search {
+	const char *where;
+	dev_t device;
+	bool found;
+};
+
+static int on_mount(const struct mountinfo *e, void *userdata)
+{
+	struct search *s = userdata;
+
+	if (streq(e->type, "autofs") && streq(e->where, s->where)) {
+		s->device = e->device;
+		s->found = true;
+	}
+	return 0;
+}
+
+int autofs_find(const char *where, dev_t *ret)
+{
+	struct search s = {.where = where};
+	auto_free char *text = NULL;
+	int r;
+
+	r = file_read("/proc/self/mountinfo", &text, NULL);
+	if (r >= 0)
+		r = mountinfo_parse(text, on_mount, &s);
+	if (r < 0)
+		return r;
+	if (!s.found)
+		return -ENOENT;
+	*ret = s.device;
 	return 0;
 }
 

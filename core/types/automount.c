@@ -417,7 +417,10 @@ static int automount_restore(struct unit *u, const struct record *r)
 	struct link *k = types_vault(u->manager);
 	char name[WIRE_VAULT_NAME_MAX + 1];
 
-	a->state = state < 0 ? AUTOMOUNT_DEAD : (enum automount_state) state;
+	a->adopted = record_get_bool(r, "adopted", false);
+	a->state = state >= 0   ? (enum automount_state) state
+	           : a->adopted ? AUTOMOUNT_WAITING
+	                        : AUTOMOUNT_DEAD;
 	a->result = result == RESULT_INVALID ? RESULT_SUCCESS : result;
 	a->device = (dev_t) record_get_u64(r, "device", 0);
 	restore_tokens(a, r);
@@ -440,7 +443,10 @@ static int automount_coldplug(struct unit *u)
 
 	if (state_active[a->state] != UNIT_ACTIVE)
 		return 0;
-	if (a->pipe_fd < 0) {
+	/* Who waited under a token that was in the record is let go by that: nobody knows of him. */
+	if (a->adopted)
+		r = autofs_find(a->where, &a->device);
+	if (r >= 0 && a->pipe_fd < 0) {
 		r = autofs_reconnect(a->where, a->device, &a->pipe_fd);
 		if (r >= 0)
 			vault_update(a);
@@ -457,8 +463,9 @@ static int automount_coldplug(struct unit *u)
 		enter_dead(a, RESULT_RESOURCES);
 		return 0;
 	}
-	if (a->n_tokens > 0 && target)
+	if ((a->n_tokens > 0 || a->adopted) && target)
 		automount_on_trigger(u, target);
+	a->adopted = false;
 	if (a->state == AUTOMOUNT_RUNNING)
 		set_state(a, AUTOMOUNT_RUNNING); /* the idle timer */
 	return 0;

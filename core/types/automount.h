@@ -31,6 +31,7 @@ struct automount {
 	uint32_t *tokens; /* processes that wait for the mount */
 	size_t n_tokens;
 	struct deadline idle;
+	bool adopted; /* from the vault: no record says what its point is */
 };
 
 static inline struct automount *AUTOMOUNT(const struct unit *u)
@@ -44,6 +45,8 @@ int autofs_mount(const char *where, const char *options, int *ret_pipe, dev_t *r
 /* An autofs mount that an earlier core made gets a new pipe and our process group; requests that
  * waited meanwhile fail. */
 int autofs_reconnect(const char *where, dev_t device, int *ret_pipe);
+/* The device number of the autofs mount at @where, or -ENOENT. */
+int autofs_find(const char *where, dev_t *ret);
 /* 0 or the errno that the waiting process gets. */
 int autofs_answer(const char *where, dev_t device, uint32_t token, int error);
 /* If nobody used what is mounted there since the last call: unmounts it, in the background. */

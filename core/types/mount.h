@@ -103,6 +103,7 @@ int unmount_direct(const struct mount *m);
 struct mountinfo {
 	const char *where, *options, *type, *what, *super_options;
 	unsigned id, parent;
+	dev_t device;
 };
 #define MOUNTINFO_ENTRIES_MAX 65536
 /* Calls @fn for each line that is well formed; @text is modified. Number of lines given to @fn, or

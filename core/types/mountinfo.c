@@ -3,6 +3,9 @@
  * with \040 and the like for blanks. Pure. */
 #include "types/mount.h"
 
+#include <stdio.h>
+#include <sys/sysmacros.h>
+
 /* Undoes \ooo in place. */
 static void unescape(char *s)
 {
@@ -44,6 +47,7 @@ static bool parse_line(char *line, struct mountinfo *ret)
 	char *id = next_word(&line), *parent = next_word(&line), *device = next_word(&line),
 	     *root = next_word(&line), *where = next_word(&line), *options = next_word(&line),
 	     *word, *type, *what, *super;
+	unsigned major, minor;
 	uint32_t number;
 
 	if (!id || !parent || !device || !root || !where || !options)
@@ -54,6 +58,8 @@ static bool parse_line(char *line, struct mountinfo *ret)
 	if (str_to_u32(parent, &number) < 0)
 		return false;
 	e.parent = number;
+	if (sscanf(device, "%u:%u", &major, &minor) == 2)
+		e.device = makedev(major, minor);
 	do {
 		word = next_word(&line);
 		if (!word)
