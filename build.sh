@@ -19,7 +19,7 @@ verbs=(
   "run|[--keep]|the whole story: two VMs under our init, a controller, healing, hot upgrade, roll-back"
   "bench|[NAME]|measure side by side: boot, spawn, scale; natively: restart, idle, takeover, upgrade"
   "conformance|[SUITE]|Debian's test data and packages under our core: test-execute, packages"
-  "chaos|[SECONDS]|faults of every kind against init and core, checked after each; --faults N, --walk K, --many N, --only KIND, --update-docs"
+  "chaos|[SECONDS]|faults of every kind against init and core, checked after each; --faults N, --walk K, --many N, --only KIND, --update-docs; --vm [SECONDS]: of a whole machine"
   "fuzz|[SECONDS]|every fuzz target for that long (default 10 each)"
   "clean||remove build/ but the cache of downloaded images"
 )
@@ -159,6 +159,13 @@ build_chaos() {
 
 verb_chaos() {
   verb_deps
+  if [[ ${1:-} == --vm ]]; then
+    shift
+    build_for_tests
+    build_chaos
+    VM_BIN=$top/build/test/test/vm VM_BUILD=$top/build/test CHAOS_BUILD=$top/build/chaos test/chaos/machine.sh "$@"
+    return
+  fi
   say "Building with crash points"
   build_chaos
   test/chaos/chaos.sh build/chaos/test/chaos/chaos "$@"

@@ -121,3 +121,15 @@ void access_collect(struct chaos *c, bool wait)
 		a->pid = 0;
 	}
 }
+
+/* A pid name space does not end before all of it is reaped, and these are our children. */
+void accesses_end(struct chaos *c)
+{
+	for (size_t i = 0; i < ACCESSES_MAX; i++) {
+		if (c->accesses[i].pid <= 0)
+			continue;
+		(void) kill(c->accesses[i].pid, SIGKILL);
+		(void) waitpid(c->accesses[i].pid, NULL, 0);
+		c->accesses[i].pid = 0;
+	}
+}

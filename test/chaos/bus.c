@@ -12,13 +12,13 @@ void bus_prepare(struct chaos *c)
 	static const char configuration[] =
 		"<busconfig><type>system</type><listen>unix:path=/run/chaos/bus</listen>"
 		"<auth>EXTERNAL</auth><policy context=\"default\"><allow user=\"*\"/><allow "
-	        "own=\"*\"/>"
+		"own=\"*\"/>"
 		"<allow send_type=\"method_call\"/><allow send_type=\"signal\"/>"
 		"<allow send_requested_reply=\"true\" send_type=\"method_return\"/>"
 		"<allow send_requested_reply=\"true\" send_type=\"error\"/>"
 		"<allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/>"
 		"<allow receive_type=\"error\"/><allow "
-	        "receive_type=\"signal\"/></policy></busconfig>\n";
+		"receive_type=\"signal\"/></policy></busconfig>\n";
 	auto_free char *path = path_join(c->w.dir, "bus.conf");
 
 	if (file_write_atomic(path, configuration, sizeof(configuration) - 1, 0644, false) < 0)

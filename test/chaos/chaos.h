@@ -220,12 +220,14 @@ void order_access(struct chaos *c);
 void order_automount(struct chaos *c); /* the point, or what is mounted there, goes or comes */
 /* Whoever has been answered is counted; @wait: all of them have to be, in time. */
 void access_collect(struct chaos *c, bool wait);
+void accesses_end(struct chaos *c);
 
 #define SCOPE_NURSERY "nursery" /* the cgroup where members wait to be taken in */
 void scopes_open(struct chaos *c);
 void order_scope(struct chaos *c);
 /* Who was not taken in, with nothing on its way any more, is told to go. */
 void scopes_collect(struct chaos *c, const struct truth *t);
+void scopes_end(struct chaos *c);
 
 void udev_open(struct chaos *c);
 void order_device(struct chaos *c);

@@ -26,6 +26,15 @@ static const char *const init_options[] = {"--hang-usec=300000", "--ready-usec=3
 /* In an emulated machine, where a second is not one. */
 static const char *const slow_options[] = {"--hang-usec=3000000", "--ready-usec=30000000", NULL};
 
+/* Who wants it to end gets its figures first. */
+static volatile sig_atomic_t ended;
+
+static void on_end(int sig)
+{
+	(void) sig;
+	ended = 1;
+}
+
 uint32_t chaos_random(struct chaos *c, uint32_t below)
 {
 	/* xorshift64*, Vigna 2016: the same sequence everywhere, unlike rand(3). */
@@ -179,6 +188,8 @@ static void end(struct chaos *c)
 		setenv("WORLD_KEEP", "1", 1);
 	}
 	fclose(c->history);
+	accesses_end(c);
+	scopes_end(c);
 	world_close(&c->w);
 	books_free(c->books);
 	c->books = NULL;
@@ -224,7 +235,7 @@ static void run_random(struct chaos *c, const struct options *o)
 {
 	usec_t end_at = now(CLOCK_MONOTONIC) + o->seconds * USEC_PER_SEC;
 
-	while (!c->violations &&
+	while (!c->violations && !ended &&
 	       (o->faults ? report_faults() < o->faults : now(CLOCK_MONOTONIC) < end_at))
 		step(c, o);
 	if (!c->violations)
@@ -407,6 +418,7 @@ int main(int argc, char **argv)
 
 	read_options(argc, argv, &o);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, on_end);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	c.seed = seed_of_run();
 	c.random = c.seed * UINT64_C(0x9E3779B97F4A7C15) | 1;

@@ -138,3 +138,15 @@ void scopes_collect(struct chaos *c, const struct truth *t)
 				dismiss(c, m);
 	}
 }
+
+/* As accesses_end(). */
+void scopes_end(struct chaos *c)
+{
+	for (size_t i = 0; i < SCOPES; i++) {
+		if (c->members[i].pid <= 0)
+			continue;
+		(void) kill(c->members[i].pid, SIGKILL);
+		(void) waitpid(c->members[i].pid, NULL, 0);
+		c->members[i] = (struct member){0};
+	}
+}
