@@ -151,7 +151,7 @@ struct doubt_ops {
 /* Of a type with one process at a time: it is taken into these before @ended; @search and @lives are not needed. */
 struct doubt_control {
 	struct pidref *pid;
-	struct process_status *status;
+	struct process_status *status; /* or NULL */
 	bool *spawning;
 };
 struct doubt {

@@ -60,7 +60,8 @@ static void take(struct doubt *d, const struct pidref *p)
 	*c->spawning = false;
 	process_forget(d->unit, c->pid);
 	*c->pid = *p;
-	process_status_begin(c->status, p->pid);
+	if (c->status)
+		process_status_begin(c->status, p->pid);
 	unit_save_soon(d->unit);
 }
 

@@ -114,30 +114,6 @@ pid_t scope_control_pid(const struct unit *u)
 
 /* ---- the same after a restart of core: was it spawned? ---- */
 
-static struct spawn_search search_of(const struct unit *u)
-{
-	return (struct spawn_search){.known = {SCOPE(u)->control_pid.pid},
-	                             .since = SCOPE(u)->doubt.since};
-}
-
-static void take_control(struct unit *u, const struct pidref *p)
-{
-	struct scope *s = SCOPE(u);
-
-	s->spawning = false;
-	process_forget(u, &s->control_pid);
-	s->control_pid = *p;
-	unit_save_soon(u);
-}
-
-static void take_exit(struct unit *u, const struct process_exit *e)
-{
-	const struct pidref p = {.pid = e->pid, .pidfd = -EBADF, .start_time = e->start_time};
-
-	take_control(u, &p);
-	scope_on_exit(u, e);
-}
-
 /* To give it away twice does no harm. */
 static void chown_again(struct unit *u)
 {
@@ -145,7 +121,7 @@ static void chown_again(struct unit *u)
 	scope_enter_start_chown(SCOPE(u));
 }
 
-const struct doubt_ops scope_doubt_ops = {search_of, take_control, take_exit, chown_again};
+const struct doubt_ops scope_doubt_ops = {.ended = scope_on_exit, .never = chown_again};
 
 void scope_on_exits_known(struct unit *u)
 {

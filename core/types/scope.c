@@ -118,8 +118,11 @@ void scope_enter_signal(struct scope *s, enum scope_state state, enum result res
 
 static void scope_init(struct unit *u)
 {
-	doubt_init(&SCOPE(u)->doubt, u, &scope_doubt_ops);
-	SCOPE(u)->control_pid = PIDREF_NULL;
+	struct scope *s = SCOPE(u);
+
+	doubt_init(&s->doubt, u, &scope_doubt_ops,
+	           (struct doubt_control){.pid = &s->control_pid, .spawning = &s->spawning});
+	s->control_pid = PIDREF_NULL;
 	u->perpetual = streq(u->id, "init.scope");
 }
 
