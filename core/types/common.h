@@ -158,13 +158,14 @@ struct doubt {
 	struct unit *unit;
 	const struct doubt_ops *ops;
 	struct doubt_control control; /* pid NULL: none */
-	usec_t since;             /* boottime of the intent */
-	struct process_exit exit; /* of the process in doubt; pid 0: none */
-	struct pidref living;     /* seen before init was asked: it may be this one */
+	usec_t since;                 /* boottime of the intent */
+	struct process_exit exit;     /* of the process in doubt; pid 0: none */
+	struct pidref living;         /* seen before init was asked: it may be this one */
 	bool asking, is_dying, is_unseen;
 	struct source *source;
 };
-void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops, struct doubt_control control);
+void doubt_init(struct doubt *d, struct unit *u, const struct doubt_ops *ops,
+                struct doubt_control control);
 void doubt_begin(struct doubt *d);
 void doubt_drop(struct doubt *d);
 /* Somebody speaks, or time is over: if it lives it is taken. False: it is not known yet. */

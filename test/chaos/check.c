@@ -32,8 +32,7 @@ static int ask(struct chaos *c, const char *method, const cJSON *parameters, cJS
 		int r = call_once(c, method, parameters ? cJSON_Duplicate(parameters, true) : NULL,
 		                  10 * USEC_PER_SEC, ret);
 
-		if ((r != -ECONNRESET && r != -EPIPE) ||
-		    now(CLOCK_MONOTONIC) > c->replacing_until)
+		if ((r != -ECONNRESET && r != -EPIPE) || now(CLOCK_MONOTONIC) > c->replacing_until)
 			return r;
 		chaos_sleep(c, 5 * USEC_PER_MSEC);
 	}
