@@ -515,6 +515,8 @@ static void fault_full(struct chaos *c)
 	for (int i = 0; i < 3; i++)
 		order_random(c);
 	pause_random(c, 10000);
+	/* A deadline that is not stored is the one before it. */
+	c->returns_ordered = now(CLOCK_BOOTTIME);
 	kill_and_recover(c, SIGKILL);
 	(void) unlink(path);
 	/* What could not be stored was kept in memory, which is gone now. */

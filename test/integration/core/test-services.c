@@ -219,9 +219,8 @@ TEST(core_death__a_pid_that_was_given_again_is_not_the_service)
 TEST(core_death__a_cgroup_that_became_empty_meanwhile_is_removed)
 {
 	WITH_WORLD(w);
-	put_targets(
-		&w,
-		"leaves.service"); /* whom nothing holds is unloaded, and its cgroup goes with it */
+	/* Whom nothing holds is unloaded, and its cgroup goes with it. */
+	put_targets(&w, "leaves.service");
 	world_put(&w, "leaves.service", "[Service]\nKillMode=none\n" FOREVER);
 	auto_free char *path = str_printf("%s/system.slice/leaves.service", w.cgroup),
 		       *procs = path_join(path, "cgroup.procs");
