@@ -74,8 +74,11 @@ end_guest() { [ -z "$m" ] || vmctl stop "$m"; m=''; }
 verdict() {
   vmctl sh "$m" -t 20 'echo "$([ -e /testok ] && echo testok || echo no-testok) $([ -s /failed ] && echo failed) $(sctl show -P Result testsuite-'"$1"'.service)"' 2>&1
 }
-# What it said last.
-why() { vmctl sh "$m" -t 20 "journalctl -b -u testsuite-$1.service -o cat --no-pager 2>/dev/null | tail -n ${CONFORMANCE_LINES:-12}; sctl --version" 2>&1; }
+# What it said last, and what other units said that failed.
+why() {
+  vmctl sh "$m" -t 60 "journalctl -b -u testsuite-$1.service -o cat --no-pager 2>/dev/null | tail -n ${CONFORMANCE_LINES:-12}
+    for unit in \$(sctl --failed --plain --no-legend | awk '{print \$1}'); do echo \"--- \$unit\"; journalctl -b -u \$unit -o cat --no-pager | tail -n 25; done; sctl --version" 2>&1
+}
 
 run_suite() {
   local n=$1 seconds=$2 v

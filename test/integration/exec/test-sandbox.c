@@ -311,6 +311,23 @@ TEST(sandbox__directories)
 	CHECK_LINE(o, "nobody");
 }
 
+TEST(sandbox__dynamic_user_writes_its_own_folders_alone)
+{
+	struct outcome o;
+
+	world_setup();
+	o = run(UNIT(
+		"DynamicUser=yes\nStateDirectory=waldo quux/pief aaa/bbb aaa aaa/ccc "
+		"xxx/yyy:aaa/111 xxx:aaa/222 xxx/zzz:aaa/333",
+		"find /run /var /etc /dev -maxdepth 5 \\( -path /var/tmp -o -path /dev/shm -o "
+		"-path /dev/mqueue \\) -prune -o -type d -writable -print 2>/dev/null | sort"));
+	CHECK_EXIT(o, 0);
+	CHECK_STR(o.out,
+	          "/var/lib/private/aaa\n/var/lib/private/aaa/bbb\n/var/lib/private/aaa/ccc\n"
+	          "/var/lib/private/quux/pief\n/var/lib/private/waldo\n/var/lib/private/xxx\n"
+	          "/var/lib/private/xxx/yyy\n/var/lib/private/xxx/zzz\n");
+}
+
 TEST(sandbox__dynamic_user)
 {
 	const char *unit =
