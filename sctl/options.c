@@ -172,7 +172,7 @@ static const struct option_row rows[] = {
 	{ "marked",	 0,   FLAG, AT(marked), NULL, false, "restart or reload units that are marked" },
 	{ "what",	 0,   LIST, AT(what), NULL, true, "for clean: runtime, cache, state, logs, configuration, all" },
 	{ "dry-run",	 0,   FLAG, AT(dry_run), NULL, false, "say what would be done" },
-	{ "after",	 0,   FLAG, AT(after), NULL, false, "for list-dependencies: the order" },
+	{ "after",	 0,   FLAG, AT(after), NULL, false, "for list-dependencies: the order; for list-jobs: who waits for whom" },
 	{ "before",	 0,   FLAG, AT(before), NULL, false, NULL },
 	{ "reverse",	 0,   FLAG, AT(reverse), NULL, false, "who needs it" },
 	{ "with-dependencies", 0, FLAG, AT(with_dependencies), NULL, false, NULL },

@@ -90,12 +90,65 @@ static bool is_wanted(char **patterns, const char *name)
 	return false;
 }
 
+static const cJSON *job_by_id(const cJSON *jobs, uint64_t id)
+{
+	const cJSON *j;
+
+	cJSON_ArrayForEach(j, jobs) if (json_u64_or(j, "id", 0) == id) return j;
+	return NULL;
+}
+
+static bool waits_for(const cJSON *j, uint64_t id)
+{
+	const cJSON *after, *it;
+
+	if (json_get_array(j, "after", &after) >= 0)
+		cJSON_ArrayForEach(it, after) if (cJSON_IsNumber(it) &&
+		                                  (uint64_t) it->valuedouble == id) return true;
+	return false;
+}
+
+/* A line below a job's: one of those that it waits for, or that wait for it. */
+static int add_order(struct table *t, const char *what, const cJSON *other)
+{
+	auto_free char *text = str_printf(
+		"%s job %llu (%s/%s)", what, (unsigned long long) json_u64_or(other, "id", 0),
+		json_string_or(other, "unit", ""), json_string_or(other, "type", ""));
+
+	if (!text)
+		return -ENOMEM;
+	table_add(t,
+	          (const char *[]){arg.plain ? "" : "\xe2\x94\x94\xe2\x94\x80", text, "", "", ""});
+	return 0;
+}
+
+static int add_orders(struct table *t, const cJSON *jobs, const cJSON *j)
+{
+	const cJSON *after, *it;
+	uint64_t id = json_u64_or(j, "id", 0);
+	int r = 0;
+
+	if (arg.after && json_get_array(j, "after", &after) >= 0)
+		cJSON_ArrayForEach(it, after)
+		{
+			const cJSON *o = job_by_id(jobs, (uint64_t) it->valuedouble);
+
+			if (o && r >= 0)
+				r = add_order(t, "waiting for", o);
+		}
+	if (arg.before)
+		cJSON_ArrayForEach(it, jobs) if (r >= 0 && waits_for(it, id)) r =
+			add_order(t, "blocking", it);
+	return r;
+}
+
 int verb_list_jobs(const struct verb *v, char **args)
 {
 	static const char *const header[] = {"JOB", "UNIT", "TYPE", "STATE", "AGE"};
 	auto_cleanup(session_close) struct session *s = NULL;
 	auto_json cJSON *answer = NULL;
 	const cJSON *jobs, *j;
+	cJSON *p;
 	struct table t;
 	int r;
 
@@ -103,7 +156,9 @@ int verb_list_jobs(const struct verb *v, char **args)
 	r = session_open(SERVICE_CONTROL, &s);
 	if (r < 0)
 		return EXIT_UNREACHABLE;
-	r = session_call(s, "org.sysmaster.Manager.ListJobs", NULL, NULL, &answer);
+	p = cJSON_CreateObject();
+	json_add_bool(p, "order", arg.after || arg.before);
+	r = session_call(s, "org.sysmaster.Manager.ListJobs", p, NULL, &answer);
 	if (r < 0)
 		return session_exit_code(s, r);
 	if (json_get_array(answer, "jobs", &jobs) < 0)
@@ -125,6 +180,7 @@ int verb_list_jobs(const struct verb *v, char **args)
 		snprintf(id, sizeof(id), "%llu", (unsigned long long) json_u64_or(j, "id", 0));
 		span_format(age, sizeof(age), json_u64_or(j, "age_usec", 0), USEC_PER_MSEC);
 		table_add(&t, cells);
+		(void) add_orders(&t, jobs, j);
 	}
 	if (t.n_rows)
 		table_print(&t, !arg.no_legend);

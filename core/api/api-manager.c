@@ -195,14 +195,19 @@ static int list_units(struct varlink_call *call, const cJSON *parameters, void *
 	return units ? varlink_reply(call, o) : -ENOMEM;
 }
 
+static int add_job_id(const struct job *j, void *userdata)
+{
+	return json_append_take(userdata, cJSON_CreateNumber((double) j->id));
+}
+
 static int list_jobs(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
 	struct api *a = userdata;
 	usec_t t = now(CLOCK_BOOTTIME);
 	cJSON *o = cJSON_CreateObject(), *jobs = cJSON_AddArrayToObject(o, "jobs");
+	bool order = json_bool_or(parameters, "order", false);
 	struct job *j;
 
-	(void) parameters;
 	if (!jobs) {
 		cJSON_Delete(o);
 		return -ENOMEM;
@@ -217,6 +222,9 @@ static int list_jobs(struct varlink_call *call, const cJSON *parameters, void *u
 		json_add_string(row, "type", job_type_to_string(j->type));
 		json_add_string(row, "state", job_state_to_string(j->state));
 		json_add_u64(row, "age_usec", usec_sub(t, j->begin_usec));
+		if (order)
+			(void) job_foreach_earlier(j, add_job_id,
+			                           cJSON_AddArrayToObject(row, "after"));
 		json_append_take(jobs, row);
 	}
 	return varlink_reply(call, o);

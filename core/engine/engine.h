@@ -380,6 +380,8 @@ int manager_enqueue_by_name(struct manager *m, enum job_type type, const char *n
 int manager_enqueue_surely(struct manager *m, enum job_type type, struct unit *u, enum job_mode mode, struct diag *d);
 struct job *manager_get_job(const struct manager *m, uint32_t id);
 int job_cancel(struct job *j);
+/* @fn for each installed job that @j has to wait for; ends early with what @fn returns below 0. */
+int job_foreach_earlier(const struct job *j, int (*fn)(const struct job *earlier, void *userdata), void *userdata);
 void job_wait(struct job *j, struct job_waiter *w);
 void job_waiter_remove(struct job_waiter *w);
 /* Runs what is due now: load, run, gc, stop-when-unneeded and save queues. The manager's deferred source calls it each turn. */

@@ -100,6 +100,26 @@ int job_order_compare(struct job_order a, struct job_order b, enum unit_dependen
 	return b.type == JOB_STOP || b.type == JOB_RESTART ? 1 : -1;
 }
 
+int job_foreach_earlier(const struct job *j, int (*fn)(const struct job *earlier, void *userdata),
+                        void *userdata)
+{
+	static const enum unit_dependency sides[] = {DEP_AFTER, DEP_BEFORE};
+	const struct job_order mine = {j->type, j->ignore_order};
+	struct unit *other;
+	int r = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(sides); i++)
+		UNIT_FOREACH_DEPENDENCY (other, j->unit, sides[i]) {
+			const struct job *o = other->job;
+
+			if (r >= 0 && o &&
+			    job_order_compare(mine, (struct job_order){o->type, o->ignore_order},
+			                      sides[i]) > 0)
+				r = fn(o, userdata);
+		}
+	return MIN(r, 0);
+}
+
 /* ---- time-outs ---- */
 
 static int on_timeout(struct source *s _unused_, usec_t deadline _unused_, void *userdata)

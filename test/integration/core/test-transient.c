@@ -174,3 +174,60 @@ TEST(set_property__outlives_core)
 	CHECK_STR(world_property(&w, "s.service", "TasksMax"), "123");
 	CHECK_STR(world_property(&w, "s.service", "ActiveState"), "active");
 }
+
+static const cJSON *job_of(const cJSON *answer, const char *unit)
+{
+	const cJSON *jobs, *j;
+
+	if (json_get_array(answer, "jobs", &jobs) >= 0)
+		cJSON_ArrayForEach(j,
+		                   jobs) if (streq(json_string_or(j, "unit", ""), unit)) return j;
+	return NULL;
+}
+
+/* Jobs say for which other ones they wait, if one asks. */
+TEST(list_jobs__says_who_waits_for_whom)
+{
+	auto_json cJSON *answer = NULL, *plain = NULL;
+	const cJSON *after;
+
+	WITH_WORLD(w);
+	world_put(&w, "slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n");
+	world_put(&w, "next.service",
+	          "[Unit]\nAfter=slow.service\n[Service]\nExecStart=/bin/sleep infinity\n");
+	world_put(&w, "last.service",
+	          "[Unit]\nAfter=next.service\n[Service]\nExecStart=/bin/true\n");
+	start(&w);
+	CHECK_INT(world_queue(&w, "start", "slow.service"), ==, 0);
+	CHECK_INT(world_queue(&w, "start", "next.service"), ==, 0);
+	CHECK_INT(world_queue(&w, "start", "last.service"), ==, 0);
+	cJSON *p = cJSON_CreateObject();
+	json_add_bool(p, "order", true);
+	CHECK_INT(world_call(&w, "org.sysmaster.Manager.ListJobs", p, &answer), ==, 0);
+	const cJSON *slow = job_of(answer, "slow.service"), *next = job_of(answer, "next.service"),
+		    *last = job_of(answer, "last.service");
+	CHECK(slow && next && last);
+	CHECK_INT(json_get_array(slow, "after", &after), ==, 0);
+	CHECK_INT(cJSON_GetArraySize(after), ==, 0);
+	CHECK_INT(json_get_array(next, "after", &after), ==, 0);
+	CHECK_INT(cJSON_GetArraySize(after), ==, 1);
+	CHECK_INT((long) cJSON_GetArrayItem(after, 0)->valuedouble, ==,
+	          (long) json_u64_or(slow, "id", 0));
+	CHECK_INT(json_get_array(last, "after", &after), ==, 0);
+	CHECK_INT(cJSON_GetArraySize(after), ==, 1);
+	CHECK_INT((long) cJSON_GetArrayItem(after, 0)->valuedouble, ==,
+	          (long) json_u64_or(next, "id", 0));
+	CHECK_INT(world_call(&w, "org.sysmaster.Manager.ListJobs", NULL, &plain), ==, 0);
+	CHECK(job_of(plain, "next.service") &&
+	      !cJSON_HasObjectItem(job_of(plain, "next.service"), "after"));
+	/* And as people see it. */
+	auto_free char *command =
+		str_printf(SCTL " -H unix:%s list-jobs --after --before >%s/jobs", w.socket, w.dir);
+	CHECK_INT(system(command), ==, 0);
+	auto_free char *text = world_file(&w, "jobs");
+	auto_free char *waits = str_printf("waiting for job %ld (slow.service/start)",
+	                                   (long) json_u64_or(slow, "id", 0)),
+		       *blocks = str_printf("blocking job %ld (last.service/start)",
+	                                    (long) json_u64_or(last, "id", 0));
+	CHECK(text && strstr(text, waits) && strstr(text, blocks));
+}
