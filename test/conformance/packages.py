@@ -6,6 +6,7 @@ Prints lines for packages.sh, by tabs: "ok" or "no", what, detail; "note" lines 
 and property are patterns as of a shell. The unit's state is the property "state"."""
 import fnmatch
 import json
+import re
 import sys
 from collections import defaultdict
 
@@ -70,11 +71,25 @@ def differences(theirs, ours):
     return result
 
 
-def compare_states(known, theirs, ours):
+def read_masked(path):
+    """What belongs to another part: the names of units, and of templates."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return {line.strip() for line in file}
+    except FileNotFoundError:
+        return set()
+
+
+def is_masked(masked, unit):
+    template = re.sub(r"@.*\.", "@.", unit)
+    return unit in masked or template in masked
+
+
+def compare_states(known, masked, theirs, ours):
     checked = 0
     for unit, (state, sub) in sorted(theirs.items()):
         # What was "exited" or waits is as active as what runs; a device or mount is the kernel's.
-        if state != "active" or not unit.endswith((".service", ".socket", ".timer", ".path", ".target", ".mount", ".swap")):
+        if state != "active" or is_masked(masked, unit) or not unit.endswith((".service", ".socket", ".timer", ".path", ".target", ".mount", ".swap")):
             continue
         got, got_sub = ours.get(unit, ("absent", "-"))
         reason = known_reason(known, unit, "state")
@@ -116,8 +131,9 @@ def main():
     known = read_known(sys.argv[1])
     directory = sys.argv[2]
     theirs, ours = read_units(f"{directory}/units.systemd"), read_units(f"{directory}/units.ours")
+    masked = read_masked(f"{directory}/masked.ours")
     active = {unit for unit, (state, _) in theirs.items() if state == "active" and ours.get(unit, ("", ""))[0] == "active"}
-    compare_states(known, theirs, ours)
+    compare_states(known, masked, theirs, ours)
     compare_processes(known, read_probe(f"{directory}/probe.systemd"), read_probe(f"{directory}/probe.ours"), active)
 
 
