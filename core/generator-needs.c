@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * generator-needs.c - which of systemd's own generators have nothing to do on this machine.
+ * generator-needs.c - which of systemd's own generators, and cloud-init's, have nothing to do on this machine.
  *
  * Each of them is a dynamically linked program that looks for one file or one word of the kernel command line, and ends. On a
  * VM they cost more than reading all units. Their manual pages say what they look for; where that is not there, they are
- * not started. Only the programs of the systemd package are known here; one that an administrator put in their place runs.
+ * not started. cloud-init's has nothing to do where our own program does its work (docs/design/metadata-boot.md). Only the
+ * programs of these packages are known here; one that an administrator put in their place runs.
  */
 #include "core.h"
 
@@ -14,7 +15,7 @@
 
 struct need {
 	const char *name;
-	const char *files; /* any of these, separated by blanks */
+	const char *files; /* any of these, separated by blanks; "!PATH": where it is not there */
 	const char *words; /* or any word of the command line that begins so */
 };
 
@@ -22,6 +23,7 @@ struct need {
 
 /* clang-format off */
 static const struct need needs[] = {
+	{ "cloud-init-generator",	      "/etc/sysmaster/metadata-disabled !/run/sysmaster/current/sysmaster-metadata", "" },
 	{ "systemd-bless-boot-generator",     "/sys/firmware/efi/efivars/LoaderBootCountPath" EFI_LOADER, "" },
 	{ "systemd-cryptsetup-generator",     "/etc/crypttab",			"luks rd.luks" },
 	{ "systemd-debug-generator",	      "",				"systemd.mask systemd.wants systemd.debug rd.systemd." },
@@ -42,7 +44,7 @@ static bool any_file(const char *files)
 	if (strv_split(files, " ", &v) < 0)
 		return true;
 	STRV_FOREACH (f, v)
-		if (lstat(*f, &st) >= 0)
+		if (**f == '!' ? lstat(*f + 1, &st) < 0 : lstat(*f, &st) >= 0)
 			return true;
 	return false;
 }
