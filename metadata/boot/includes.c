@@ -51,9 +51,14 @@ static int include_fetch(void *userdata, const char *url, bool once, struct blob
 		return -EAGAIN;
 	}
 	r = fetch(i, url, ret);
-	if (r >= 0)
-		(void) file_write_atomic(path, ret->data ? ret->data : "", ret->size, 0600, false);
-	return r;
+	if (r < 0)
+		return r;
+	r = file_write_atomic(path, ret->data ? ret->data : "", ret->size, 0600, false);
+	if (r < 0)
+		diag_add(i->d, r, DIAG_WARNING, path, 0,
+		         "an included document cannot be kept for the final stage: %s",
+		         strerror(-r));
+	return 0;
 }
 
 struct include include_of(struct includes *i)

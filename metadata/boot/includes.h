@@ -9,6 +9,7 @@ struct includes {
 	const char *state;       /* folder of the instance, where documents are kept, 0600 */
 	const struct http *http; /* NULL: there is no network yet */
 	usec_t deadline;
+	struct diag *d;
 	bool use_kept;   /* the final stage works on what the first one got */
 	bool is_missing; /* out: one is behind the network */
 };

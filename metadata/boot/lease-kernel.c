@@ -32,25 +32,6 @@ static uint32_t seconds_left(const struct lease_entry *e)
 	return end > at ? (uint32_t) ((end - at) / USEC_PER_SEC) : 0;
 }
 
-static int send_or_drop(struct nl_sock *nl, struct nl_msg *m, int r)
-{
-	if (r >= 0)
-		return netlink_call(nl, m);
-	nlmsg_free(m);
-	return -ENOMEM;
-}
-
-static struct nl_msg *message(int type, int flags, const void *header, size_t size)
-{
-	struct nl_msg *m = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
-
-	if (m && nlmsg_append(m, (void *) (uintptr_t) header, size, NLMSG_ALIGNTO) < 0) {
-		nlmsg_free(m);
-		return NULL;
-	}
-	return m;
-}
-
 /* The kernel takes the address away by itself when nobody renews it. */
 static int set_address(struct nl_sock *nl, int index, const struct lease_entry *e)
 {
@@ -59,7 +40,8 @@ static int set_address(struct nl_sock *nl, int index, const struct lease_entry *
 	                      .ifa_index = (unsigned) index};
 	uint32_t left = seconds_left(e);
 	struct ifa_cacheinfo times = {.ifa_prefered = left, .ifa_valid = left};
-	struct nl_msg *m = message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));
+	struct nl_msg *m =
+		netlink_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));
 	uint32_t broadcast = e->lease.broadcast.s_addr
 	                             ? e->lease.broadcast.s_addr
 	                             : e->lease.address.s_addr | ~mask_of(e->lease.prefix);
@@ -76,7 +58,7 @@ static int set_address(struct nl_sock *nl, int index, const struct lease_entry *
 		r = nla_put_u32(m, IFA_RT_PRIORITY, e->metric);
 	if (r >= 0)
 		r = nla_put(m, IFA_CACHEINFO, sizeof(times), &times);
-	return send_or_drop(nl, m, r);
+	return netlink_call_built(nl, m, r);
 }
 
 /* With the address as their source, so that they go with it. */
@@ -96,7 +78,7 @@ static int add_route(struct nl_sock *nl, int index, const struct lease_entry *e,
 	if (route->via.s_addr &&
 	    (route->via.s_addr ^ e->lease.address.s_addr) & mask_of(e->lease.prefix))
 		h.rtm_flags |= RTNH_F_ONLINK;
-	m = message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));
+	m = netlink_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));
 	if (!m)
 		return -ENOMEM;
 	if (route->prefix)
@@ -109,7 +91,7 @@ static int add_route(struct nl_sock *nl, int index, const struct lease_entry *e,
 		r = nla_put(m, RTA_PREFSRC, 4, &e->lease.address);
 	if (r >= 0 && e->metric)
 		r = nla_put_u32(m, RTA_PRIORITY, e->metric);
-	return send_or_drop(nl, m, r);
+	return netlink_call_built(nl, m, r);
 }
 
 /* Those within reach before those over them; one that the kernel refuses leaves the others. */
@@ -132,8 +114,14 @@ int lease_set_kernel(struct lease_entry *e)
 	auto_cleanup(netlink_close) struct nl_sock *nl = NULL;
 	int index = (int) if_nametoindex(e->device), r = index ? netlink_open(&nl) : -ENODEV;
 
-	if (r >= 0 && e->use_mtu && e->lease.mtu >= MTU_MIN)
-		(void) netlink_link_set_u32(nl, index, IFLA_MTU, e->lease.mtu);
+	if (r >= 0 && e->use_mtu && e->lease.mtu >= MTU_MIN) {
+		int mtu = netlink_link_set_u32(nl, index, IFLA_MTU, e->lease.mtu);
+
+		/* Larger packets than the interface takes are no reason to be without an address. */
+		if (mtu < 0)
+			log_warning("%s: the MTU of its lease (%u) was refused: %s", e->device,
+			            e->lease.mtu, strerror(-mtu));
+	}
 	if (r >= 0)
 		r = set_address(nl, index, e);
 	if (r < 0)
@@ -155,10 +143,10 @@ int lease_unset_kernel(struct lease_entry *e)
 
 	if (r < 0)
 		return r;
-	m = message(RTM_DELADDR, 0, &h, sizeof(h));
+	m = netlink_message(RTM_DELADDR, 0, &h, sizeof(h));
 	if (!m)
 		return -ENOMEM;
-	r = send_or_drop(nl, m, nla_put(m, IFA_LOCAL, 4, &e->set_address));
+	r = netlink_call_built(nl, m, nla_put(m, IFA_LOCAL, 4, &e->set_address));
 	if (r >= 0 || r == -EADDRNOTAVAIL)
 		e->is_set = false;
 	return r == -EADDRNOTAVAIL ? 0 : r;

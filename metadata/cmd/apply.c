@@ -81,6 +81,7 @@ static int read_userdata(struct run *x, const struct instance *i, const char *st
 {
 	auto_cleanup(http_curl_free) struct http_curl *curl = NULL;
 	struct includes includes = {.state = state,
+	                            .d = &x->s->d,
 	                            .deadline = now(CLOCK_BOOTTIME) + INCLUDE_TIMEOUT,
 	                            .use_kept = x->s->stage == STAGE_FINAL};
 	struct include include = include_of(&includes);
@@ -445,7 +446,7 @@ static int run_parts(struct run *x, unsigned parts)
 
 /* ---- final ---- */
 
-static int run_final(struct run *x)
+static int run_final(struct run *x, _unused_ unsigned parts)
 {
 	auto_cleanup(instance_free) struct instance *i = NULL;
 	struct stage *s = x->s;
@@ -507,33 +508,32 @@ static int parse(int argc, char **argv, struct stage *s, unsigned *ret_parts)
 	return optind == argc ? 0 : -EINVAL;
 }
 
-int cmd_apply(int argc, char **argv)
+static int run_stage(struct stage *s, int argc, char **argv,
+                     int (*run)(struct run *x, unsigned parts))
 {
-	struct stage s = {STAGE_APPLY, "apply", "init", "", now(CLOCK_BOOTTIME), NULL, {0}};
-	struct run x = {.s = &s, .search.root_fd = -EBADF};
+	struct run x = {.s = s, .search.root_fd = -EBADF};
 	unsigned parts;
 	int r;
 
-	if (parse(argc, argv, &s, &parts) < 0)
+	if (parse(argc, argv, s, &parts) < 0)
 		return usage();
-	s.timings = cJSON_CreateArray();
-	r = run_parts(&x, parts);
-	cJSON_Delete(s.timings);
+	s->timings = cJSON_CreateArray();
+	r = run(&x, parts);
+	cJSON_Delete(s->timings);
 	return r;
+}
+
+int cmd_apply(int argc, char **argv)
+{
+	struct stage s = {STAGE_APPLY, "apply", "init", "", now(CLOCK_BOOTTIME), NULL, {0}};
+
+	return run_stage(&s, argc, argv, run_parts);
 }
 
 int cmd_final(int argc, char **argv)
 {
 	struct stage s = {STAGE_FINAL, "final", "modules-final", "", now(CLOCK_BOOTTIME),
 	                  NULL,        {0}};
-	struct run x = {.s = &s, .search.root_fd = -EBADF};
-	unsigned parts;
-	int r;
 
-	if (parse(argc, argv, &s, &parts) < 0)
-		return usage();
-	s.timings = cJSON_CreateArray();
-	r = run_final(&x);
-	cJSON_Delete(s.timings);
-	return r;
+	return run_stage(&s, argc, argv, run_final);
 }

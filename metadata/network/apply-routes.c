@@ -53,26 +53,6 @@ static int number(const cJSON *v, uint32_t *ret)
 	return 0;
 }
 
-static struct nl_msg *message(int type, int flags, const void *header, size_t size)
-{
-	struct nl_msg *m = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
-
-	if (m && nlmsg_append(m, (void *) (uintptr_t) header, size, NLMSG_ALIGNTO) < 0) {
-		nlmsg_free(m);
-		return NULL;
-	}
-	return m;
-}
-
-/* Sends unless something did not fit (@r). */
-static int send_or_drop(struct applier *a, struct nl_msg *m, int r)
-{
-	if (r >= 0)
-		return netlink_call(a->nl, m);
-	nlmsg_free(m);
-	return -ENOMEM;
-}
-
 /* ---- addresses ---- */
 
 static int add_address(struct applier *a, const struct link *l, const char *text)
@@ -87,7 +67,7 @@ static int add_address(struct applier *a, const struct link *l, const char *text
 		return r;
 	h.ifa_family = (uint8_t) p.family;
 	h.ifa_prefixlen = (uint8_t) p.length;
-	m = message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));
+	m = netlink_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));
 	if (!m)
 		return -ENOMEM;
 	r = nla_put(m, IFA_LOCAL, p.size, p.bytes);
@@ -99,7 +79,7 @@ static int add_address(struct applier *a, const struct link *l, const char *text
 		broadcast |= htonl(p.length ? ~(~0U << (32 - p.length)) : ~0U);
 		r = nla_put_u32(m, IFA_BROADCAST, broadcast);
 	}
-	return send_or_drop(a, m, r);
+	return netlink_call_built(a->nl, m, r);
 }
 
 int apply_addresses(struct applier *a)
@@ -242,7 +222,7 @@ static int add_route(struct applier *a, const cJSON *route, const char *dev, con
 		h.rtm_flags |= RTNH_F_ONLINK;
 	if (get(route, "table"))
 		h.rtm_table = RT_TABLE_UNSPEC; /* the attribute has it */
-	m = message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));
+	m = netlink_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));
 	if (!m)
 		return -ENOMEM;
 	r = put_route(a, m, route, l, &to);
@@ -307,7 +287,7 @@ static int add_rule(struct applier *a, const cJSON *rule)
 		h.family = (uint8_t) (from ? source.family : destination.family);
 	h.src_len = from ? (uint8_t) source.length : 0;
 	h.dst_len = to ? (uint8_t) destination.length : 0;
-	m = message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &h, sizeof(h));
+	m = netlink_message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &h, sizeof(h));
 	if (!m)
 		return -ENOMEM;
 	r = from ? nla_put(m, FRA_SRC, source.size, source.bytes) : 0;
@@ -319,7 +299,7 @@ static int add_rule(struct applier *a, const cJSON *rule)
 		r = put_number(m, FRA_PRIORITY, get(rule, "priority"));
 	if (r >= 0)
 		r = put_number(m, FRA_FWMARK, get(rule, "mark"));
-	r = send_or_drop(a, m, r);
+	r = netlink_call_built(a->nl, m, r);
 	return r == -EEXIST ? 0 : r;
 }
 

@@ -202,6 +202,25 @@ static int add_link(struct nl_msg *m, void *userdata)
 	return 0;
 }
 
+struct nl_msg *netlink_message(int type, int flags, const void *header, size_t size)
+{
+	struct nl_msg *m = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
+
+	if (m && nlmsg_append(m, (void *) (uintptr_t) header, size, NLMSG_ALIGNTO) < 0) {
+		nlmsg_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+int netlink_call_built(struct nl_sock *s, struct nl_msg *m, int built)
+{
+	if (built >= 0)
+		return netlink_call(s, m);
+	nlmsg_free(m);
+	return -ENOMEM;
+}
+
 struct nl_msg *netlink_link_message(int type, unsigned flags, int index)
 {
 	struct ifinfomsg info = {.ifi_family = AF_UNSPEC, .ifi_index = index};

@@ -42,6 +42,10 @@ int netlink_dump(struct nl_sock *s, struct nl_msg *m, int (*each)(struct nl_msg 
 /* What is plugged in or was made, without the drivers' names unless @drivers. */
 int netlink_links(struct nl_sock *s, bool drivers, struct links *ret);
 
+/* A request that begins with @header; NULL on ENOMEM. */
+struct nl_msg *netlink_message(int type, int flags, const void *header, size_t size);
+/* netlink_call(), or -ENOMEM for a message that could not be put together (@built < 0), which is freed. */
+int netlink_call_built(struct nl_sock *s, struct nl_msg *m, int built);
 /* A message of a link; index 0: by the name that the caller adds. NULL on ENOMEM. */
 struct nl_msg *netlink_link_message(int type, unsigned flags, int index);
 /* Changes an interface's flags among @mask. */
