@@ -35,7 +35,9 @@
 #define METADATA_NODES_MAX    200000     /* of one YAML document, aliases expanded */
 #define METADATA_DEPTH_MAX    48
 #define METADATA_LIST_MAX     4096 /* entries of users, write_files, runcmd, ... */
-#define METADATA_PARTS_MAX    1024 /* parts of user-data, all levels together */
+#define METADATA_DEFAULT_USER                                                                      \
+	"debian" /* where the image names none: the first user, who gets the machine's keys */
+#define METADATA_PARTS_MAX 1024 /* parts of user-data, all levels together */
 
 /* Bytes as found; a NUL stands behind the last one. data is NULL where there was nothing. */
 struct blob {

@@ -137,8 +137,9 @@ static struct source_context context_of(const struct search *s, const struct sou
 	return (struct source_context){
 		.machine = &s->machine,
 		.config = config_of(s, row->name),
-		.default_user = json_string_or(
-			cJSON_GetObjectItemCaseSensitive(info, "default_user"), "name", NULL),
+		.default_user =
+			json_string_or(cJSON_GetObjectItemCaseSensitive(info, "default_user"),
+	                               "name", METADATA_DEFAULT_USER),
 		.nics = s->nics,
 		.n_nics = s->n_nics,
 		.deadline = deadline,

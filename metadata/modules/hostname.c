@@ -76,24 +76,40 @@ int module_hostname(struct context *c)
 	return 0;
 }
 
-/* manage_etc_hosts: true, template, localhost: our own line for 127.0.1.1, other lines stay. */
-int module_etc_hosts(struct context *c)
+/* The image's own template, for "true"; -ENOENT: it has none. */
+static int hosts_of_template(const struct context *c, const char *host, const char *fqdn,
+                             char **ret)
 {
-	auto_free char *host = NULL, *fqdn = NULL, *path = root_path(c, "etc/hosts"), *old = NULL,
-		       *text = NULL;
-	const cJSON *manage = cJSON_GetObjectItemCaseSensitive(c->config, "manage_etc_hosts");
+	auto_blob struct blob b = {0};
+	auto_free char *path = root_path(c, "etc/cloud/templates/hosts.debian.tmpl"), *text = NULL;
+	auto_json cJSON *names = cJSON_CreateObject();
+	const char *body;
+	int r = path && names ? file_read(path, &text, NULL) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	json_add_string(names, "hostname", host);
+	json_add_string(names, "fqdn", fqdn);
+	/* Its first line names the language. */
+	body = strchr(text, '\n');
+	if (!str_after(text, "## template:") || !body)
+		return -ENOENT;
+	r = jinja_render(body + 1, strlen(body + 1), names, "etc/cloud/templates/hosts.debian.tmpl",
+	                 c->d, &b);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(b.data);
+	return *ret ? 0 : -ENOENT;
+}
+
+/* Our own line for 127.0.1.1; other lines stay. */
+static int hosts_edited(const char *path, const char *host, const char *fqdn, char **ret)
+{
 	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
 	auto_strv char **lines = NULL;
-	int r;
+	auto_free char *old = NULL;
+	int r = file_read(path, &old, NULL);
 
-	if (!manage || cJSON_IsNull(manage) || cJSON_IsFalse(manage))
-		return 0;
-	r = context_names(c, &host, &fqdn);
-	if (r < 0 || !host)
-		return r;
-	if (!path)
-		return -ENOMEM;
-	r = file_read(path, &old, NULL);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	r = strv_split(old ? old
@@ -101,13 +117,34 @@ int module_etc_hosts(struct context *c)
 	               "\n", &lines);
 	if (r < 0)
 		return r;
-	if (fqdn && !streq(fqdn, host))
+	if (!streq(fqdn, host))
 		strbuf_printf(&b, "127.0.1.1 %s %s\n", fqdn, host);
 	else
 		strbuf_printf(&b, "127.0.1.1 %s\n", host);
 	STRV_FOREACH (l, lines)
 		if (!str_after(*l, "127.0.1.1"))
 			strbuf_printf(&b, "%s\n", *l);
-	r = strbuf_take(&b, &text);
+	return strbuf_take(&b, ret);
+}
+
+/* manage_etc_hosts: true, "template", "localhost". */
+int module_etc_hosts(struct context *c)
+{
+	auto_free char *host = NULL, *fqdn = NULL, *path = root_path(c, "etc/hosts"), *text = NULL;
+	const cJSON *manage = cJSON_GetObjectItemCaseSensitive(c->config, "manage_etc_hosts");
+	bool is_local = cJSON_IsString(manage) && streq(manage->valuestring, "localhost");
+	int r;
+
+	if (!manage || cJSON_IsNull(manage) || cJSON_IsFalse(manage) ||
+	    (cJSON_IsString(manage) && str_to_bool(manage->valuestring) == 0))
+		return 0;
+	r = context_names(c, &host, &fqdn);
+	if (r < 0 || !host)
+		return r;
+	if (!path)
+		return -ENOMEM;
+	r = is_local ? -ENOENT : hosts_of_template(c, host, fqdn ? fqdn : host, &text);
+	if (r < 0 && r != -ENOMEM)
+		r = hosts_edited(path, host, fqdn ? fqdn : host, &text);
 	return r < 0 ? r : file_write_atomic(path, text, strlen(text), 0644, false);
 }

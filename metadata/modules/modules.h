@@ -72,6 +72,7 @@ int module_ntp(struct context *c);
 int module_timezone(struct context *c);
 int module_disable_ec2_metadata(struct context *c);
 int module_sysmaster(struct context *c);
+int module_ssh_slow_host_keys(struct context *c);
 int module_ssh_import_id(struct context *c);
 int module_apt(struct context *c);
 int module_packages(struct context *c);
@@ -113,6 +114,10 @@ struct file_encoding {
 struct file_encoding file_encoding_parse(const char *s);
 /* An entry's "content", decoded; -EINVAL, -EBADMSG. */
 int file_content_decode(const cJSON *entry, struct blob *ret);
+/* A text, a number, or the bytes of a !!binary that no text can hold; nothing for NULL. -EINVAL. */
+int content_bytes(const cJSON *v, struct blob *ret);
+/* The same, behind an encoding's name. */
+int content_decode(const cJSON *v, const char *encoding, struct blob *ret);
 /* "0640" in octal, a number as it is (YAML has read it as octal already), 0644 where there is none. */
 int file_mode_parse(const cJSON *v, mode_t *ret);
 /* "updates" -> {"network": ["boot", ...]}: scopes and events that are known; others are findings. */
@@ -135,8 +140,13 @@ char *context_first_user(const struct context *c);
 int context_names(const struct context *c, char **ret_host, char **ret_fqdn);
 /* "ephemeral0", "sdb", an alias: its device; NULL: it is not there. */
 char *context_device(const struct context *c, const char *name);
-/* What a user's entry says of his password. */
-int password_apply(struct context *c, const cJSON *user, const char *name, bool created);
+/* By the image's own chpasswd(8), which knows how this machine hashes. */
+int password_set_plain(struct context *c, const char *name, const char *plain);
+struct password_change {
+	const char *hash; /* NULL: as it is */
+	bool lock, expire;
+};
+int password_change(struct context *c, const char *name, const struct password_change *change);
 
 /* ---- programs and files of the image (modules/command.c) ---- */
 

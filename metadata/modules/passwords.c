@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /* password, chpasswd, ssh_pwauth; and what a user's entry says of his password. */
-#include "metadata/modules/modules.h"
+#include "metadata/modules/accounts.h"
 
 #include <fcntl.h>
 #include <sys/random.h>
 
 #define PROGRAM_TIMEOUT (60 * USEC_PER_SEC)
 #define RANDOM_LENGTH   20
+
+static const cJSON *get(const cJSON *o, const char *key)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, key);
+
+	return cJSON_IsNull(v) ? NULL : v;
+}
 
 static int run(struct context *c, char **argv, const char *subject, const char *input)
 {
@@ -24,49 +31,36 @@ static int run(struct context *c, char **argv, const char *subject, const char *
 	                argv[0], r);
 }
 
-/* "!" before the hash, unless the user is meant to log in with a password. */
-int password_apply(struct context *c, const cJSON *user, const char *name, bool created)
+int password_set_plain(struct context *c, const char *name, const char *plain)
 {
-	const char *hashed = json_string_or(user, "hashed_passwd",
-	                                    created ? json_string_or(user, "passwd", NULL) : NULL),
-		   *plain = json_string_or(user, "plain_text_passwd", NULL);
-	bool lock = json_bool_or(user, "lock_passwd", true);
-	int r = 0;
+	auto_strv char **argv = NULL;
+	auto_free char *line = str_printf("%s:%s\n", name, plain);
+	int r = line ? strv_append(&argv, "chpasswd") : -ENOMEM;
 
-	if (hashed || plain) {
-		auto_strv char **argv = NULL;
-		auto_free char *line = str_printf("%s:%s\n", name, hashed ? hashed : plain);
-
-		if (!line || strchr(hashed ? hashed : plain, '\n'))
-			return -EINVAL;
-		strv_append(&argv, "chpasswd");
-		if (hashed)
-			strv_append(&argv, "--encrypted");
+	if (r >= 0 && strchr(plain, '\n'))
+		r = diag_add(c->d, -EINVAL, DIAG_ERROR, name, 0, "a password has one line");
+	if (r >= 0)
 		r = run(c, argv, name, line);
+	if (line)
 		explicit_bzero(line, strlen(line));
-		if (r < 0)
-			return r;
-	}
-	if (lock && created && (hashed || plain)) {
-		auto_strv char **argv = NULL;
-
-		strv_append(&argv, "usermod");
-		strv_append(&argv, "--lock");
-		strv_append(&argv, name);
-		return run(c, argv, name, NULL);
-	}
 	return r;
 }
 
-static int change(struct context *c, const char *name, const char *password, bool hashed)
+int password_change(struct context *c, const char *name, const struct password_change *change)
 {
-	auto_json cJSON *user = cJSON_CreateObject();
+	struct accounts *a = NULL;
+	int r = accounts_open(c, &a);
 
-	if (!user)
-		return -ENOMEM;
-	cJSON_AddStringToObject(user, hashed ? "hashed_passwd" : "plain_text_passwd", password);
-	cJSON_AddFalseToObject(user, "lock_passwd");
-	return password_apply(c, user, name, true);
+	if (r >= 0 && change->hash)
+		r = accounts_set_hash(a, name, change->hash);
+	if (r >= 0 && change->lock)
+		r = accounts_lock_password(a, name);
+	if (r >= 0 && change->expire)
+		r = accounts_expire_password(a, name);
+	if (r >= 0)
+		r = accounts_write(a);
+	accounts_close(a);
+	return r < 0 ? diag_add(c->d, r, DIAG_ERROR, name, 0, "password: %s", strerror(-r)) : 0;
 }
 
 /* To who looks at the console, and nowhere else: logs are read by many. */
@@ -109,23 +103,17 @@ static int set_one(struct context *c, const char *name, const char *password, bo
                    bool expires)
 {
 	char random[RANDOM_LENGTH + 1];
-	auto_strv char **argv = NULL;
+	struct password_change change = {.hash = hashed ? password : NULL, .expire = expires};
 	int r = 0;
 
 	if (!hashed && is_random(password)) {
 		r = make_random(c, name, random);
 		password = random;
 	}
-	if (r >= 0)
-		r = change(c, name, password, hashed);
+	if (r >= 0 && !hashed)
+		r = password_set_plain(c, name, password);
 	explicit_bzero(random, sizeof(random));
-	/* Whose hash is given has set it himself. */
-	if (r < 0 || !expires || hashed)
-		return r;
-	r = strv_split("chage -d 0", " ", &argv);
-	if (r >= 0)
-		r = strv_append(&argv, name);
-	return r < 0 ? r : run(c, argv, name, NULL);
+	return r < 0 || !(change.hash || change.expire) ? r : password_change(c, name, &change);
 }
 
 static int set_entry(struct context *c, const cJSON *entry, bool expires)
@@ -190,7 +178,8 @@ int module_set_passwords(struct context *c)
 	auto_free char *user = context_first_user(c);
 	int worst = 0;
 
-	if (password && user)
+	/* The default user's, where no others are named. */
+	if (password && user && !get(chpasswd, "users") && !get(chpasswd, "list"))
 		worst = set_one(c, user, password, is_hash(password), expires);
 	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(chpasswd, "users")) worst =
 		MIN(worst, set_entry(c, entry, expires));

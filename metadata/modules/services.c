@@ -29,7 +29,7 @@ static const struct ntp_client ntp_clients[] = {
 	  "server %s iburst\n", "pool %s iburst\n" },
 	{ "openntpd", "openntpd", "/etc/openntpd/ntpd.conf", "openntpd", "", "server %s\n", "servers %s\n" },
 	/* The one that needs no program but its own comes last: it is on nearly every image. */
-	{ "systemd-timesyncd", "systemd-timesyncd", "/etc/systemd/timesyncd.conf.d/50-metadata.conf", "systemd-timesyncd",
+	{ "systemd-timesyncd", "systemd-timesyncd", "/etc/systemd/timesyncd.conf.d/cloud-init.conf", "systemd-timesyncd",
 	  "[Time]\n", NULL, NULL },
 };
 /* clang-format on */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define KEYGEN_TIMEOUT (300 * USEC_PER_SEC) /* RSA on a machine without a random number yet */
+#define RELOAD_TIMEOUT (30 * USEC_PER_SEC)
 #define IMPORT_TIMEOUT (120 * USEC_PER_SEC)
 #define FOLDER         "etc/ssh"
 
@@ -85,38 +86,62 @@ static int write_host_key(struct context *c, const cJSON *entry)
 	                entry->string);
 }
 
-/* Certificates and private keys of one kind; what the config gives is not made. */
-static int generate_host_keys(struct context *c)
+/* Looking for primes takes seconds on a small machine; sshd works with any one key. */
+static bool is_slow_kind(const char *kind)
+{
+	return streq(kind, "rsa") || streq(kind, "dsa");
+}
+
+static int generate_host_key(struct context *c, const char *kind, bool *ret_made)
+{
+	auto_free char *name = str_printf("/" FOLDER "/ssh_host_%s_key", kind),
+		       *path = name ? root_path(c, name) : NULL;
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	if (!is_key_kind(kind, strlen(kind)))
+		return diag_add(c->d, -EINVAL, DIAG_ERROR, "ssh_genkeytypes", 0,
+		                "\"%s\" is no kind of key", kind);
+	if (access(path, F_OK) >= 0)
+		return 0;
+	r = module_command(
+		c, "ssh", KEYGEN_TIMEOUT,
+		(const char *const[]){"ssh-keygen", "-q", "-t", kind, "-N", "", "-f", name, NULL});
+	*ret_made |= r >= 0;
+	return r;
+}
+
+/* What the config gives is not made. @slow: those of a slow kind, else the others; all where there are no others. */
+static int generate_host_keys(struct context *c, bool slow, bool *ret_made)
 {
 	auto_strv char **kinds = NULL;
+	bool has_quick = false;
 	int r = json_get_strv(c->config, "ssh_genkeytypes", &kinds), worst = 0;
 
-	/* The quick one first: sshd works with one key. */
 	if (r == -ENOENT)
 		r = strv_split("ed25519 ecdsa rsa", " ", &kinds);
 	if (r < 0)
 		return diag_add(c->d, r, DIAG_ERROR, "ssh_genkeytypes", 0, "a list is expected");
-	STRV_FOREACH (k, kinds) {
-		auto_free char *name = str_printf("/" FOLDER "/ssh_host_%s_key", *k),
-			       *path = name ? root_path(c, name) : NULL;
-
-		if (!path)
-			return -ENOMEM;
-		if (!is_key_kind(*k, strlen(*k)))
-			worst = diag_add(c->d, -EINVAL, DIAG_ERROR, "ssh_genkeytypes", 0,
-			                 "\"%s\" is no kind of key", *k);
-		else if (access(path, F_OK) < 0)
-			worst = MIN(worst, module_command(c, "ssh", KEYGEN_TIMEOUT,
-			                                  (const char *const[]){"ssh-keygen", "-q",
-			                                                        "-t", *k, "-N", "",
-			                                                        "-f", name, NULL}));
-	}
+	STRV_FOREACH (k, kinds)
+		has_quick |= !is_slow_kind(*k);
+	STRV_FOREACH (k, kinds)
+		if (is_slow_kind(*k) == slow || (!slow && !has_quick))
+			worst = MIN(worst, generate_host_key(c, *k, ret_made));
 	return worst;
+}
+
+static bool are_keys_wanted(const struct context *c)
+{
+	const cJSON *given = get(c->config, "ssh_keys");
+
+	return (!given || !given->child) && module_has_program(c, "sshd");
 }
 
 int module_ssh_host_keys(struct context *c)
 {
 	const cJSON *given = get(c->config, "ssh_keys"), *it;
+	bool made = false;
 	int r = 0, worst = 0;
 
 	if (!module_has_program(c, "sshd") && !given)
@@ -127,9 +152,23 @@ int module_ssh_host_keys(struct context *c)
 		return diag_add(c->d, r, DIAG_ERROR, "ssh", 0, "old host keys stay: %s",
 		                strerror(-r));
 	cJSON_ArrayForEach(it, given) worst = MIN(worst, write_host_key(c, it));
-	if (!given || !given->child)
-		worst = generate_host_keys(c);
+	if (are_keys_wanted(c))
+		worst = generate_host_keys(c, false, &made);
 	return worst;
+}
+
+/* sshd has started without them, and is told: it reads its keys when it starts. */
+int module_ssh_slow_host_keys(struct context *c)
+{
+	bool made = false;
+	int r = are_keys_wanted(c) ? generate_host_keys(c, true, &made) : 0;
+
+	if (made && !*c->root && module_has_program(c, "systemctl"))
+		r = MIN(r, module_command(c, "ssh", RELOAD_TIMEOUT,
+		                          (const char *const[]){"systemctl", "--no-block",
+		                                                "try-reload-or-restart",
+		                                                "ssh.service", NULL}));
+	return r;
 }
 
 /* ---- keys that open it ---- */
@@ -142,7 +181,15 @@ static void add_public_keys(const cJSON *v, char ***keys)
 		(void) strv_extend(keys, list);
 }
 
-/* What root says to who has a key: the name to come under. */
+/* What an account says to who has a key: the name to come under. */
+static char *way_to(const char *user, const char *from)
+{
+	return str_printf("no-port-forwarding,no-agent-forwarding,no-X11-forwarding,"
+	                  "command=\"echo 'Please login as the user \\\"%s\\\" rather than "
+	                  "the user \\\"%s\\\".';echo;sleep 10;exit 142\"",
+	                  user ? user : "NONE", from);
+}
+
 static char *root_options(const struct context *c, const char *user)
 {
 	const char *own = json_string_or(c->config, "disable_root_opts", NULL), *rest;
@@ -150,10 +197,7 @@ static char *root_options(const struct context *c, const char *user)
 	char *text = NULL;
 
 	if (!own)
-		return str_printf("no-port-forwarding,no-agent-forwarding,no-X11-forwarding,"
-		                  "command=\"echo 'Please login as the user \\\"%s\\\" rather than "
-		                  "the user \\\"root\\\".';echo;sleep 10;exit 142\"",
-		                  user ? user : "NONE");
+		return way_to(user, "root");
 	for (; *own; own++) {
 		if ((rest = str_after(own, "$USER"))) {
 			strbuf_puts(&b, user ? user : "NONE");
@@ -199,44 +243,46 @@ static int give_keys_with_options(struct context *c, const char *user, const cha
 		if (r < 0)
 			return r;
 	}
-	return lines ? give_keys(c, user, lines) : 0;
+	return give_keys(c, user, lines);
 }
 
-/* ssh_redirect_user: the machine's keys, which say to come as the default user. */
+/* ssh_redirect_user: the platform's keys, which say to come as the default user. */
 static int redirect_users(struct context *c, const char *to, char *const *keys)
 {
 	auto_json cJSON *normal = NULL;
-	auto_free char *options = root_options(c, to);
 	const cJSON *it;
 	int worst = 0;
 
-	if (!options || context_users(c, &normal) < 0)
+	if (!to || context_users(c, &normal) < 0)
 		return 0;
 	cJSON_ArrayForEach(it, get(normal, "users"))
 	{
 		const cJSON *v = get(it, "ssh_redirect_user");
+		auto_free char *options = NULL;
 
-		if (to &&
-		    (cJSON_IsTrue(v) || (cJSON_IsString(v) && streq(v->valuestring, "default"))))
-			worst = MIN(worst, give_keys_with_options(c, it->string, options, keys));
+		if (!cJSON_IsTrue(v) && !(cJSON_IsString(v) && streq(v->valuestring, "default")))
+			continue;
+		options = way_to(to, it->string);
+		worst = MIN(worst, options ? give_keys_with_options(c, it->string, options, keys)
+		                           : -ENOMEM);
 	}
 	return worst;
 }
 
 int module_ssh(struct context *c)
 {
-	auto_strv char **keys = NULL;
+	auto_strv char **keys = NULL, **own = NULL;
 	auto_free char *user = context_first_user(c), *options = NULL;
 	int r = 0;
 
 	add_public_keys(get(c->config, "ssh_authorized_keys"), &keys);
-	if (json_bool_or(c->config, "allow_public_ssh_keys", true))
-		add_public_keys(get(c->instance->meta_data, "public-keys"), &keys);
-	if (!keys)
-		return 0;
+	if (json_bool_or(c->config, "allow_public_ssh_keys", true) &&
+	    instance_public_keys(c->instance, &own) >= 0)
+		(void) strv_extend(&keys, own);
+	/* Without any key the file is made all the same: others add theirs to it. */
 	if (user)
 		r = give_keys(c, user, keys);
-	r = MIN(r, redirect_users(c, user, keys));
+	r = MIN(r, redirect_users(c, user, own));
 	if (!json_bool_or(c->config, "disable_root", true))
 		return MIN(r, give_keys(c, "root", keys));
 	options = root_options(c, user);

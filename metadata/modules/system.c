@@ -146,23 +146,6 @@ int module_keyboard(struct context *c)
 
 /* ---- random seed ---- */
 
-static int seed_bytes(const cJSON *seed, struct blob *ret)
-{
-	const char *data = json_string_or(seed, "data", ""),
-		   *encoding = json_string_or(seed, "encoding", "raw");
-	struct file_encoding e = file_encoding_parse(encoding);
-	auto_blob struct blob b = {0};
-	int r = e.base64 ? base64_decode(data, strlen(data), &b) : blob_set(&b, data, strlen(data));
-
-	if (r >= 0 && e.gzip)
-		r = gunzip(b.data, b.size, METADATA_DOCUMENT_MAX, &b);
-	if (r < 0)
-		return r;
-	*ret = b;
-	b = (struct blob){0};
-	return 0;
-}
-
 /* Into the pool, without a claim of how much it is worth. */
 static int add_entropy(const char *path, const struct blob *b)
 {
@@ -180,7 +163,9 @@ int module_seed_random(struct context *c)
 	const char *platform = json_string_or(c->instance->meta_data, "random_seed", NULL);
 	auto_blob struct blob own = {0}, theirs = {0};
 	auto_strv char **command = NULL;
-	int r = path ? seed_bytes(seed, &own) : -ENOMEM;
+	int r = path ? content_decode(get(seed, "data"), json_string_or(seed, "encoding", "raw"),
+	                              &own)
+	             : -ENOMEM;
 
 	if (r < 0)
 		return diag_add(c->d, r, DIAG_ERROR, "random_seed", 0,

@@ -30,6 +30,7 @@ const struct module modules[] = {
 	{ "timezone", STAGE_APPLY, ONCE_PER_INSTANCE, "timezone", module_timezone },
 	{ "disable_ec2_metadata", STAGE_APPLY, EVERY_BOOT, "disable_ec2_metadata", module_disable_ec2_metadata },
 	{ "sysmaster", STAGE_APPLY, ONCE_PER_INSTANCE, "sysmaster", module_sysmaster },
+	{ "ssh_slow_host_keys", STAGE_FINAL, ONCE_PER_INSTANCE, "", module_ssh_slow_host_keys },
 	{ "ssh_import_id", STAGE_FINAL, ONCE_PER_INSTANCE, "ssh_import_id", module_ssh_import_id },
 	{ "apt_configure", STAGE_FINAL, ONCE_PER_INSTANCE, "apt apt_pipelining", module_apt },
 	{ "package_update_upgrade_install", STAGE_FINAL, ONCE_PER_INSTANCE, "packages package_update package_upgrade package_reboot_if_required apt_update apt_upgrade", module_packages },
@@ -50,7 +51,7 @@ const struct module modules[] = {
 static const char *const other_keys[] = { "merge_how", "merge_type", "network", "datasource", "datasource_list", "updates", "launch-index",
 	/* of an image's own configuration */
 	"cloud_init_modules", "cloud_config_modules", "cloud_final_modules", "unverified_modules", "conf_d", "manual_cache_clean", "output", "logging",
-	"log_cfgs", "log_basecfg", "def_log_file", "syslog_fix_perms", "warnings", "ssh_svcname", "syslog" };
+	"log_cfgs", "log_basecfg", "_log", "def_log_file", "syslog_fix_perms", "warnings", "ssh_svcname", "syslog" };
 /* clang-format on */
 const size_t n_modules = ELEMENTSOF(modules);
 

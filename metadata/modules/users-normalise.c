@@ -181,22 +181,19 @@ static int resolve_default(cJSON *users, const cJSON *user, cJSON **ret)
 		return -ENOMEM;
 	cJSON_ArrayForEach(it, users)
 	{
-		bool is_default = streq(it->string, "default");
-
-		if (is_default && !name)
+		if (streq(it->string, "default") || (has_default && streq_ptr(it->string, name)))
 			continue;
-		if (is_default || (has_default && streq_ptr(it->string, name))) {
-			user_add(resolved, name, user);
-			user_add(resolved, name,
-			         cJSON_GetObjectItemCaseSensitive(users, "default"));
-			user_add(resolved, name, cJSON_GetObjectItemCaseSensitive(users, name));
-			put(cJSON_GetObjectItemCaseSensitive(resolved, name), "default",
-			    cJSON_CreateTrue());
-		} else if (!cJSON_GetObjectItemCaseSensitive(resolved, it->string)) {
-			user_add(resolved, it->string, it);
-			put(cJSON_GetObjectItemCaseSensitive(resolved, it->string), "default",
-			    cJSON_CreateFalse());
-		}
+		user_add(resolved, it->string, it);
+		put(cJSON_GetObjectItemCaseSensitive(resolved, it->string), "default",
+		    cJSON_CreateFalse());
+	}
+	/* The last one, so that ids are given in cloud-init's order. */
+	if (has_default && name) {
+		user_add(resolved, name, user);
+		user_add(resolved, name, cJSON_GetObjectItemCaseSensitive(users, "default"));
+		user_add(resolved, name, cJSON_GetObjectItemCaseSensitive(users, name));
+		put(cJSON_GetObjectItemCaseSensitive(resolved, name), "default",
+		    cJSON_CreateTrue());
 	}
 	*ret = TAKE_PTR(resolved);
 	return 0;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* users, groups: with Debian's useradd and groupadd, which know the machine's policies (login.defs,
- * skel, shadow). */
-#include "metadata/modules/modules.h"
+/*
+ * users, groups. In two rounds: all of them as accounts, written at once; then what belongs to a user that is there: a password to
+ * be hashed, rules, keys.
+ */
+#include "metadata/modules/accounts.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -34,81 +36,149 @@ static int list_of(const cJSON *v, char ***ret)
 	return r;
 }
 
-static int run(struct context *c, char **argv, const char *subject)
+static const cJSON *get(const cJSON *o, const char *key)
 {
-	int r;
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, key);
 
-	if (*c->root) {
-		/* shadow's tools know another root by themselves. */
-		strv_append(&argv, "--root");
-		strv_append(&argv, c->root);
-	}
-	r = run_program(argv, NULL, PROGRAM_TIMEOUT);
-	if (r == 0)
-		return 0;
-	return diag_add(c->d, r < 0 ? r : -EIO, DIAG_ERROR, subject, 0, "%s ended with status %d",
-	                argv[0], r);
+	return cJSON_IsNull(v) ? NULL : v;
 }
 
-static int ensure_group(struct context *c, const char *name)
+static int refused(struct context *c, const char *subject, int r)
 {
-	auto_strv char **argv = NULL;
-	uid_t uid;
-	gid_t gid;
-	auto_free char *owner = str_printf(":%s", name);
+	return diag_add(c->d, r, DIAG_ERROR, subject, 0, "cannot be made: %s", strerror(-r));
+}
+
+/* ---- the first round: accounts ---- */
+
+static int ensure_group(struct context *c, struct accounts *a, const char *name)
+{
+	int r;
 
 	if (!name_is_valid(name))
 		return diag_add(c->d, -EINVAL, DIAG_ERROR, "groups", 0,
 		                "\"%s\" is not the name of a group", name);
-	if (owner && owner_parse(c, owner, &uid, &gid) >= 0)
-		return 0;
-	strv_append(&argv, "groupadd");
-	strv_append(&argv, name);
-	return run(c, argv, name);
+	r = accounts_add_group(a, name);
+	return r < 0 ? refused(c, name, r) : 0;
 }
 
-/* One key of a user that becomes an option of useradd. */
-struct option_row {
-	const char *key, *option;
-	enum { TEXT, FLAG, INVERSE_FLAG } kind;
-};
-/* clang-format off */
-static const struct option_row option_rows[] = {
-	{ "gecos",	    "--comment",	TEXT }, { "homedir",	   "--home-dir",  TEXT },
-	{ "primary_group",  "--gid",		TEXT }, { "shell",	   "--shell",	  TEXT },
-	{ "uid",	    "--uid",		TEXT }, { "expiredate",	   "--expiredate", TEXT },
-	{ "inactive",	    "--inactive",	TEXT }, { "selinux_user",  "--selinux-user", TEXT },
-	{ "system",	    "--system",		FLAG }, { "no_user_group", "--no-user-group", FLAG },
-	{ "no_log_init",    "--no-log-init",	FLAG },
-};
-/* clang-format on */
-
-static int useradd(struct context *c, const cJSON *user, const char *name, char *const *groups)
+/* Groups of a user that are not there are made, and so is his first one, but where it is a number. */
+static int ensure_groups_of(struct context *c, struct accounts *a, const cJSON *user,
+                            const char *name, char ***ret)
 {
-	auto_strv char **argv = NULL;
-	auto_free char *joined = strv_join(groups, ",");
-	bool no_home =
-		json_bool_or(user, "no_create_home", false) || json_bool_or(user, "system", false);
+	const char *primary = json_string_or(user, "primary_group", NULL);
+	uint64_t id;
+	int r = list_of(get(user, "groups"), ret);
 
-	strv_append(&argv, "useradd");
-	for (size_t i = 0; i < ELEMENTSOF(option_rows); i++) {
-		const cJSON *v = cJSON_GetObjectItemCaseSensitive(user, option_rows[i].key);
-		auto_free char *text = option_rows[i].kind == TEXT ? scalar_text(v) : NULL;
-
-		if (option_rows[i].kind == FLAG ? !cJSON_IsTrue(v) : !text)
-			continue;
-		strv_append(&argv, option_rows[i].option);
-		if (text)
-			strv_append(&argv, text);
+	if (r < 0)
+		return diag_add(c->d, r, DIAG_ERROR, name, 0, "\"groups\" is not a list of names");
+	if (!json_bool_or(user, "create_groups", true))
+		return 0;
+	STRV_FOREACH (g, *ret) {
+		r = ensure_group(c, a, *g);
+		if (r < 0)
+			return r;
 	}
-	if (joined && *joined) {
-		strv_append(&argv, "--groups");
-		strv_append(&argv, joined);
-	}
-	strv_append(&argv, no_home ? "--no-create-home" : "--create-home");
-	strv_append(&argv, name);
-	return run(c, argv, name);
+	return primary && str_to_u64(primary, 10, &id) < 0 ? ensure_group(c, a, primary) : 0;
 }
+
+static int add_user(struct context *c, struct accounts *a, const cJSON *user, const char *name,
+                    char *const *groups)
+{
+	auto_free char *gecos = scalar_text(get(user, "gecos")),
+		       *home = scalar_text(get(user, "homedir")),
+		       *shell = scalar_text(get(user, "shell")),
+		       *uid = scalar_text(get(user, "uid")),
+		       *primary = scalar_text(get(user, "primary_group")),
+		       *inactive = scalar_text(get(user, "inactive")),
+		       *expires = scalar_text(get(user, "expiredate"));
+	bool is_system = json_bool_or(user, "system", false);
+	struct user_wish w = {.name = name,
+	                      .gecos = gecos,
+	                      .home = home,
+	                      .shell = shell,
+	                      .uid = uid,
+	                      .primary_group = primary,
+	                      .inactive = inactive,
+	                      .expiredate = expires,
+	                      .groups = groups,
+	                      .is_system = is_system,
+	                      .no_user_group = json_bool_or(user, "no_user_group", false),
+	                      .no_home = json_bool_or(user, "no_create_home", false) || is_system};
+	int r = accounts_add_user(a, &w);
+
+	return r < 0 ? refused(c, name, r) : 0;
+}
+
+/* What can be said of a password without hashing one. */
+static int set_hash(struct context *c, struct accounts *a, const cJSON *user, const char *name,
+                    bool is_new)
+{
+	const char *hash = json_string_or(user, "hashed_passwd",
+	                                  is_new ? json_string_or(user, "passwd", NULL) : NULL);
+	int r = hash ? accounts_set_hash(a, name, hash) : 0;
+
+	if (r >= 0 && json_bool_or(user, "lock_passwd", true))
+		r = accounts_lock_password(a, name);
+	return r < 0 ? diag_add(c->d, r, DIAG_ERROR, name, 0, "password: %s", strerror(-r)) : 0;
+}
+
+static int account_of(struct context *c, struct accounts *a, const cJSON *user, const char *name)
+{
+	auto_strv char **groups = NULL;
+	bool is_new = !accounts_has_user(a, name);
+	int r;
+
+	if (!name_is_valid(name))
+		return diag_add(c->d, -EINVAL, DIAG_ERROR, "users", 0,
+		                "\"%s\" is not the name of a user", name);
+	r = ensure_groups_of(c, a, user, name, &groups);
+	if (r >= 0 && is_new)
+		r = add_user(c, a, user, name, groups);
+	return r < 0 ? r : set_hash(c, a, user, name, is_new);
+}
+
+static int add_members(struct context *c, struct accounts *a, const char *group,
+                       const cJSON *members)
+{
+	const cJSON *it;
+	int worst = 0;
+
+	cJSON_ArrayForEach(it, members) if (cJSON_IsString(it))
+	{
+		int r = accounts_has_user(a, it->valuestring)
+		                ? accounts_add_member(a, group, it->valuestring)
+		                : -ENOENT;
+
+		if (r < 0)
+			worst = diag_add(c->d, r, DIAG_ERROR, group, 0,
+			                 "\"%s\" cannot be a member: %s", it->valuestring,
+			                 strerror(-r));
+	}
+	return worst;
+}
+
+static int write_accounts(struct context *c, const cJSON *users, const cJSON *groups)
+{
+	struct accounts *a = NULL;
+	const cJSON *it;
+	int r = accounts_open(c, &a), worst = 0;
+
+	if (r < 0)
+		return diag_add(c->d, r, DIAG_ERROR, "users", 0, "the accounts cannot be read: %s",
+		                strerror(-r));
+	cJSON_ArrayForEach(it, groups) worst = MIN(worst, ensure_group(c, a, it->string));
+	cJSON_ArrayForEach(it, users) worst = MIN(worst, account_of(c, a, it, it->string));
+	/* Now their members are there. */
+	cJSON_ArrayForEach(it, groups) worst = MIN(worst, add_members(c, a, it->string, it));
+	r = accounts_write(a);
+	accounts_close(a);
+	if (r < 0)
+		diag_add(c->d, r, DIAG_ERROR, "users", 0, "the accounts cannot be written: %s",
+		         strerror(-r));
+	return MIN(r, worst);
+}
+
+/* ---- the second round ---- */
 
 /* One file for all users, as cloud-init names it, so that its own tools find it. */
 static int sudo_rules(struct context *c, const char *name, const cJSON *sudo)
@@ -171,48 +241,50 @@ static int doas_rules(struct context *c, const char *name, const cJSON *doas)
 	return r < 0 ? r : module_write(c, "etc/doas.conf", text, 0440);
 }
 
-static int apply_user(struct context *c, const cJSON *user, const char *name)
+static int set_plain_password(struct context *c, const cJSON *user, const char *name)
 {
-	auto_strv char **groups = NULL, **keys = NULL;
-	struct account a;
-	bool created = false;
+	static const struct password_change lock = {.lock = true};
+	const char *plain = json_string_or(user, "plain_text_passwd", NULL);
 	int r;
 
-	if (!name_is_valid(name))
-		return diag_add(c->d, -EINVAL, DIAG_ERROR, "users", 0,
-		                "\"%s\" is not the name of a user", name);
-	r = list_of(cJSON_GetObjectItemCaseSensitive(user, "groups"), &groups);
+	if (!plain || get(user, "hashed_passwd"))
+		return 0;
+	r = password_set_plain(c, name, plain);
+	return r < 0 || !json_bool_or(user, "lock_passwd", true) ? r
+	                                                         : password_change(c, name, &lock);
+}
+
+static int set_selinux_user(struct context *c, const cJSON *user, const char *name)
+{
+	const char *v = json_string_or(user, "selinux_user", NULL);
+
+	return v ? module_command(c, name, PROGRAM_TIMEOUT,
+	                          (const char *const[]){"usermod", "--selinux-user", v, name, NULL})
+	         : 0;
+}
+
+static int apply_user(struct context *c, const cJSON *user, const char *name)
+{
+	auto_strv char **keys = NULL;
+	struct account a;
+	int r, worst;
+
+	/* Why he is not there has been said. */
+	if (account_find(c, name, &a) < 0)
+		return 0;
+	free(a.home);
+	worst = MIN(set_plain_password(c, user, name), set_selinux_user(c, user, name));
+	r = sudo_rules(c, name, get(user, "sudo"));
 	if (r < 0)
-		return diag_add(c->d, r, DIAG_ERROR, name, 0, "\"groups\" is not a list of names");
-	STRV_FOREACH (g, groups) {
-		r = ensure_group(c, *g);
-		if (r < 0)
-			return r;
-	}
-	if (account_find(c, name, &a) >= 0) {
-		free(a.home);
-	} else {
-		r = useradd(c, user, name, groups);
-		if (r < 0)
-			return r;
-		created = true;
-	}
-	r = password_apply(c, user, name, created);
-	if (r < 0)
-		return r;
-	r = sudo_rules(c, name, cJSON_GetObjectItemCaseSensitive(user, "sudo"));
-	if (r < 0)
-		return diag_add(c->d, r, DIAG_ERROR, name, 0, "sudo rules: %s", strerror(-r));
-	r = doas_rules(c, name, cJSON_GetObjectItemCaseSensitive(user, "doas"));
-	if (r < 0)
-		return r;
+		worst = diag_add(c->d, r, DIAG_ERROR, name, 0, "sudo rules: %s", strerror(-r));
+	worst = MIN(worst, doas_rules(c, name, get(user, "doas")));
 	if (json_get_strv(user, "ssh_authorized_keys", &keys) >= 0 && keys) {
 		r = authorized_keys_add(c, name, keys);
 		if (r < 0)
-			return diag_add(c->d, r, DIAG_ERROR, name, 0, "authorized_keys: %s",
-			                strerror(-r));
+			worst = diag_add(c->d, r, DIAG_ERROR, name, 0, "authorized_keys: %s",
+			                 strerror(-r));
 	}
-	return 0;
+	return worst;
 }
 
 /* What the image's configuration calls the default user; Debian's where it says nothing. */
@@ -225,7 +297,7 @@ static cJSON *default_user_config(const struct context *c)
 	    json_get_object(info, "default_user", &user) >= 0)
 		return cJSON_Duplicate(user, true);
 	j = cJSON_CreateObject();
-	json_add_string(j, "name", "debian");
+	json_add_string(j, "name", METADATA_DEFAULT_USER);
 	json_add_string(j, "gecos", "Debian");
 	json_add_string(j, "shell", "/bin/bash");
 	json_add_string(j, "sudo", "ALL=(ALL) NOPASSWD:ALL");
@@ -263,39 +335,16 @@ char *context_first_user(const struct context *c)
 	return NULL; /* a list that leaves the default user out: nobody gets the machine's keys */
 }
 
-static int add_members(struct context *c, const char *group, const cJSON *members)
-{
-	const cJSON *it;
-	int worst = 0;
-
-	cJSON_ArrayForEach(it, members) if (cJSON_IsString(it))
-	{
-		auto_strv char **argv = NULL;
-		int r = strv_split("usermod --append --groups", " ", &argv);
-
-		if (r >= 0)
-			r = strv_append(&argv, group);
-		if (r >= 0)
-			r = name_is_valid(it->valuestring) ? strv_append(&argv, it->valuestring)
-			                                   : -EINVAL;
-		worst = MIN(worst, r < 0 ? r : run(c, argv, it->valuestring));
-	}
-	return worst;
-}
-
 int module_users(struct context *c)
 {
 	auto_json cJSON *normal = NULL;
-	const cJSON *it, *groups;
+	const cJSON *it, *users;
 	int worst = context_users(c, &normal);
 
-	if (!normal)
+	users = get(normal, "users");
+	if (!normal || (!users->child && !get(normal, "groups")->child))
 		return worst;
-	groups = cJSON_GetObjectItemCaseSensitive(normal, "groups");
-	cJSON_ArrayForEach(it, groups) worst = MIN(worst, ensure_group(c, it->string));
-	cJSON_ArrayForEach(it, cJSON_GetObjectItemCaseSensitive(normal, "users")) worst =
-		MIN(worst, apply_user(c, it, it->string));
-	/* Now their members are there. */
-	cJSON_ArrayForEach(it, groups) worst = MIN(worst, add_members(c, it->string, it));
+	worst = MIN(worst, write_accounts(c, users, get(normal, "groups")));
+	cJSON_ArrayForEach(it, users) worst = MIN(worst, apply_user(c, it, it->string));
 	return worst;
 }

@@ -21,19 +21,27 @@ struct file_encoding file_encoding_parse(const char *s)
 	return (struct file_encoding){false, false};
 }
 
-int file_content_decode(const cJSON *entry, struct blob *ret)
+int content_bytes(const cJSON *v, struct blob *ret)
 {
+	const char *binary = json_string_or(v, "__b64__", NULL);
 	auto_free char *text = NULL;
-	auto_blob struct blob plain = {0};
-	struct file_encoding e = file_encoding_parse(json_string_or(entry, "encoding", ""));
-	const cJSON *content = cJSON_GetObjectItemCaseSensitive(entry, "content");
-	int r;
 
-	text = content && !cJSON_IsNull(content) ? scalar_text(content) : strdup("");
-	if (!text)
-		return -EINVAL;
-	r = e.base64 ? base64_decode(text, strlen(text), &plain)
-	             : blob_set(&plain, text, strlen(text));
+	if (!v || cJSON_IsNull(v))
+		return 0;
+	if (binary)
+		return base64_decode(binary, strlen(binary), ret);
+	text = scalar_text(v);
+	return text ? blob_set(ret, text, strlen(text)) : -EINVAL;
+}
+
+int content_decode(const cJSON *v, const char *encoding, struct blob *ret)
+{
+	struct file_encoding e = file_encoding_parse(encoding);
+	auto_blob struct blob plain = {0}, coded = {0};
+	int r = content_bytes(v, e.base64 ? &coded : &plain);
+
+	if (r >= 0 && e.base64)
+		r = base64_decode(coded.data ? coded.data : "", coded.size, &plain);
 	if (r >= 0 && e.gzip)
 		r = gunzip(plain.data, plain.size, METADATA_DOCUMENT_MAX, &plain);
 	if (r < 0)
@@ -41,6 +49,12 @@ int file_content_decode(const cJSON *entry, struct blob *ret)
 	*ret = plain;
 	plain = (struct blob){0};
 	return 0;
+}
+
+int file_content_decode(const cJSON *entry, struct blob *ret)
+{
+	return content_decode(cJSON_GetObjectItemCaseSensitive(entry, "content"),
+	                      json_string_or(entry, "encoding", ""), ret);
 }
 
 int file_mode_parse(const cJSON *v, mode_t *ret)

@@ -83,7 +83,7 @@ static cJSON *standard_keys(const struct instance *i)
 	struct utsname u;
 
 	(void) instance_hostname(i, false, &host);
-	(void) public_keys_of(cJSON_GetObjectItemCaseSensitive(i->meta_data, "public-keys"), &keys);
+	(void) instance_public_keys(i, &keys);
 	if (cloud_id_of(name, region, platform, &cloud) >= 0)
 		add_with_dashes(v1, "cloud_id", cloud);
 	add_with_dashes(v1, "cloud_name", name);

@@ -5,7 +5,8 @@
 
 TEST(write_files__content_mode_owner_and_encoding)
 {
-	auto_free char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *g = NULL;
+	auto_free char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *g = NULL, *z = NULL,
+		       *bytes = NULL;
 	struct world w;
 
 	open_world(&w,
@@ -15,10 +16,17 @@ TEST(write_files__content_mode_owner_and_encoding)
 	           "- {path: /etc/c, content: ' again', append: true, owner: me}\n"
 	           "- {path: /etc/g, encoding: gz+b64, owner: me, content: "
 	           "H4sIAAAAAAACA6vKLChITQEAV2jC4gYAAAA=}\n"
+	           "- {path: /etc/z, encoding: gzip, owner: me, content: !!binary "
+	           "H4sIAAAAAAACA6vKLChITQEAV2jC4gYAAAA=}\n"
+	           "- {path: /etc/bytes, owner: me, content: !!binary /wD+AQ==}\n"
 	           "- {path: /etc/later, content: y, defer: true, owner: me}\n");
 	CHECK_INT(module_write_files(&w.context), ==, 0);
 	g = get(&w, "etc/g");
 	CHECK_STR(g, "zipped");
+	z = get(&w, "etc/z");
+	CHECK_STR(z, "zipped");
+	bytes = get(&w, "etc/bytes");
+	CHECK_STR(bytes, "\xff"); /* and what is behind its NUL */
 	a = get(&w, "etc/a/b");
 	CHECK_STR(a, "x\n");
 	CHECK_INT(mode_of(&w, "etc/a/b"), ==, 0600);

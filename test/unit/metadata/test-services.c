@@ -171,7 +171,7 @@ TEST(services__ntp_for_the_client_that_the_image_has)
 	CHECK_INT(module_ntp(&w.context), ==, -ENOENT);
 	put(&w, "usr/lib/systemd/systemd-timesyncd", "");
 	CHECK_INT(module_ntp(&w.context), ==, 0);
-	CHECK_FILE(&w, "etc/systemd/timesyncd.conf.d/50-metadata.conf",
+	CHECK_FILE(&w, "etc/systemd/timesyncd.conf.d/cloud-init.conf",
 	           "[Time]\nNTP=a.example p.example\n");
 	put_program(&w, "chronyd");
 	put_program(&w, "systemctl");
@@ -260,6 +260,26 @@ TEST(ssh__keys_are_made_the_quick_one_first)
 	put(&w, "etc/ssh/ssh_host_rsa_key", "kept");
 	CHECK_INT(module_ssh_host_keys(&w.context), ==, 0);
 	CHECK_STR(ran.data, "ssh-keygen -q -t ed25519 -N  -f /etc/ssh/ssh_host_ed25519_key\n");
+	close_world(&w);
+}
+
+TEST(ssh__slow_keys_do_not_keep_sshd_waiting)
+{
+	struct world w;
+
+	open_recorded(&w, "#cloud-config\nssh_genkeytypes: [rsa, ed25519]\n");
+	put_program(&w, "sshd");
+	CHECK_INT(module_ssh_host_keys(&w.context), ==, 0);
+	CHECK_STR(ran.data, "ssh-keygen -q -t ed25519 -N  -f /etc/ssh/ssh_host_ed25519_key\n");
+	CHECK_INT(module_ssh_slow_host_keys(&w.context), ==, 0);
+	CHECK_STR(ran.data, "ssh-keygen -q -t ed25519 -N  -f /etc/ssh/ssh_host_ed25519_key\n"
+	                    "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	close_world(&w);
+	/* But where it is the only one. */
+	open_recorded(&w, "#cloud-config\nssh_genkeytypes: [rsa]\n");
+	put_program(&w, "sshd");
+	CHECK_INT(module_ssh_host_keys(&w.context), ==, 0);
+	CHECK_STR(ran.data, "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
 	close_world(&w);
 }
 
