@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A platform's metadata service on port 80 of the addresses that are given: service.py ROUTES MODE-FILE LOG ADDRESS[:PORT]...
 
-ROUTES is a JSON object of path -> text (or {"text", "token"}); a path that ends in "/" and is not there is 404. The first line of
+ROUTES is a JSON object of path -> text; what is not there is 404. "token": true, or the name of the header, asks for a token from
+latest/api/token; "require": {HEADER: VALUE} refuses requests without. What is posted is appended to LOG.posted. The first line of
 MODE-FILE says how it behaves: good; slow; busy N (503 to the first N requests); limit N (429 with Retry-After to them); cut N (closes
 in the middle of the answers to them); loop (redirects to itself); huge (a body without an end); refuse (403 to all); silent.
 """
@@ -85,18 +86,35 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         if self.misbehave():
             return
-        if self.path == "/latest/api/token":
+        if self.path == "/latest/api/token" and self.routes().get("token"):
             self.answer(200, TOKEN)
         else:
             self.answer(404, "")
 
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.misbehave():
+            return
+        with open(log_path + ".posted", "ab") as f:
+            f.write(body)
+        self.answer(200, "")
+
+    @staticmethod
+    def routes():
+        with open(routes_path, encoding="utf-8") as f:
+            return json.load(f)
+
     def do_GET(self):
         if self.misbehave():
             return
-        with open(routes_path, encoding="utf-8") as f:
-            routes = json.load(f)
-        if routes.get("token") and self.headers.get("X-aws-ec2-metadata-token") != TOKEN:
+        routes = self.routes()
+        header = routes.get("token")
+        if header is True:
+            header = "X-aws-ec2-metadata-token"
+        if header and self.headers.get(header) != TOKEN:
             self.answer(401, "")
+        elif any(self.headers.get(k) != v for k, v in routes.get("require", {}).items()):
+            self.answer(403, "")
         elif self.path in routes:
             self.answer(200, routes[self.path])
         else:
