@@ -2,6 +2,7 @@
 /* bootcmd, runcmd, user scripts: programs of the one who configured this machine. */
 #include "metadata/modules/modules.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 static int run_script(struct context *c, const char *name, const char *text)
@@ -43,32 +44,91 @@ int module_bootcmd(struct context *c)
 	return run_key(c, "bootcmd");
 }
 
-int module_runcmd(struct context *c)
+/* ---- scripts ---- */
+
+/* As cloud-init names a script's file: letters, digits and a few signs; a folder is none. */
+static char *file_name(const char *name)
 {
-	return run_key(c, "runcmd");
+	char *clean = strdup(name), *to = clean;
+
+	for (const char *p = name; clean && *p; p++)
+		if (*p == '/')
+			*to++ = '_';
+		else if (isalnum((unsigned char) *p) || strchr("_-.()", *p))
+			*to++ = *p;
+	if (clean)
+		*to = '\0';
+	if (clean && (!*clean || streq(clean, ".") || streq(clean, ".."))) {
+		free(clean);
+		return strdup("_");
+	}
+	return clean;
 }
 
-/* The scripts of one kind, in order; a failed one does not keep the others back. */
+/* @files: name -> text; of two with one name the later stays. */
+static int add_file(cJSON *files, const char *name, const char *text)
+{
+	auto_free char *clean = file_name(name);
+
+	if (!clean)
+		return -ENOMEM;
+	cJSON_DeleteItemFromObjectCaseSensitive(files, clean);
+	return json_add_string(files, clean, text);
+}
+
+/* In the order of their names, as run-parts does; a failed one does not keep the others back. */
+static int run_files(struct context *c, const cJSON *files, const char *folder)
+{
+	auto_strv char **names = NULL;
+	const cJSON *it;
+	int r = 0, worst = 0;
+
+	cJSON_ArrayForEach(it, files) if (r >= 0) r = strv_append(&names, it->string);
+	if (r < 0)
+		return r;
+	strv_sort_unique(names);
+	STRV_FOREACH (n, names) {
+		auto_free char *path = path_join(folder, *n);
+
+		worst = MIN(worst,
+		            path ? run_script(c, path, json_string_or(files, *n, "")) : -ENOMEM);
+	}
+	return worst;
+}
+
+static int collect(const struct context *c, enum script_when when, cJSON *files)
+{
+	int r = files ? 0 : -ENOMEM;
+
+	for (size_t k = 0; k < c->data->n_scripts && r >= 0; k++)
+		if (c->data->scripts[k].when == when)
+			r = add_file(files, c->data->scripts[k].filename,
+			             c->data->scripts[k].text.data);
+	return r;
+}
+
 static int run_scripts(struct context *c, enum script_when when, const char *folder)
+{
+	auto_json cJSON *files = cJSON_CreateObject();
+	int r = collect(c, when, files);
+
+	return r < 0 ? r : run_files(c, files, folder);
+}
+
+/* In the order of the parts. */
+int module_boothooks(struct context *c)
 {
 	int worst = 0, n = 0;
 
 	for (size_t k = 0; k < c->data->n_scripts; k++) {
 		char name[64];
-		int r;
 
-		if (c->data->scripts[k].when != when)
+		if (c->data->scripts[k].when != SCRIPT_BOOTHOOK)
 			continue;
-		snprintf(name, sizeof(name), "%s/part-%03d", folder, ++n);
-		r = run_script(c, name, c->data->scripts[k].text.data);
-		worst = MIN(worst, r);
+		snprintf(name, sizeof(name), "boothooks/part-%03d", ++n);
+		worst = MIN(worst, run_script(c, name, c->data->scripts[k].text.data));
 	}
 	return worst;
-}
-
-int module_boothooks(struct context *c)
-{
-	return run_scripts(c, SCRIPT_BOOTHOOK, "boothooks");
 }
 
 int module_scripts_vendor(struct context *c)
@@ -91,7 +151,18 @@ int module_scripts_per_instance(struct context *c)
 	return run_scripts(c, SCRIPT_PER_INSTANCE, "per-instance");
 }
 
+/* "runcmd" is one of them, by that name. */
 int module_scripts_user(struct context *c)
 {
-	return run_scripts(c, SCRIPT_PER_INSTANCE_USER, "user");
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(c->config, "runcmd");
+	auto_json cJSON *files = cJSON_CreateObject();
+	auto_free char *script = NULL;
+	int r = collect(c, SCRIPT_PER_INSTANCE_USER, files), worst = 0;
+
+	if (r >= 0 && list && !cJSON_IsNull(list)) {
+		worst = shellify(list, "runcmd", c->d, &script);
+		if (worst >= 0)
+			r = add_file(files, "runcmd", script);
+	}
+	return r < 0 ? r : MIN(worst, run_files(c, files, "user"));
 }

@@ -356,5 +356,10 @@ int module_apt(struct context *c)
 	worst = MIN(worst, apt_sources_list(c, apt, release));
 	cJSON_ArrayForEach(it, get(apt, "sources")) worst =
 		MIN(worst, apt_source(c, apt, it, release));
+	/* So that commands of the user find what is in them. */
+	if (get(apt, "sources") && get(apt, "sources")->child && module_has_program(c, "apt-get"))
+		worst = MIN(worst, module_command(c, "apt", MANAGER_TIMEOUT,
+		                                  (const char *const[]){"apt-get", "--quiet",
+		                                                        "update", NULL}));
 	return worst;
 }
