@@ -273,6 +273,8 @@ static int apt_sources_list(struct context *c, const cJSON *apt, const char *rel
 	auto_free char *out = NULL;
 	int r;
 
+	if (json_bool_or(apt, "preserve_sources_list", false))
+		return 0;
 	if (!text)
 		return get(apt, "primary") || get(apt, "security") || get(apt, "disable_suites")
 		               ? diag_add(c->d, -EOPNOTSUPP, DIAG_ERROR, "apt", 0,

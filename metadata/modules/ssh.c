@@ -362,13 +362,14 @@ int module_authkey_fingerprints(struct context *c)
 	{
 		auto_free char *file = NULL, *path = NULL, *out = NULL, *text = NULL;
 		struct account a;
+		struct stat st;
 
 		if (account_find(c, it->string, &a) < 0)
 			continue;
 		file = path_join(a.home, ".ssh/authorized_keys");
 		free(a.home);
 		path = file ? root_path(c, file) : NULL;
-		if (!path || access(path, R_OK) < 0)
+		if (!path || stat(path, &st) < 0 || st.st_size == 0)
 			continue;
 		if (module_output(c, (const char *const[]){"ssh-keygen", "-l", "-f", file, NULL},
 		                  KEYGEN_TIMEOUT, &out) < 0)
