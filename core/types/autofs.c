@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#define AUTOFS_SOURCE     "systemd-1" /* what stock tools expect */
 #define UNMOUNTS_MAX      32
 #define EXPIRING_MAX      16
 #define EXPIRE_STACK_SIZE (64 * 1024)
@@ -92,7 +93,7 @@ int autofs_mount(const char *where, const char *extra, int *ret_pipe, dev_t *ret
 	                     str_is_empty(extra) ? "" : ",", extra ? extra : "");
 	if (!options)
 		return -ENOMEM;
-	if (mount("systemd-1", where, "autofs", 0, options) < 0)
+	if (mount(AUTOFS_SOURCE, where, "autofs", 0, options) < 0)
 		return -errno;
 	/* stat(2) does not trigger it. */
 	r = stat(where, &st) < 0 ? -errno : 0;
@@ -149,7 +150,8 @@ static int on_mount(const struct mountinfo *e, void *userdata)
 {
 	struct search *s = userdata;
 
-	if (streq(e->type, "autofs") && streq(e->where, s->where)) {
+	if (streq(e->type, "autofs") && streq(e->what, AUTOFS_SOURCE) &&
+	    streq(e->where, s->where)) {
 		s->device = e->device;
 		s->found = true;
 	}
@@ -246,6 +248,17 @@ int autofs_expire(const char *where)
 		atomic_fetch_sub(&n_expiring, 1);
 	}
 	return r;
+}
+
+int autofs_release(const char *where, dev_t device)
+{
+	auto_fd int device_fd = open_device(), mount_fd = -EBADF;
+	struct autofs_dev_ioctl p = {0};
+
+	if (device_fd < 0)
+		return device_fd;
+	mount_fd = open_mount(device_fd, where, device);
+	return mount_fd < 0 ? mount_fd : call(device_fd, mount_fd, AUTOFS_DEV_IOCTL_CATATONIC, &p);
 }
 
 int autofs_unmount(const char *where)

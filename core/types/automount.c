@@ -82,6 +82,10 @@ static void disconnect(struct automount *a, bool unmount)
 		int r;
 
 		answer_all(a, -EHOSTDOWN);
+		r = autofs_release(a->where, a->device);
+		if (r < 0)
+			log_unit_errno(LOG_DEBUG, a->unit.id, r,
+			               "Cannot let go of who waits at the automount point: %m");
 		r = autofs_unmount(a->where);
 		if (r < 0 && r != -EINVAL)
 			log_unit_errno(LOG_WARNING, a->unit.id, r,
@@ -279,6 +283,21 @@ static int make_directory(const struct automount *a)
 	return mkdir_p(a->where, c && c->directory_mode ? c->directory_mode : 0755);
 }
 
+/* A core that died between the mount and its savepoint has left one: a second one would cover it for good. */
+static int mount_point(struct automount *a)
+{
+	const struct automount_settings *c = a->unit.file->automount;
+	int r = autofs_find(a->where, &a->device);
+
+	if (r >= 0) {
+		r = autofs_reconnect(a->where, a->device, &a->pipe_fd);
+		if (r >= 0)
+			return r;
+		(void) autofs_unmount(a->where);
+	}
+	return autofs_mount(a->where, c ? c->extra_options : NULL, &a->pipe_fd, &a->device);
+}
+
 static int automount_start(struct unit *u)
 {
 	struct automount *a = AUTOMOUNT(u);
@@ -306,8 +325,7 @@ static int automount_start(struct unit *u)
 	if (r < 0)
 		log_unit_errno(LOG_WARNING, u->id, r, "Cannot make the mount point '%s': %m",
 		               a->where);
-	r = autofs_mount(a->where, u->file->automount ? u->file->automount->extra_options : NULL,
-	                 &a->pipe_fd, &a->device);
+	r = mount_point(a);
 	if (r >= 0)
 		r = watch(a);
 	if (r < 0) {

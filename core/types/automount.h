@@ -45,12 +45,14 @@ int autofs_mount(const char *where, const char *options, int *ret_pipe, dev_t *r
 /* An autofs mount that an earlier core made gets a new pipe and our process group; requests that
  * waited meanwhile fail. */
 int autofs_reconnect(const char *where, dev_t device, int *ret_pipe);
-/* The device number of the autofs mount at @where, or -ENOENT. */
+/* The device number of an autofs mount of ours at @where, or -ENOENT. */
 int autofs_find(const char *where, dev_t *ret);
 /* 0 or the errno that the waiting process gets. */
 int autofs_answer(const char *where, dev_t device, uint32_t token, int error);
 /* If nobody used what is mounted there since the last call: unmounts it, in the background. */
 int autofs_expire(const char *where);
+/* Lets go, with an error, of everybody who waits, also of those whose request was not read yet. */
+int autofs_release(const char *where, dev_t device);
 int autofs_unmount(const char *where);
 /* One request from the pipe: 1 a lookup that waits under *ret_token, 0 another kind, -EAGAIN none.
  */
