@@ -76,6 +76,8 @@ static void touch_all(struct chaos *c, bool units)
 	for (unsigned i = c->n_sent > MESSAGES_RECENT ? c->n_sent - MESSAGES_RECENT : 0;
 	     i < c->n_sent; i++)
 		c->sent[i].unsure |= c->sent[i].socket == 1;
+	/* So was a mount that somebody waits for. */
+	c->access_excused = true;
 	c->returns_ordered = now(CLOCK_BOOTTIME);
 }
 

@@ -72,7 +72,8 @@ static char *world_path(const struct chaos *c, const char *path)
 	return p;
 }
 
-static void write_database(struct chaos *c)
+/* False: it is what it was. */
+static bool write_database(struct chaos *c)
 {
 	auto_free char *data = world_path(c, "data/c1:3"),
 		       *tag = world_path(c, "tags/systemd/c1:3"), *text = NULL;
@@ -80,20 +81,20 @@ static void write_database(struct chaos *c)
 	if (!c->device_is_there) {
 		(void) unlink(tag);
 		(void) unlink(data);
-		return;
+		return true;
 	}
 	text = str_printf("E:SYSTEMD_ALIAS=/dev/chaos0\nE:SYSTEMD_WANTS=dv.service\n"
 	                  "E:SYSTEMD_READY=%d\nG:systemd\nQ:systemd\nV:1\n",
 	                  c->device_is_ready);
-	if (mkdir_parents(data, 0755) < 0 || mkdir_parents(tag, 0755) < 0 ||
-	    file_write_atomic(data, text, strlen(text), 0644, false) < 0 ||
-	    file_write_atomic(tag, "", 0, 0644, false) < 0)
-		history(c, "udev's database cannot be written: /run is full");
+	return mkdir_parents(data, 0755) >= 0 && mkdir_parents(tag, 0755) >= 0 &&
+	       file_write_atomic(data, text, strlen(text), 0644, false) >= 0 &&
+	       file_write_atomic(tag, "", 0, 0644, false) >= 0;
 }
 
 void order_device(struct chaos *c)
 {
 	struct unit_model *bound = &c->models[unit_find("dv.service")];
+	bool was_there = c->device_is_there, was_ready = c->device_is_ready;
 	const char *action = "change";
 
 	if (!c->device_is_there) {
@@ -105,7 +106,12 @@ void order_device(struct chaos *c)
 	} else {
 		c->device_is_ready = !c->device_is_ready;
 	}
-	write_database(c);
+	if (!write_database(c)) {
+		history(c, "udev's database cannot be written: /run is full");
+		c->device_is_there = was_there;
+		c->device_is_ready = was_ready;
+		return;
+	}
 	tell(c, action, c->device_is_ready);
 	/* BindsTo= wants it gone; the database wants it there, but not against a stop that is under way. */
 	bound->wanted = !c->device_is_there || !c->device_is_ready ? WANT_DOWN

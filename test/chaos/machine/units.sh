@@ -27,7 +27,7 @@ cat >"$units/chaos-world.service" <<'EOF'
 [Service]
 EnvironmentFile=/run/chaos-world.env
 Environment=WORLD_PROGRAMS=/opt/chaos
-ExecStartPre=-/sbin/insmod /opt/chaos/autofs4.ko
+ExecStartPre=-/bin/sh -c 'insmod /opt/chaos/autofs4.ko 2>/dev/null'
 ExecStartPre=/bin/sh -c 'swapoff /var/lib/chaos 2>/dev/null; dd if=/dev/zero of=/var/lib/chaos bs=1M count=8 2>/dev/null; chmod 600 /var/lib/chaos; mkswap /var/lib/chaos >/dev/null'
 ExecStart=/opt/chaos/chaos --machine --slow 10 --seconds 100000
 StandardOutput=append:/run/chaos-world.log
