@@ -361,6 +361,7 @@ METHOD_FN(method_attach)
 {
 	cJSON *p = cJSON_CreateObject(), *pids = cJSON_CreateArray();
 	const char *unit, *subgroup;
+	pid_t sender;
 	uid_t uid;
 	int r = method_unit(o, m, &unit);
 
@@ -371,6 +372,11 @@ METHOD_FN(method_attach)
 		r = read_pids(m, pids);
 	if (r >= 0)
 		r = bus_sender_uid(m, &uid);
+	if (r >= 0 && !*unit) {
+		r = bus_sender_pid(m, &sender);
+		if (r >= 0)
+			r = json_add_i64(p, "caller", sender);
+	}
 	if (r >= 0)
 		r = json_add_string(p, "name", unit);
 	if (r >= 0)

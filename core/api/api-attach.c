@@ -105,6 +105,26 @@ static int attach_one(const struct unit *u, const char *cgroup, pid_t pid, uid_t
 	return r;
 }
 
+/* An empty name is the unit of the process that asks. */
+static int unit_parameter(struct api *a, struct varlink_call *call, const cJSON *parameters,
+                          struct unit **ret)
+{
+	uint64_t caller;
+
+	if (*json_string_or(parameters, "name", ""))
+		return api_unit_parameter(a, call, parameters, "name", ret);
+	if (json_get_u64(parameters, "caller", &caller) < 0 || caller < 1 || caller > INT32_MAX) {
+		varlink_error_invalid(call, "name");
+		return -EINVAL;
+	}
+	*ret = manager_unit_by_pid(a->c.manager, (pid_t) caller);
+	if (*ret)
+		return 0;
+	varlink_error_text(call, "org.sysmaster.Unit.NoSuchProcess",
+	                   "Process %d belongs to no unit", (int) caller);
+	return -ESRCH;
+}
+
 int api_attach(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
 	const char *subgroup = json_string_or(parameters, "subgroup", "");
@@ -120,7 +140,7 @@ int api_attach(struct varlink_call *call, const cJSON *parameters, void *userdat
 	if (cJSON_HasObjectItem(parameters, "uid") &&
 	    (json_get_u64(parameters, "uid", &uid) < 0 || uid >= UINT32_MAX))
 		return varlink_error_invalid(call, "uid");
-	if (api_unit_parameter(userdata, call, parameters, "name", &u) < 0)
+	if (unit_parameter(userdata, call, parameters, &u) < 0)
 		return 0;
 	r = check_unit(u, subgroup, &d);
 	if (r >= 0) {

@@ -415,6 +415,21 @@ TEST(facade__attaches_processes_of_a_user)
 	text = NULL;
 	CHECK_INT(file_read(procs, &text, NULL), >=, 0);
 	CHECK(strchr(text, '\n') && strlen(strchr(text, '\n') + 1) > 0);
+	/* Without a name it is the unit of who asks, as a user's manager does; pids of this bus are not the world's, so core is told. */
+	cJSON *p = cJSON_CreateObject(), *pids = cJSON_CreateArray(), *answer = NULL;
+	json_append_take(pids, cJSON_CreateNumber((double) pid));
+	json_add_take(p, "pids", pids);
+	json_add_string(p, "name", "");
+	json_add_u64(p, "uid", 0);
+	json_add_i64(p, "caller", world_number(&w, "roots.service", "MainPID"));
+	CHECK_INT(world_call(&w, "org.sysmaster.Unit.AttachProcesses", p, &answer), ==, 0);
+	json_free(answer);
+	auto_free char *roots_procs =
+		str_printf("%s/system.slice/roots.service/cgroup.procs", w.cgroup);
+	free(text);
+	text = NULL;
+	CHECK_INT(file_read(roots_procs, &text, NULL), >=, 0);
+	CHECK(strchr(text, '\n') && strlen(strchr(text, '\n') + 1) > 0);
 	/* Root may move what it likes. */
 	CHECK_STR(sh(&b, ATTACH "given.service '' 1 %ld 2>&1 | cat", roots), "");
 }
