@@ -77,7 +77,8 @@ verdict() {
 # What it said last, and what other units said that failed.
 why() {
   vmctl sh "$m" -t 60 "journalctl -b -u testsuite-$1.service -o cat --no-pager 2>/dev/null | tail -n ${CONFORMANCE_LINES:-12}
-    for unit in \$(sctl --failed --plain --no-legend | awk '{print \$1}'); do echo \"--- \$unit\"; journalctl -b -u \$unit -o cat --no-pager | tail -n 25; done; sctl --version" 2>&1
+    [ ! -s /test.log ] || tail -n 20 /test.log
+    for unit in \$(sctl --failed --plain --no-legend | sed 's/^[^A-Za-z0-9-]* //' | awk '{print \$1}'); do echo \"--- \$unit\"; journalctl -b -u \$unit -o cat --no-pager | tail -n 25; done; sctl --version" 2>&1
 }
 
 run_suite() {
