@@ -4,6 +4,7 @@
 #
 #   bench_init NAME ARGUMENT...       reads --rounds N and --update-docs
 #   bench_boot KIND GOALS OPTION...   boots one guest ("systemd" is under systemd), remembers "KIND METRIC VALUE" rows
+#   bench_each KIND MACHINE REPORT    if the benchmark defines it: called for each guest that reached its goals, while it still runs
 #   bench_median KIND METRIC          the median of those rows, empty without any
 #
 # Guests of the kinds to compare are booted in turn, round by round, so that a busy moment of the machine hits all of them.
@@ -58,6 +59,7 @@ bench_boot() {
   bench_add "$kind" pss_kb "$(awk '$1 == "pss" && ($2 == 1 || $5 ~ /\/core$/) {kb += $4} END {print kb + 0}' "$report")"
   bench_add "$kind" cpu_s "$(qemu_cpu "$machine")"
   echo "# $bench_name: $kind $(grep '^all' "$report" | awk '{printf "%.0f ms", $2 / 1000}')" >&2
+  if declare -F bench_each >/dev/null; then bench_each "$kind" "$machine" "$report"; fi
   vmctl stop "$machine"
   rm -rf "$(vm_path "$machine")"
 }
@@ -72,7 +74,7 @@ bench_range() { awk -v k="$1" -v m="$2" '$1 == k && $2 == m {print $3}' "$bench_
 # bench_ratio A B: A / B with one digit, empty if one is missing.
 bench_ratio() { [ -n "$1" ] && [ -n "$2" ] && awk -v a="$1" -v b="$2" 'BEGIN {if (b > 0) printf "%.1f", a / b}'; }
 
-# bench_finish TITLE KIND...: the table, the JSON file and, when asked for, the section of docs/measured.md.
+# bench_finish TITLE KIND...: the table of all kinds, and what bench_end does with it.
 bench_finish() {
   local title=$1 kind table reference
   shift
@@ -87,6 +89,12 @@ bench_finish() {
         "$(bench_median "$kind" cpu_s) |"
     done
   )
+  bench_end "$title" "$table"
+}
+
+# bench_end TITLE TABLE: shows it, and writes the JSON file and, when asked for, the section of docs/measured.md.
+bench_end() {
+  local title=$1 table=$2
   printf '%s\n\n%s\n' "$title" "$table"
   # Guests of another test beside ours make every number too large, and not all by the same factor.
   awk -v l="$bench_load" -v n="$(nproc)" 'BEGIN {exit !(l > n / 2)}' &&

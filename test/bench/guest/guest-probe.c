@@ -8,14 +8,17 @@
  *	listen:PORT	some process listens on this TCP port
  *	comm:NAME	a process of this name runs
  *	count:NAME:N	so many processes of this name run
+ *	path:PATH	this file is there, and is not empty if it is a regular one
  *
  * Settings, before the goals:
  *	every:MSEC	how often to look (20)
  *	within:SEC	give up after this (120)
  *	settle:MSEC	time between the last goal and the look at memory (1000)
+ *	show:PATH	report the lines of this file at the end
  *
  * The report, a line each: "goal WORD USEC" since the exec, "all USEC", then "pss PID COMM KB EXE" for PID 1 and for every
- * process whose executable is below /usr/lib/sysmaster, and "end", or "timeout WORD" for the goal that was not reached.
+ * process whose executable is below /usr/lib/sysmaster, "show LINE" for those of the file to show, and "end", or "timeout WORD"
+ * for the goal that was not reached.
  */
 #include "../../vm/util.h"
 
@@ -24,6 +27,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #define REPORT_FD    3
 #define USEC_PER_SEC 1000000
@@ -31,6 +35,7 @@
 
 struct settings {
 	unsigned every_msec, settle_msec, within_sec;
+	char show[256];
 };
 
 static int64_t now_usec(void)
@@ -107,9 +112,17 @@ static unsigned count_processes(const char *name, unsigned limit)
 	return found;
 }
 
+/* A file that was made and not written yet is not there. */
+static bool path_is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > 0);
+}
+
 static bool goal_is_reached(const char *goal)
 {
-	char name[64];
+	char name[64], path[256];
 	unsigned n;
 
 	if (sscanf(goal, "listen:%u", &n) == 1)
@@ -118,6 +131,8 @@ static bool goal_is_reached(const char *goal)
 		return count_processes(name, n) >= n;
 	if (sscanf(goal, "comm:%63s", name) == 1)
 		return count_processes(name, 1) >= 1;
+	if (sscanf(goal, "path:%255s", path) == 1)
+		return path_is_there(path);
 	dprintf(REPORT_FD, "unknown %s\n", goal);
 	return true;
 }
@@ -126,7 +141,8 @@ static bool read_setting(struct settings *s, const char *word)
 {
 	return sscanf(word, "every:%u", &s->every_msec) == 1 ||
 	       sscanf(word, "settle:%u", &s->settle_msec) == 1 ||
-	       sscanf(word, "within:%u", &s->within_sec) == 1;
+	       sscanf(word, "within:%u", &s->within_sec) == 1 ||
+	       sscanf(word, "show:%255s", s->show) == 1;
 }
 
 static void report_pss(int proc_fd, const char *pid)
@@ -161,6 +177,17 @@ static void report_memory(void)
 			report_pss(dirfd(d), e->d_name);
 	if (d)
 		closedir(d);
+}
+
+static void report_file(const char *path)
+{
+	static char text[16384];
+	char *save = NULL;
+
+	if (!*path || read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		dprintf(REPORT_FD, "show %s\n", line);
 }
 
 int main(int argc, char **argv)
@@ -198,6 +225,7 @@ int main(int argc, char **argv)
 	dprintf(REPORT_FD, "all %lld\n", (long long) (now_usec() - start));
 	pause_msec(s.settle_msec);
 	report_memory();
+	report_file(s.show);
 	dprintf(REPORT_FD, "end\n");
 	return 0;
 }
