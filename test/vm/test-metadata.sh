@@ -78,21 +78,36 @@ stop
 rm "$vm_work/disk.qcow2"
 
 # EC2: the network is link-local, so that the service can be in it.
-jq -n --arg user "$(user_data ec2)" --arg key "$key" '{token: true, "/2021-03-23/meta-data/instance-id": "i-ec2", "/2021-03-23/meta-data/": "instance-id\nlocal-hostname\npublic-keys/",
-  "/2021-03-23/meta-data/local-hostname": "ec2-host.internal", "/2021-03-23/meta-data/public-keys/": "0=mine", "/2021-03-23/meta-data/public-keys/0/": "openssh-key",
-  "/2021-03-23/meta-data/public-keys/0/openssh-key": $key, "/2021-03-23/dynamic/instance-identity/document": ({instanceId: "i-ec2", region: "r"} | tojson),
-  "/2021-03-23/user-data": $user}' >"$vm_work/routes"
-ec2=(--smbios "type=1,manufacturer=Amazon EC2,uuid=ec2e1916-9099-7caf-fd21-012345abcdef,serial=ec2e1916-9099-7caf-fd21-012345abcdef"
-  --net "user,net=169.254.169.0/24,host=169.254.169.2,dhcpstart=169.254.169.15,hostfwd=tcp:127.0.0.1:$ssh_port-:22,guestfwd=tcp:169.254.169.254:80-cmd:socat STDIO TCP:127.0.0.1:$http_port")
-start EC2 ec2 "${ec2[@]}"
+ec2_routes() { # INSTANCE-ID WORD
+  jq -n --arg id "$1" --arg user "$(user_data "$2")" --arg key "$key" '{token: true, "/2021-03-23/meta-data/instance-id": $id, "/2021-03-23/meta-data/": "instance-id\nlocal-hostname\npublic-keys/",
+    "/2021-03-23/meta-data/local-hostname": "ec2-host.internal", "/2021-03-23/meta-data/public-keys/": "0=mine", "/2021-03-23/meta-data/public-keys/0/": "openssh-key",
+    "/2021-03-23/meta-data/public-keys/0/openssh-key": $key, "/2021-03-23/dynamic/instance-identity/document": ({instanceId: $id, region: "r"} | tojson),
+    "/2021-03-23/user-data": $user}' >"$vm_work/routes"
+}
+ec2() { # UUID: the options of such a machine
+  printf '%s\n' --smbios "type=1,manufacturer=Amazon EC2,uuid=$1,serial=$1" --net "user,net=169.254.169.0/24,host=169.254.169.2,dhcpstart=169.254.169.15,hostfwd=tcp:127.0.0.1:$ssh_port-:22,guestfwd=tcp:169.254.169.254:80-cmd:socat STDIO TCP:127.0.0.1:$http_port"
+}
+host_key() { guest 'cat /etc/ssh/ssh_host_ed25519_key.pub'; }
+mapfile -t original < <(ec2 ec2e1916-9099-7caf-fd21-012345abcdef)
+mapfile -t clone < <(ec2 ec2e1916-9099-7caf-fd21-0123456789ab)
+ec2_routes i-ec2 ec2
+start EC2 ec2 "${original[@]}"
 is "EC2: its name" "$(guest hostname)" ec2-host
 is "EC2: the platform" "$(guest 'cat /run/cloud-init/cloud-id')" aws
 is "EC2: ssh login with its key" "$(within 60 login true; login id -un)" tester
 is "EC2: network-online is reached after it" "$(guest 'sctl start network-online.target && sctl is-active network-online.target sysmaster-metadata-network.service' | tr '\n' ' ')" "active active "
+first_key=$(host_key)
+stop
+# A copy of the disk in another machine: an instance of its own, with host keys of its own.
+ec2_routes i-clone clone
+start "EC2, cloned disk" clone "${clone[@]}"
+is "EC2, cloned disk: its instance" "$(guest 'jq -r .instance_id /run/sysmaster/metadata/result.json 2>/dev/null || sed -n "s/.*\"instance_id\":[^\"]*\"\([^\"]*\)\".*/\1/p" /run/sysmaster/metadata/result.json')" i-clone
+is "EC2, cloned disk: commands ran for it" "$(guest 'cat /root/ran')" $'ec2\nclone'
+is "EC2, cloned disk: other host keys" "$([ -n "$first_key" ] && [ "$(host_key)" != "$first_key" ] && echo other)" other
 stop
 vm_stop_service
-# Nobody answers at the second boot: it stays what it was, and sshd is there in time.
-vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" "${ec2[@]}" || fail "EC2, second boot: it boots"
+# Nobody answers at the next boot: it stays what it was, and sshd is there in time.
+vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" "${clone[@]}" || fail "EC2, second boot: it boots"
 is "EC2, second boot without the service: ssh login" "$(within 300 login true; login id -un)" tester
 like "EC2, second boot without the service: said" "$(guest 'cat /run/sysmaster/metadata/apply.json')" 'the boot goes on'
 stop

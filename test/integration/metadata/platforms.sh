@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # "apply" on machines of Google, Azure (with its fabric), Oracle and Firecracker: as services.sh. Argument: the program.
+# shellcheck disable=SC2034,SC2154  # services-lib.sh's
 set -euo pipefail
 
 if [[ ${1:-} != --inside ]]; then
@@ -12,7 +13,7 @@ fi
 program=$2 here=$3
 # The fabric has an address of its own.
 service_addresses=(169.254.169.254 168.63.129.16 10.2.0.17)
-# shellcheck source=services-lib.sh disable=SC2154
+# shellcheck source=services-lib.sh
 source "$here/services-lib.sh"
 cloud_init=$work/cloud-init
 ln -s "$program" "$cloud_init"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # "apply" on machines of EC2, OpenStack and Hetzner: two interfaces, of which the first leads nowhere; real DHCP servers and a service
 # in name spaces of their own, which is good, slow, busy, broken, endless or dead. Argument: the program.
+# shellcheck disable=SC2034,SC2154  # services-lib.sh's
 set -euo pipefail
 
 if [[ ${1:-} != --inside ]]; then
