@@ -228,6 +228,7 @@ static void automount_done(struct unit *u)
 	/* The mount stays for the core after this one. */
 	disconnect(a, false);
 	deadline_done(&a->idle);
+	source_free(a->coldplug_source);
 	free(a->tokens);
 	free(a->where);
 }
@@ -453,6 +454,24 @@ static int automount_restore(struct unit *u, const struct record *r)
 	return 0;
 }
 
+/* A request that was read is in the record before the mount's job is, so the job may have to be queued again. */
+static int on_coldplug(struct source *source, void *userdata)
+{
+	struct automount *a = userdata;
+	struct unit *target = automount_target(a);
+
+	a->coldplug_source = NULL;
+	source_free(source);
+	if (state_active[a->state] != UNIT_ACTIVE || !target)
+		return 0;
+	if (a->n_tokens > 0)
+		enter_running(a);
+	else if (a->adopted)
+		automount_on_trigger(&a->unit, target);
+	a->adopted = false;
+	return 0;
+}
+
 static int automount_coldplug(struct unit *u)
 {
 	struct automount *a = AUTOMOUNT(u);
@@ -482,11 +501,11 @@ static int automount_coldplug(struct unit *u)
 		return 0;
 	}
 	if ((a->n_tokens > 0 || a->adopted) && target)
-		automount_on_trigger(u, target);
-	a->adopted = false;
+		r = loop_add_defer(u->manager->loop, "automount-coldplug", on_coldplug, a,
+		                   &a->coldplug_source);
 	if (a->state == AUTOMOUNT_RUNNING)
 		set_state(a, AUTOMOUNT_RUNNING); /* the idle timer */
-	return 0;
+	return r;
 }
 
 static int automount_describe(const struct unit *u, cJSON *properties)

@@ -27,7 +27,7 @@ struct automount {
 	char *where;
 	int pipe_fd; /* the kernel writes requests here */
 	dev_t device;
-	struct source *source;
+	struct source *source, *coldplug_source;
 	uint32_t *tokens; /* processes that wait for the mount */
 	size_t n_tokens;
 	struct deadline idle;

@@ -412,6 +412,92 @@ TEST(device__comes_and_goes_with_udev)
 	CHECK_STATE(&w, "bound.service", "dead");
 }
 
+/* A file of the world's /run/udev, or none of this name. */
+static void udev_file(struct world *w, const char *name, const char *text)
+{
+	auto_free char *path = str_printf("/proc/%d/root/run/udev/%s", (int) w->init, name);
+
+	if (!text) {
+		CHECK_INT(unlink(path), ==, 0);
+		return;
+	}
+	CHECK_INT(mkdir_parents(path, 0755), >=, 0);
+	CHECK_INT(file_write_atomic(path, text, strlen(text), 0644, false), ==, 0);
+}
+
+/* Core ends, and no other one begins before the database is another. */
+static void udev_while_core_is_away(struct world *w, const char *data, const char *tag)
+{
+	pid_t core = world_core(w);
+
+	CHECK_INT(kill(w->init, SIGSTOP), ==, 0);
+	CHECK_INT(kill(core, SIGKILL), ==, 0);
+	udev_file(w, "data/c1:3", data);
+	udev_file(w, "tags/systemd/c1:3", tag);
+	CHECK_INT(kill(w->init, SIGCONT), ==, 0);
+}
+
+TEST(device__is_what_udev_wrote_while_there_was_no_core)
+{
+	static const char ready[] = "E:SYSTEMD_WANTS=wanted.service\nG:systemd\nQ:systemd\nV:1\n",
+			  busy[] = "E:SYSTEMD_READY=0\nG:systemd\nQ:systemd\nV:1\n";
+
+	WITH_WORLD(w);
+	put_targets(&w);
+	world_put(&w, "wanted.service",
+	          "[Unit]\nBindsTo=dev-null.device\nAfter=dev-null.device\n[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STATE(&w, "dev-null.device", "dead");
+	udev_while_core_is_away(&w, ready, "");
+	CHECK_STATE(&w, "dev-null.device", "plugged");
+	CHECK_STATE(&w, "wanted.service", "running");
+	udev_while_core_is_away(&w, busy, "");
+	CHECK_STATE(&w, "dev-null.device", "dead");
+	CHECK_STATE(&w, "wanted.service", "dead");
+	/* Not wanted.service: a stop of it that is not over yet is stronger than a wish. */
+	udev_while_core_is_away(&w, ready, "");
+	CHECK_STATE(&w, "dev-null.device", "plugged");
+	udev_while_core_is_away(&w, NULL, NULL);
+	CHECK_STATE(&w, "dev-null.device", "dead");
+	CHECK_STATE(&w, "wanted.service", "dead");
+}
+
+/* Who looks waits in the kernel while there is no core; the next one has to get past the point, too. */
+TEST(automount__is_answered_by_the_next_core)
+{
+	if (access("/dev/autofs", F_OK) < 0) {
+		printf(" (skipped: no /dev/autofs)");
+		return;
+	}
+	WITH_WORLD(w);
+	put_targets(&w);
+	world_put(&w, "run-point.mount", "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=/run/point\n");
+	world_put(&w, "run-point.automount", "[Automount]\nWhere=/run/point\n");
+	world_put(&w, "look.service",
+	          "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'until [ -e "
+	          "%1$s/go ]; do "
+	          "sleep 0.02; done; echo >%1$s/gone; ls /run/point && touch %1$s/looked'\n",
+	          w.dir);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "run-point.automount"), "done");
+	CHECK_INT(world_queue(&w, "start", "look.service"), ==, 0);
+	auto_free char *go = path_join(w.dir, "go");
+	pid_t core = world_core(&w);
+	CHECK_INT(kill(w.init, SIGSTOP), ==, 0);
+	CHECK_INT(kill(core, SIGKILL), ==, 0);
+	CHECK_INT(file_write_atomic(go, "", 0, 0644, false), ==, 0);
+	for (int i = 0; i < 500 && !world_has_file(&w, "gone"); i++)
+		usleep(10000);
+	usleep(100000);
+	CHECK(!world_has_file(&w, "looked"));
+	CHECK_INT(kill(w.init, SIGCONT), ==, 0);
+	CHECK_STATE(&w, "look.service", "exited");
+	CHECK(world_has_file(&w, "looked"));
+	CHECK_STATE(&w, "run-point.automount", "running");
+	CHECK_STATE(&w, "run-point.mount", "mounted");
+	CHECK_STR(world_manager(&w, "core_restarts"), "1");
+}
+
 TEST(automount__mounts_when_somebody_looks)
 {
 	if (access("/dev/autofs", F_OK) < 0) {
