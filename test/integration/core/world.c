@@ -114,6 +114,9 @@ static void child_run(struct world *w)
 	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "make / private");
 	must(mount("tmpfs", "/run", "tmpfs", 0, w->run_options ? w->run_options : "mode=0755"),
 	     "mount /run");
+	/* Where there is nothing but cgroup2 it is mounted there, and once only. */
+	if (streq(cgroup2_root(), "/sys/fs/cgroup"))
+		must(umount2("/sys/fs/cgroup", MNT_DETACH), "unmount cgroup2");
 	must(mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL), "mount cgroup2");
 	must(mount("/dev/null", "/dev/console", NULL, MS_BIND, NULL), "hide the console");
 	must(mount("/dev/null", "/dev/kmsg", NULL, MS_BIND, NULL), "hide the kernel's log");
