@@ -36,7 +36,7 @@ printf '[Upgrade]\nGateSec=2\n' >"$vm_work/upgrade.conf"
 image=$(VM_IMAGE_NAME=upgrade-test vm_our_image --copy "$vm_work/good.pub:/etc/sysmaster/keys/good.pub" \
   --copy "$vm_work/upgrade.conf:/etc/sysmaster/upgrade.conf" --copy "$vm_work/bundles:/srv/bundles") || skip_all "no build of our init"
 
-guest() { vmctl sh "$m" -t "${limit:-60}" "$1"; }
+guest() { vmctl sh "$m" -t "${limit:-120}" "$1"; }
 versions_run() { guest "sctl show -p version,init_version --value" | sort -u | paste -sd' '; }
 status() { guest "sctl versions --json" | jq -r "$1"; }
 # Every service with its main process; what belongs to upgrades comes and goes.
@@ -47,7 +47,7 @@ leftovers() { guest 'ls -A /var/lib/sysmaster/versions 2>/dev/null | grep "^\."'
 # One processor: with two, the emulated ones wait for each other long enough that the kernel calls it a lock-up.
 boot() { vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" --smp 1; }
 boot || { fail "the image boots"; done_testing; }
-ok "it settles" within 240 vm_settled "$m" sctl
+ok "it settles" within 600 vm_settled "$m" sctl
 old=$(versions_run)
 before=$(services)
 [ -n "$before" ] || fail "services run"
@@ -79,7 +79,7 @@ upgrade_is_settled() { [[ $(status .phase) =~ ^(idle|committed|rolled-back|faile
 power_cut() {
   vmctl qmp "$m" quit >/dev/null 2>&1
   vmctl stop "$m" >/dev/null 2>&1
-  boot && within 240 vm_settled "$m" sctl
+  boot && within 600 vm_settled "$m" sctl
 }
 # cut_at STEP: begins the upgrade, and cuts the power as soon as the step is reported.
 cut_at() {
