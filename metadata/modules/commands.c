@@ -44,6 +44,15 @@ int module_bootcmd(struct context *c)
 	return run_key(c, "bootcmd");
 }
 
+/* What is wrong with it is said here; it runs as one of the user's scripts. */
+int module_runcmd(struct context *c)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(c->config, "runcmd");
+	auto_free char *script = NULL;
+
+	return list && !cJSON_IsNull(list) ? shellify(list, "runcmd", c->d, &script) : 0;
+}
+
 /* ---- scripts ---- */
 
 /* As cloud-init names a script's file: letters, digits and a few signs; a folder is none. */
@@ -157,12 +166,9 @@ int module_scripts_user(struct context *c)
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(c->config, "runcmd");
 	auto_json cJSON *files = cJSON_CreateObject();
 	auto_free char *script = NULL;
-	int r = collect(c, SCRIPT_PER_INSTANCE_USER, files), worst = 0;
+	int r = collect(c, SCRIPT_PER_INSTANCE_USER, files);
 
-	if (r >= 0 && list && !cJSON_IsNull(list)) {
-		worst = shellify(list, "runcmd", c->d, &script);
-		if (worst >= 0)
-			r = add_file(files, "runcmd", script);
-	}
-	return r < 0 ? r : MIN(worst, run_files(c, files, "user"));
+	if (r >= 0 && list && shellify(list, "runcmd", NULL, &script) >= 0)
+		r = add_file(files, "runcmd", script);
+	return r < 0 ? r : run_files(c, files, "user");
 }

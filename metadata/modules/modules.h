@@ -77,6 +77,7 @@ int module_ssh_import_id(struct context *c);
 int module_apt(struct context *c);
 int module_packages(struct context *c);
 int module_write_files_deferred(struct context *c);
+int module_runcmd(struct context *c);
 int module_scripts_vendor(struct context *c);
 int module_scripts_per_once(struct context *c);
 int module_scripts_per_boot(struct context *c);
