@@ -65,7 +65,7 @@ static int need_prefix(struct unit *u, const char *prefix)
 		return r;
 	r = unit_name_from_path(prefix, ".mount", &name);
 	if (r < 0)
-		return 0; /* too long to be a unit's name: then there is none */
+		return r == -ENOMEM ? r : 0; /* too long to be a unit's name: then there is none */
 	/* If it is not loaded yet it will find us in the table when it is. */
 	r = unit_get_or_stub(u->manager, name, &mount);
 	if (r < 0)

@@ -107,12 +107,13 @@ static int add_all(struct manager *m, const char *sysfs, const struct udev_devic
 	return r;
 }
 
+/* Without memory for the name it is: to fail to see that it is there is no reason to unplug it. */
 static bool has_path(const struct device *unit, const char *path)
 {
 	auto_free char *name = NULL;
+	int r = path ? unit_name_from_path(path, ".device", &name) : -EINVAL;
 
-	return path && unit_name_from_path(path, ".device", &name) >= 0 &&
-	       streq(name, unit->unit.id);
+	return r < 0 ? r == -ENOMEM : streq(name, unit->unit.id);
 }
 
 /* Is this unit still one of the device's names? */

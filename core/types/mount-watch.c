@@ -40,8 +40,9 @@ static int on_entry(const struct mountinfo *e, void *userdata)
 	/* An automount point that nothing is mounted on yet is the automount unit's. */
 	if (streq(e->type, "autofs") || mount_point_is_ignored(e->where))
 		return 0;
-	if (unit_name_from_path(e->where, ".mount", &name) < 0)
-		return 0; /* too long for a unit's name */
+	r = unit_name_from_path(e->where, ".mount", &name);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0; /* too long for a unit's name */
 	r = kernel_unit_add(w->manager, name, &u);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;

@@ -60,8 +60,11 @@ static int on_entry(const struct swap_entry *e, void *userdata)
 	struct unit *u;
 	int r;
 
-	if (!path_is_normalized(e->what) || unit_name_from_path(e->what, ".swap", &name) < 0)
+	if (!path_is_normalized(e->what))
 		return 0;
+	r = unit_name_from_path(e->what, ".swap", &name);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0; /* too long for a unit's name */
 	r = kernel_unit_add(w->manager, name, &u);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
