@@ -403,7 +403,9 @@ void source_set_ratelimit(struct source *s, usec_t interval, unsigned burst)
 void source_rest(struct source *s, usec_t until)
 {
 	s->resting = true;
-	s->limit->owed = s->kind == SOURCE_TIME || s->kind == SOURCE_DEFER;
+	/* What epoll tells once is told, and so are a time and a wish. */
+	s->limit->owed = s->kind == SOURCE_TIME || s->kind == SOURCE_DEFER ||
+	                 (s->kind == SOURCE_IO && s->events & EPOLLET);
 	(void) source_sync(s); /* removal does not fail */
 	timer_start(s->loop, CLOCK_INDEX_MONOTONIC, &s->limit->rest, until, TIMER_EXACT);
 }

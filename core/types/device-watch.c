@@ -17,6 +17,7 @@
 #define UDEV_GROUP        2
 #define RECEIVE_BUFFER    (16 * 1024 * 1024)
 #define MESSAGES_PER_TURN 64
+#define AGAIN_USEC        (50 * USEC_PER_MSEC)
 #define TAG_DIRECTORY     "/run/udev/tags/systemd"
 #define DATA_DIRECTORY    "/run/udev/data"
 
@@ -208,9 +209,13 @@ static int receive(int fd, char *buf, size_t size, ssize_t *ret)
 	return 0;
 }
 
-static int rescan(struct manager *m);
+/* A message that was lost, or that there was no memory for, is in the database. */
+static void read_again_soon(struct device_watch *w)
+{
+	(void) source_set_time(w->again, usec_add(now(CLOCK_BOOTTIME), AGAIN_USEC));
+}
 
-static void on_message(struct manager *m, const char *data, size_t size)
+static int on_message(struct manager *m, const char *data, size_t size)
 {
 	struct udev_device d;
 	auto_free char *sysfs = NULL;
@@ -218,14 +223,13 @@ static void on_message(struct manager *m, const char *data, size_t size)
 
 	r = udev_message_parse(data, size, &d);
 	if (r < 0)
-		return;
+		return r == -ENOMEM ? r : 0;
 	sysfs = path_join("/sys", d.devpath);
-	if (sysfs) {
-		r = process(m, sysfs, &d);
-		if (r < 0)
-			log_warning_errno(r, "Cannot make units of device '%s': %m", sysfs);
-	}
+	r = sysfs ? process(m, sysfs, &d) : -ENOMEM;
+	if (r < 0)
+		log_warning_errno(r, "Cannot make units of device '%s': %m", d.devpath);
 	udev_device_done(&d);
+	return r;
 }
 
 static int on_netlink(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
@@ -244,13 +248,13 @@ static int on_netlink(_unused_ struct source *source, int fd, _unused_ uint32_t 
 			return 0;
 		if (r == -ENOBUFS) {
 			log_notice("Lost messages of udev, reading its database again");
-			(void) rescan(w->manager);
+			read_again_soon(w);
 			continue;
 		}
 		if (r < 0 && r != -EBADMSG && r != -EPERM)
 			return log_warning_errno(r, "Cannot receive from udev: %m");
-		if (r >= 0)
-			on_message(w->manager, buf, (size_t) n);
+		if (r >= 0 && on_message(w->manager, buf, (size_t) n) < 0)
+			read_again_soon(w);
 	}
 	return 0;
 }
@@ -422,11 +426,64 @@ static int rescan(struct manager *m)
 		if (!udev_id_is_valid(*id))
 			continue;
 		r = scan_one(m, *id);
-		if (r == -ENOMEM)
+		if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 			return r;
 		/* A device that left between the listing and the look. */
 		if (r < 0)
 			log_debug_errno(r, "Cannot read device '%s': %m", *id);
+	}
+	return 0;
+}
+
+/* All device units, as a vector: updates may add some. */
+static int collect(struct manager *m, struct device ***ret, size_t *ret_n)
+{
+	struct device **v = calloc(map_size(m->units) + 1, sizeof(*v));
+	const void *key;
+	struct unit *u;
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; map_next(m->units, &i, &key, (void **) &u);)
+		if (u->ops->type == UNIT_DEVICE && streq(key, u->id) &&
+		    u->load_state != LOAD_MERGED)
+			v[n++] = DEVICE(u);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+/* What is listed is there, and what is not, is not: of a message that was missed nobody knows what it said. */
+static int read_again(struct manager *m)
+{
+	auto_free struct device **v = NULL;
+	size_t n;
+	int r = collect(m, &v, &n);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		v[i]->is_confirmed = false;
+	r = rescan(m);
+	if (r < 0)
+		return r;
+	/* Units are freed at the end of a turn. */
+	for (size_t i = 0; i < n; i++)
+		if (v[i]->found & DEVICE_FOUND_UDEV && !v[i]->is_confirmed &&
+		    device_database_is_there())
+			device_update(v[i], 0);
+	return 0;
+}
+
+static int on_again(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
+{
+	struct device_watch *w = userdata;
+	int r = read_again(w->manager);
+
+	if (r < 0) {
+		log_debug_errno(r, "Cannot read udev's database now, trying again: %m");
+		read_again_soon(w);
 	}
 	return 0;
 }
@@ -446,6 +503,10 @@ int device_enumerate(struct manager *m)
 		return -ENOMEM;
 	}
 	m->device_data = w;
+	r = loop_add_time(m->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT, "udev again",
+	                  on_again, w, &w->again);
+	if (r < 0)
+		return r;
 	/* Listen first, look after: what happens in between is seen twice rather than not at all.
 	 */
 	w->fd = open_netlink();
@@ -464,6 +525,7 @@ void device_shutdown(struct manager *m)
 	if (!w)
 		return;
 	source_free(w->source);
+	source_free(w->again);
 	fd_close(w->fd);
 	map_free(w->by_sysfs);
 	free(w);

@@ -61,6 +61,7 @@ bool device_database_is_there(void);
 struct device_watch {
 	struct manager *manager;
 	int fd;
+	struct source *again; /* reads the database again after something was missed */
 	struct source *source;
 	struct map *by_sysfs; /* path -> first struct device of the ring */
 };

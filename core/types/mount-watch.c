@@ -231,7 +231,9 @@ int mount_enumerate(struct manager *manager)
 		w->fd = -EBADF;
 		goto fail;
 	}
-	r = loop_add_io(manager->loop, w->fd, EPOLLPRI, "mountinfo", on_change, w, &w->source);
+	/* The kernel tells of a change once, whether or not anybody reads the file. */
+	r = loop_add_io(manager->loop, w->fd, EPOLLPRI | EPOLLET, "mountinfo", on_change, w,
+	                &w->source);
 	if (r < 0)
 		goto fail;
 	r = loop_add_time(manager->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT,

@@ -202,7 +202,7 @@ int swap_enumerate(struct manager *m)
 		w->fd = -EBADF;
 		return errno == ENOENT ? 0 : -errno;
 	}
-	r = loop_add_io(m->loop, w->fd, EPOLLPRI, "swaps", on_change, w, &w->source);
+	r = loop_add_io(m->loop, w->fd, EPOLLPRI | EPOLLET, "swaps", on_change, w, &w->source);
 	if (r < 0)
 		log_warning_errno(r, "Cannot watch /proc/swaps: %m");
 	else

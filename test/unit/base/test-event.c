@@ -7,6 +7,7 @@
 #include "base/valgrind.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
@@ -519,6 +520,45 @@ TEST(event__rate_limit_rests_and_loses_nothing)
 	loop_free(l);
 	close(p[0]);
 	close(p[1]);
+}
+
+static int on_drain(struct source *s, int fd, uint32_t revents, void *userdata)
+{
+	uint64_t value;
+
+	(void) s;
+	(void) revents;
+	(void) !read(fd, &value, sizeof(value));
+	++*(unsigned *) userdata;
+	return 0;
+}
+
+/* As of /proc/self/mountinfo: the fd says once that something changed, and nothing is there to read. */
+TEST(event__what_is_told_once_is_not_lost_by_a_rest)
+{
+	const uint64_t one = 1;
+	struct loop *l;
+	struct source *s;
+	uint64_t value;
+	unsigned n = 0;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	CHECK_INT(loop_new(&l), ==, 0);
+	CHECK_INT(loop_add_io(l, fd, EPOLLIN | EPOLLET, "once", on_drain, &n, &s), ==, 0);
+	source_set_ratelimit(s, 50000, 1);
+	CHECK_INT(write(fd, &one, sizeof(one)), ==, sizeof(one));
+	CHECK_INT(loop_run_once(l, SECOND), >=, 0);
+	CHECK_INT(n, ==, 1);
+	CHECK_INT(write(fd, &one, sizeof(one)), ==, sizeof(one));
+	CHECK_INT(loop_run_once(l, 1000), >=, 0);
+	CHECK_INT(n, ==, 1);
+	CHECK_INT(read(fd, &value, sizeof(value)), ==, sizeof(value));
+	for (usec_t end = now(CLOCK_MONOTONIC) + SECOND; n < 2 && now(CLOCK_MONOTONIC) < end;)
+		CHECK_INT(loop_run_once(l, 20000), >=, 0);
+	CHECK_INT(n, ==, 2);
+	source_free(s);
+	loop_free(l);
+	close(fd);
 }
 
 static int on_time_count(struct source *s, usec_t deadline, void *userdata)
