@@ -171,6 +171,9 @@ static int process(struct manager *m, const char *sysfs, const struct udev_devic
 
 	if (present)
 		r = add_all(m, sysfs, d);
+	/* Half of its names are not told: what wants the one may be bound to another. */
+	if (r == -ENOMEM)
+		return r;
 	update_ring(m, sysfs, d, present);
 	return r;
 }
