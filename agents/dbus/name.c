@@ -13,7 +13,8 @@
 struct watched_name {
 	struct dbus *dbus;
 	sd_bus_slot *match, *question;
-	bool loss_untold; /* it was lost, and no core has heard of that */
+	bool loss_untold;  /* it was lost, and no core has heard of that */
+	usec_t changed_at; /* boottime of the last change that was seen */
 	char name[];
 };
 
@@ -34,6 +35,8 @@ static void report(struct watched_name *w, const char *owner, bool initial)
 	json_add_string(p, "name", w->name);
 	json_add_string(p, "owner", owner);
 	json_add_bool(p, "initial", initial);
+	if (!initial)
+		json_add_u64(p, "at_usec", w->changed_at);
 	if (core_tell(w->dbus, "org.sysmaster.Bus.NameOwner", p, on_heard, strdup(w->name)) < 0)
 		log_warning("Core was not told that %s is %s", w->name, *owner ? "there" : "gone");
 }
@@ -47,6 +50,7 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0)
 		return 0;
 	w->loss_untold = !*new;
+	w->changed_at = now(CLOCK_BOOTTIME);
 	report(w, new, false);
 	return 0;
 }

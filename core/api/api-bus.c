@@ -178,7 +178,8 @@ static int name_owner(struct varlink_call *call, const cJSON *parameters, void *
 		if (u->ops->bus_name_owner && !u->merged_into && bus_name(u) &&
 		    streq(bus_name(u), name))
 			u->ops->bus_name_owner(u, *owner != 0,
-			                       json_bool_or(parameters, "initial", false));
+			                       json_bool_or(parameters, "initial", false),
+			                       json_u64_or(parameters, "at_usec", 0));
 	return varlink_reply(call, NULL);
 }
 

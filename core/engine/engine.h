@@ -110,8 +110,9 @@ struct unit_ops {
 	/* optional: a reload is about to give it these settings; u->file still has the old ones */
 	void (*settings_change)(struct unit *u, const struct unit_file *new);
 	int (*abandon)(struct unit *u); /* optional: whoever made it looks after it no more */
-	/* optional: its BusName= has an owner now, or none; @initial: that was found, as opposed to seen to happen */
-	void (*bus_name_owner)(struct unit *u, bool owned, bool initial);
+	/* optional: its BusName= has an owner now, or none; @initial: that was found, as opposed to seen to happen; @at: when, on the boottime
+	 * clock, 0 if that is not known */
+	void (*bus_name_owner)(struct unit *u, bool owned, bool initial, usec_t at);
 	pid_t (*main_pid)(const struct unit *u); /* optional; 0: none */
 	pid_t (*control_pid)(const struct unit *u);
 	const char *(*result)(const struct unit *u); /* "success", "exit-code", ...; optional */

@@ -5,6 +5,7 @@
 #include "types/mount.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/auto_dev-ioctl.h>
 #include <linux/auto_fs.h>
 #include <pthread.h>
@@ -31,11 +32,16 @@ static int open_device(void)
 /* An ioctl names the mount by path and device number, since something may be mounted over it. */
 static int open_mount(int device_fd, const char *where, dev_t device)
 {
-	size_t size = sizeof(struct autofs_dev_ioctl) + strlen(where) + 1;
-	auto_free struct autofs_dev_ioctl *param = calloc(1, size);
+	/* Not from the heap: whoever waits is answered, whether there is memory or not. */
+	union {
+		struct autofs_dev_ioctl param;
+		char space[sizeof(struct autofs_dev_ioctl) + PATH_MAX];
+	} room = {0};
+	struct autofs_dev_ioctl *param = &room.param;
+	size_t size = sizeof(*param) + strlen(where) + 1;
 
-	if (!param)
-		return -ENOMEM;
+	if (size > sizeof(room))
+		return -ENAMETOOLONG;
 	init_autofs_dev_ioctl(param);
 	param->size = (uint32_t) size;
 	param->ioctlfd = -1;

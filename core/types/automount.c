@@ -17,6 +17,8 @@ static const enum unit_active_state state_active[AUTOMOUNT_STATE_MAX] = {
 };
 /* clang-format on */
 
+#define ANSWER_AGAIN_USEC (50 * USEC_PER_MSEC)
+
 static int on_idle(struct source *source, usec_t deadline, void *userdata);
 
 static struct unit *automount_target(const struct automount *a)
@@ -41,18 +43,37 @@ static void vault_update(const struct automount *a)
 		               "The automount point will not outlive core: %m");
 }
 
+static int on_answer_again(struct source *source, usec_t deadline, void *userdata);
+
+/* Whoever cannot be answered for want of fds or memory waits until he can. */
 static void answer_all(struct automount *a, int error)
 {
+	size_t left = 0;
+
 	for (size_t i = 0; i < a->n_tokens; i++) {
 		int r = autofs_answer(a->where, a->device, a->tokens[i], error);
 
-		if (r < 0)
+		if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+			a->tokens[left++] = a->tokens[i];
+		else if (r < 0)
 			log_unit_errno(LOG_WARNING, a->unit.id, r,
 			               "Cannot answer a waiting process: %m");
 	}
-	free(a->tokens);
-	a->tokens = NULL;
-	a->n_tokens = 0;
+	a->n_tokens = left;
+	a->answer = error;
+	if (left > 0)
+		(void) deadline_set(&a->again, &a->unit,
+		                    usec_add(now(CLOCK_BOOTTIME), ANSWER_AGAIN_USEC),
+		                    on_answer_again);
+}
+
+static int on_answer_again(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
+{
+	struct automount *a = userdata;
+
+	a->again.at = 0;
+	answer_all(a, a->answer);
+	return 0;
 }
 
 static void set_state(struct automount *a, enum automount_state state)
@@ -90,6 +111,9 @@ static void disconnect(struct automount *a, bool unmount)
 		if (r < 0 && r != -EINVAL)
 			log_unit_errno(LOG_WARNING, a->unit.id, r,
 			               "Cannot unmount the automount point: %m");
+		/* Without a point nobody waits at it. */
+		a->n_tokens = 0;
+		deadline_clear(&a->again);
 	}
 	a->pipe_fd = fd_close(a->pipe_fd);
 	if (was && unmount)
@@ -139,17 +163,14 @@ static void enter_running(struct automount *a)
 	set_state(a, AUTOMOUNT_RUNNING);
 }
 
-static int add_token(struct automount *a, uint32_t token)
+/* Room for one more. */
+static int reserve_token(struct automount *a)
 {
-	uint32_t *bigger;
+	uint32_t *bigger = reallocarray(a->tokens, a->n_tokens + 1, sizeof(*a->tokens));
 
-	if (a->n_tokens >= AUTOMOUNT_TOKENS_MAX)
-		return -E2BIG;
-	bigger = reallocarray(a->tokens, a->n_tokens + 1, sizeof(*a->tokens));
 	if (!bigger)
 		return -ENOMEM;
 	a->tokens = bigger;
-	a->tokens[a->n_tokens++] = token;
 	return 0;
 }
 
@@ -161,6 +182,9 @@ static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t 
 	pid_t pid;
 	int r;
 
+	/* Without it the request stays in the pipe, and this is called again. */
+	if (reserve_token(a) < 0)
+		return 0;
 	r = autofs_read(fd, &token, &pid);
 	if (r == -EAGAIN)
 		return 0;
@@ -174,11 +198,11 @@ static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t 
 		return 0;
 	log_unit(LOG_INFO, a->unit.id, "Got automount request for %s, triggered by %d", a->where,
 	         pid);
-	r = add_token(a, token);
-	if (r < 0) {
-		(void) autofs_answer(a->where, a->device, token, r);
+	if (a->n_tokens >= AUTOMOUNT_TOKENS_MAX) {
+		(void) autofs_answer(a->where, a->device, token, -E2BIG);
 		return 0;
 	}
+	a->tokens[a->n_tokens++] = token;
 	/* The request is out of the pipe: whoever waits would do so for ever if we forgot. */
 	unit_save(&a->unit);
 	enter_running(a);
@@ -228,6 +252,7 @@ static void automount_done(struct unit *u)
 	/* The mount stays for the core after this one. */
 	disconnect(a, false);
 	deadline_done(&a->idle);
+	deadline_done(&a->again);
 	source_free(a->coldplug_source);
 	free(a->tokens);
 	free(a->where);
@@ -423,8 +448,8 @@ static void restore_tokens(struct automount *a, const struct record *r)
 	if (record_get_strv(r, "token", &tokens) < 0)
 		return;
 	STRV_FOREACH (t, tokens)
-		if (str_to_u32(*t, &token) >= 0 && add_token(a, token) < 0)
-			return;
+		if (str_to_u32(*t, &token) >= 0 && reserve_token(a) >= 0)
+			a->tokens[a->n_tokens++] = token;
 }
 
 static int automount_restore(struct unit *u, const struct record *r)

@@ -31,6 +31,8 @@ struct automount {
 	uint32_t *tokens; /* processes that wait for the mount */
 	size_t n_tokens;
 	struct deadline idle;
+	struct deadline again; /* for answers that could not be given */
+	int answer;            /* which, 0 or -errno */
 	bool adopted; /* from the vault: no record says what its point is */
 };
 

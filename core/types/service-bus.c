@@ -12,7 +12,7 @@ bool service_awaits_name(const struct service *s)
 	return service_settings(s)->type == SERVICE_DBUS && s->unit.manager->bus_attached;
 }
 
-void service_bus_name_owner(struct unit *u, bool owned, bool initial)
+void service_bus_name_owner(struct unit *u, bool owned, bool initial, usec_t at)
 {
 	struct service *s = SERVICE(u);
 
@@ -29,6 +29,9 @@ void service_bus_name_owner(struct unit *u, bool owned, bool initial)
 	case SERVICE_RELOAD_SIGNAL:
 	case SERVICE_RELOAD_NOTIFY:
 		if (owned || initial)
+			break;
+		/* Told late, since there was no core to hear it: it was the process before this one that lost it. */
+		if (at > 0 && at < s->main_status.start.boottime)
 			break;
 		log_unit(LOG_INFO, u->id, "Lost its name %s on the bus. Stopping",
 		         service_settings(s)->bus_name);

@@ -296,7 +296,7 @@ bool service_note_exit(struct service *s, const struct process_exit *e);
 void service_on_exits_known(struct unit *u);
 
 /* ---- service-bus.c ---- */
-void service_bus_name_owner(struct unit *u, bool owned, bool initial);
+void service_bus_name_owner(struct unit *u, bool owned, bool initial, usec_t at);
 bool service_awaits_name(const struct service *s); /* somebody tells of names */
 
 /* ---- service-describe.c ---- */
