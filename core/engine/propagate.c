@@ -37,8 +37,11 @@ static void retro(struct unit *u, uint32_t effect, enum job_type type, enum job_
 		if (type == JOB_START &&
 		    (state_is_up_or_coming(s) || unit_has_dependency(u, DEP_AFTER, v.v[i])))
 			continue;
-		if (type == JOB_STOP && state_is_down_or_going(s))
+		if (type == JOB_STOP && state_is_down_or_going(s)) {
+			/* Nor shall it come up by what was wanted before. */
+			owed_forget(v.v[i]);
 			continue;
+		}
 		enqueue(v.v[i], type, mode, "a unit changed by itself");
 	}
 }

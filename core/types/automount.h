@@ -33,7 +33,7 @@ struct automount {
 	struct deadline idle;
 	struct deadline again; /* for answers that could not be given */
 	int answer;            /* which, 0 or -errno */
-	bool adopted; /* from the vault: no record says what its point is */
+	bool adopted;          /* from the vault: no record says what its point is */
 };
 
 static inline struct automount *AUTOMOUNT(const struct unit *u)

@@ -346,7 +346,10 @@ TEST(upgrade__there_and_back_under_load)
 		          l->wanted[i] ? "active" : "inactive");
 	}
 	auto_free char *restarts = world_manager(&w, "core_restarts"),
-		       *state = world_manager(&w, "state");
+		       *state = world_manager(&w, "state"),
+		       *failed = world_manager(&w, "failed_units");
+	if (state && streq(state, "degraded"))
+		printf("\n      failed: %s", failed);
 	CHECK_STR(restarts, "0");
 	CHECK_STR(state, "running");
 	free(there.directory);
