@@ -233,6 +233,8 @@ void udev_open(struct chaos *c);
 void order_device(struct chaos *c);
 /* Until core says of the device what udev's database does. */
 void device_settle(struct chaos *c);
+/* Waits until core has heard of the ends of scopes that were told to end. */
+void scopes_settle(struct chaos *c);
 
 void bus_prepare(struct chaos *c); /* before the world starts */
 /* Who has db0.service's name on the bus is the process that core calls its main one. */

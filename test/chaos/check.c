@@ -493,6 +493,7 @@ void check_quiet(struct chaos *c)
 	if (!c->many) {
 		access_collect(c, true);
 		device_settle(c);
+		scopes_settle(c);
 	}
 	if (wait_quiet(c, &l)) {
 		truth_read(&c->w, &t);

@@ -9,7 +9,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define END_USEC (5 * USEC_PER_SEC)
+#define SETTLE_USEC (2 * USEC_PER_SEC) /* times c->slow */
+#define END_USEC    (5 * USEC_PER_SEC)
 
 static const char *const names[SCOPES] = {"sc0.scope", "sc1.scope"};
 
@@ -136,6 +137,21 @@ void scopes_collect(struct chaos *c, const struct truth *t)
 			if (t->processes[k].inside == m->inside &&
 			    !truth_is_of(&t->processes[k], names[i]))
 				dismiss(c, m);
+	}
+}
+
+/* Nobody tells core of the end of a process that is not init's but its cgroup, of which the kernel tells some milliseconds late. */
+void scopes_settle(struct chaos *c)
+{
+	for (size_t i = 0; i < SCOPES; i++) {
+		const struct unit_model *m = &c->models[unit_find(names[i])];
+		usec_t end = now(CLOCK_MONOTONIC) + SETTLE_USEC * c->slow;
+		char state[32];
+
+		while (m->wanted == WANT_DOWN && now(CLOCK_MONOTONIC) < end &&
+		       core_property(c, names[i], "ActiveState", state, sizeof(state)) &&
+		       streq(state, "active"))
+			chaos_sleep(c, 2 * USEC_PER_MSEC);
 	}
 }
 
