@@ -334,6 +334,7 @@ static void scope_save(const struct unit *u, struct strbuf *b)
 	record_add_u64(b, "deadline", s->deadline.at);
 	record_add_process(b, "control-pid", &s->control_pid);
 	record_add_bool(b, "spawning", s->spawning);
+	record_add_bool(b, "kill-due", kill_is_due(u));
 	if (s->spawning)
 		doubt_save(&s->doubt, b);
 	/* Of a start that has not happened yet. */
@@ -375,6 +376,7 @@ static int scope_restore(struct unit *u, const struct record *r)
 	s->deadline.at = record_get_u64(r, "deadline", 0);
 	(void) record_take_process(u, r, "control-pid", &s->control_pid);
 	s->spawning = record_get_bool(r, "spawning", false);
+	s->kill_due = record_get_bool(r, "kill-due", false);
 	doubt_restore(&s->doubt, r);
 	return restore_pids(s, r);
 }
@@ -388,6 +390,9 @@ static int on_coldplug(struct source *source, void *userdata)
 	source_free(source);
 	if (s->state == SCOPE_START_CHOWN)
 		scope_go_on_with_chown(s);
+	else if (s->kill_due && state_active[s->state] == UNIT_DEACTIVATING)
+		scope_enter_signal(s, s->state,
+		                   RESULT_SUCCESS); /* not everybody had been signalled */
 	else if (state_active[s->state] != UNIT_INACTIVE && s->state != SCOPE_FAILED &&
 	         (!s->unit.cgroup || cgroup_is_empty(&s->unit) == 1))
 		scope_enter_dead(s, RESULT_SUCCESS);

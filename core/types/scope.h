@@ -29,6 +29,7 @@ struct scope {
 	bool spawning; /* the record says that a process is about to be there */
 	struct pidref control_pid;
 	struct doubt doubt;
+	bool kill_due; /* the core before this one had somebody left to signal */
 	struct source *coldplug_source;
 };
 
