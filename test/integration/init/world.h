@@ -37,15 +37,16 @@ void world_close(struct world *w);
 /** world_event - the next line from the puppet in w->event, "eof" when it ended. Returns 0, or
  * -ETIMEDOUT */
 int world_event(struct world *w, int timeout_ms);
-/** world_wait - skips lines up to one that begins with @prefix. Returns what follows the prefix,
- * NULL: timeout */
+/** world_wait - skips lines up to one that begins with @prefix. Returns what follows the prefix, or
+ * NULL after six times @timeout_ms (what it needs on a machine of one's own) */
 const char *world_wait(struct world *w, const char *prefix, int timeout_ms);
 void world_tell(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** world_started - waits for a new core up to its WELCOME. Returns the WELCOME's text or NULL */
 const char *world_started(struct world *w, int timeout_ms);
 /** world_ended - waits for the end of init; -ETIMEDOUT or its wait status */
 int world_ended(struct world *w, int timeout_ms);
-/** world_fault - a real fault in init, at its next instruction */
+/** world_fault - a real fault in init, at its next instruction that is not the first of a program.
+ * Returns 0 or -errno */
 int world_fault(struct world *w);
 /** cpu_msec - what init has used so far */
 long cpu_msec(const struct world *w);
