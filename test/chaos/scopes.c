@@ -140,7 +140,10 @@ void scopes_collect(struct chaos *c, const struct truth *t)
 	}
 }
 
-/* Nobody tells core of the end of a process that is not init's but its cgroup, of which the kernel tells some milliseconds late. */
+/*
+ * Nobody tells core of the end of a process that is not init's but its cgroup, of which the kernel tells some milliseconds late, and
+ * core hears later still if it had no memory then. Whatever is wanted of the scope by now, it ends with its process.
+ */
 void scopes_settle(struct chaos *c)
 {
 	for (size_t i = 0; i < SCOPES; i++) {
@@ -148,7 +151,8 @@ void scopes_settle(struct chaos *c)
 		usec_t end = now(CLOCK_MONOTONIC) + SETTLE_USEC * c->slow;
 		char state[32];
 
-		while (m->wanted == WANT_DOWN && now(CLOCK_MONOTONIC) < end &&
+		while ((m->wanted == WANT_DOWN || reap(&c->members[i])) &&
+		       now(CLOCK_MONOTONIC) < end &&
 		       core_property(c, names[i], "ActiveState", state, sizeof(state)) &&
 		       streq(state, "active"))
 			chaos_sleep(c, 2 * USEC_PER_MSEC);
