@@ -85,8 +85,7 @@ static int core_open(const char *path)
 			close(fd);
 		return r;
 	}
-	fd_close(&st.core_fd);
-	st.core_fd = fd;
+	fd_replace(&st.core_fd, fd);
 	log_line(LOG_INFO, "core is %s", path);
 	return 0;
 }

@@ -218,8 +218,11 @@ enum helper_kind {
 	HELPER_RESCUE,
 	HELPER_CHECK_ROOT,
 	HELPER_COMMIT_ROOT,
+	HELPER_COMMIT_CORE,
 	HELPER_MAX
 };
+/* Of st.trial: the new core has failed, and the way back was begun. */
+#define TRIAL_LOST (-1)
 
 /** upgrade_request - begins the check of the binary or root that @p names. Returns 1: the reply
  * comes later, or -errno. */
@@ -227,13 +230,17 @@ int upgrade_request(enum helper_kind kind, struct packet *p, struct text *why);
 /** rescue_open - a rescue shell as a child, while PID 1 goes on */
 int rescue_open(void);
 void helper_on_wait(const siginfo_t *si);
-/** upgrade_commit - the exec of what was checked, if there is any */
+/** upgrade_take_over - after a fault: goes on with a roll-back, and ends a check whose end was missed */
+void upgrade_take_over(void);
+/** upgrade_commit - the start or exec of what was checked, if there is any */
 void upgrade_commit(void);
 /** upgrade_finish - in the init behind that exec; @went_back: why it is the old one, or NULL */
 void upgrade_finish(const char *went_back);
 /** upgrade_trial_over - the upgraded core has proved itself; upgrade_roll_back - it has not */
 void upgrade_trial_over(void);
 void upgrade_roll_back(const char *why);
+/** fd_replace, fd_close - gives a number of the state another fd, or none, and closes the one before */
+void fd_replace(long long *fd, long long value);
 void fd_close(long long *fd);
 
 /* ---- reexec.c ---- */

@@ -64,6 +64,7 @@ static void take_over(void)
 {
 	int r = state_load(reexec.state_fd), lost;
 
+	fcntl(reexec.state_fd, F_SETFD, FD_CLOEXEC);
 	if (r < 0 && reexec.fallback_fd >= 0)
 		fall_back("it cannot decode the state");
 	lost = state_fds(0);
@@ -72,6 +73,8 @@ static void take_over(void)
 		log_line(LOG_ERR, "state: %s, %d fds lost; going on with the rest",
 		         r ? error_text(r) : "decoded", lost);
 	core_take_over();
+	upgrade_take_over();
+	upgrade_finish(reexec.went_back);
 }
 
 static void loop_once(int signal_fd)
@@ -150,12 +153,12 @@ int main(int argc, char **argv)
 	}
 	if (st.self_fd < 0)
 		st.self_fd = self_open();
-	state_fds(FD_CLOEXEC);
 	reexec.taking_over = false;
 	faults_open(false);
+	state_fds(FD_CLOEXEC);
 	if (reexec.state_fd >= 0)
 		close(reexec.state_fd);
-	upgrade_finish(reexec.went_back);
+	reexec.state_fd = -1;
 	reap_due = true;
 	for (;;)
 		loop_once(signal_fd);

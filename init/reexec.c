@@ -39,7 +39,13 @@ int init_exec(int exe_fd, int state_fd, int fallback_fd, const char *option, con
 		argv[n++] = words[2];
 	}
 	argv[n] = NULL;
+	/* Not before, and known to the handler of faults: nobody else would close it in the next of us. */
+	reexec.state_fd = state_fd;
+	FENCE();
+	fcntl(state_fd, F_SETFD, 0);
+	fcntl(fallback_fd, F_SETFD, 0);
 	execveat(exe_fd, "", argv, environ, AT_EMPTY_PATH);
+	reexec.state_fd = -1;
 	return -errno;
 }
 
@@ -91,8 +97,11 @@ void fall_back(const char *why)
 
 static void __attribute__((noreturn)) become(int exe_fd, const char *why)
 {
-	int fd = state_save();
+	int fd;
 
+	if (reexec.state_fd >= 0)
+		close(reexec.state_fd);
+	fd = state_save();
 	if (fd >= 0) {
 		state_fds(0);
 		init_exec(exe_fd, fd, -1, NULL, NULL);

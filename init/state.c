@@ -120,7 +120,7 @@ int state_write(int fd)
 
 int state_save(void)
 {
-	int fd = memfd_create("init-state", 0), r = fd < 0 ? -errno : state_write(fd);
+	int fd = memfd_create("init-state", MFD_CLOEXEC), r = fd < 0 ? -errno : state_write(fd);
 
 	if (r < 0 && fd >= 0)
 		close(fd);

@@ -110,7 +110,7 @@ void state_reset(void);
 /**
  * state_save - writes everything to a new memfd; safe in a signal handler
  *
- * Returns the fd, its offset at the start and to be inherited over exec, or -errno.
+ * Returns the fd, its offset at the start, or -errno.
  */
 int state_save(void);
 /** state_write - the same to a file that is there. Returns 0 or -errno. */

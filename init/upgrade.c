@@ -10,13 +10,15 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct {
 	const char *name, *stage;
 	enum helper_kind next;
 } kinds[HELPER_MAX] = {
-	[HELPER_CHECK_CORE] = {"core", "--stage=check-core"},
+	[HELPER_CHECK_CORE] = {"core", "--stage=check-core", HELPER_COMMIT_CORE},
+	[HELPER_COMMIT_CORE] = {"core"},
 	[HELPER_CHECK_INIT] = {"init", "--stage=check-init", HELPER_COMMIT_INIT},
 	[HELPER_COMMIT_INIT] = {"init"},
 	[HELPER_RESCUE] = {"rescue", "--stage=rescue"},
@@ -24,14 +26,19 @@ static const struct {
 	[HELPER_COMMIT_ROOT] = {"switch-root"},
 };
 
-void fd_close(long long *fd)
+void fd_replace(long long *fd, long long value)
 {
 	int was = (int) *fd;
 
-	*fd = -1;
+	*fd = value;
 	FENCE();
-	if (was >= 0)
+	if (was >= 0 && was != value)
 		close(was);
+}
+
+void fd_close(long long *fd)
+{
+	fd_replace(fd, -1);
 }
 
 /* The end of an upgrade, good or bad: who asked is told, and the operator can read it later. */
@@ -40,18 +47,23 @@ static void upgrade_result(int r, const char *what, const char *detail)
 	text_set(st.last_upgrade, "%s %s: %s%s", kinds[st.helper_kind].name, st.helper_path, what,
 	         detail);
 	log_line(r < 0 ? LOG_ERR : LOG_NOTICE, "upgrade: %s", st.last_upgrade);
+	/* Once: after a fault we may come here again. */
+	if (!st.helper_serial)
+		return;
 	st.answer_value = r;
 	FENCE();
 	st.answer_serial = st.helper_serial;
+	FENCE();
 	st.helper_serial = 0;
 }
 
 static void helper_done(void)
 {
-	st.helper_kind = HELPER_NONE;
 	st.helper_pid = 0;
 	fd_close(&st.helper_fd);
 	fd_close(&st.helper_out);
+	FENCE();
+	st.helper_kind = HELPER_NONE;
 }
 
 /* The stage gets the binary as fd 3, our state as fd 4, and answers on its stdout. */
@@ -67,7 +79,7 @@ static int helper_spawn(enum helper_kind kind)
 	st.helper_nonce = boottime_usec();
 	text_set(nonce, "%lld", st.helper_nonce);
 	if (is_check) {
-		st.helper_out = memfd_create("check", MFD_CLOEXEC);
+		fd_replace(&st.helper_out, memfd_create("check", MFD_CLOEXEC));
 		if (st.helper_out < 0)
 			return -errno;
 		fds[1] = (int) st.helper_out;
@@ -98,12 +110,15 @@ int upgrade_request(enum helper_kind kind, struct packet *p, struct text *why)
 		text_add(why, "upgrade: no file descriptor came along");
 		return -EBADF;
 	}
+	/* A fault between the two made us read it twice. */
+	if (st.helper_kind == kind && st.helper_serial && st.helper_serial == p->m.serial)
+		return 1;
 	if (!core_is_ready() || st.helper_kind != HELPER_NONE || st.trial) {
 		text_add(why, "upgrade: %s",
 		         core_is_ready() ? "another one is under way" : "core is not ready");
 		return -EBUSY;
 	}
-	st.helper_fd = p->fd;
+	fd_replace(&st.helper_fd, p->fd);
 	p->fd = -1;
 	st.helper_serial = p->m.serial;
 	text_copy_clean(st.helper_path, sizeof(st.helper_path), p->text, p->m.text_size);
@@ -115,17 +130,23 @@ int upgrade_request(enum helper_kind kind, struct packet *p, struct text *why)
 	return 1;
 }
 
-static void upgrade_core(void)
+/* Of these steps any may be our last: the next of us begins with the first again. */
+static void commit_core(void)
 {
+	if (st.helper_fd >= 0) {
+		if (st.core_fd != st.helper_fd)
+			fd_replace(&st.core_old_fd, st.core_fd);
+		FENCE();
+		st.core_fd = st.helper_fd;
+		st.trial = st.rung_opened = 1;
+		st.failures = st.rung = 0;
+		FENCE();
+		st.helper_fd = -1;
+	}
 	upgrade_result(0, "passed its self-check, starting", "");
-	st.core_old_fd = st.core_fd;
-	st.core_fd = st.helper_fd;
-	st.helper_fd = -1;
-	st.trial = st.rung_opened = 1;
-	st.failures = st.rung = 0;
-	helper_done();
 	wire_flush();
 	core_replace(REASON_UPGRADE);
+	helper_done();
 }
 
 void helper_on_wait(const siginfo_t *si)
@@ -141,10 +162,6 @@ void helper_on_wait(const siginfo_t *si)
 			st.core_deadline = now_usec() + RESCUE_USEC;
 		return;
 	}
-	if (r == 0 && st.helper_kind == HELPER_CHECK_CORE) {
-		upgrade_core();
-		return;
-	}
 	if (r == 0) {
 		st.helper_kind = kinds[st.helper_kind].next;
 		return;
@@ -156,13 +173,40 @@ void helper_on_wait(const siginfo_t *si)
 	helper_done();
 }
 
-void upgrade_commit(void)
+static void core_back(void)
 {
-	bool is_root = st.helper_kind == HELPER_COMMIT_ROOT;
+	if (st.core_old_fd >= 0)
+		fd_replace(&st.core_fd, st.core_old_fd);
+	FENCE();
+	st.core_old_fd = -1;
+	core_replace(REASON_ROLLBACK);
+	FENCE();
+	st.trial = 0;
+}
+
+void upgrade_take_over(void)
+{
+	siginfo_t si = {0};
+
+	if (st.trial == TRIAL_LOST)
+		core_back();
+	if (!kinds[st.helper_kind].stage ||
+	    (st.helper_pid > 0 &&
+	     waitid(P_PID, (id_t) st.helper_pid, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0))
+		return;
+	if (st.helper_kind == HELPER_RESCUE) {
+		helper_on_wait(&si);
+		return;
+	}
+	upgrade_result(-EINTR, "a fault in PID 1 hid how its check ended", "");
+	helper_done();
+}
+
+/* The exec of a new init, or of ours in a new root. */
+static void commit_exec(bool is_root)
+{
 	int fd, r;
 
-	if (st.helper_kind != HELPER_COMMIT_INIT && !is_root)
-		return;
 	r = fd = state_save();
 	if (fd >= 0) {
 		state_fds(0);
@@ -175,6 +219,14 @@ void upgrade_commit(void)
 	helper_done();
 }
 
+void upgrade_commit(void)
+{
+	if (st.helper_kind == HELPER_COMMIT_CORE)
+		commit_core();
+	else if (st.helper_kind == HELPER_COMMIT_INIT || st.helper_kind == HELPER_COMMIT_ROOT)
+		commit_exec(st.helper_kind == HELPER_COMMIT_ROOT);
+}
+
 void upgrade_finish(const char *went_back)
 {
 	if (st.helper_kind != HELPER_COMMIT_INIT && st.helper_kind != HELPER_COMMIT_ROOT)
@@ -184,8 +236,10 @@ void upgrade_finish(const char *went_back)
 		helper_done();
 		return;
 	}
-	fd_close(&st.init_old_fd);
-	st.init_old_fd = st.self_fd;
+	/* We are the init before, after a fault: the exec is still to come. */
+	if (reexec.fallback_fd < 0)
+		return;
+	fd_replace(&st.init_old_fd, st.self_fd);
 	if (st.helper_kind == HELPER_COMMIT_INIT) {
 		st.self_fd = st.helper_fd;
 		st.helper_fd = -1;
@@ -213,14 +267,12 @@ void upgrade_roll_back(const char *why)
 {
 	char reason[NAME_TEXT_MAX];
 
+	/* @why may be st.died. */
 	text_set(reason, "rollback: %s", why);
+	st.trial = TRIAL_LOST;
 	text_set(st.last_upgrade, "core %s: rolled back to the version before: %s", st.helper_path,
 	         why);
 	log_line(LOG_ERR, "upgrade: %s", st.last_upgrade);
 	text_set(st.died, "%s", reason);
-	fd_close(&st.core_fd);
-	st.core_fd = st.core_old_fd;
-	st.core_old_fd = -1;
-	st.trial = 0;
-	core_replace(REASON_ROLLBACK);
+	core_back();
 }

@@ -262,8 +262,6 @@ static int packet_obey(struct packet *p, struct text *why)
 	case WIRE_VAULT_DROP:
 		return vault_drop(p->text, p->m.text_size);
 	case WIRE_VAULT_LIST:
-		if (st.list_next)
-			return -EBUSY;
 		st.list_next = 1;
 		st.list_serial = p->m.serial;
 		return 0;
@@ -323,8 +321,11 @@ static void packet_handle(struct packet *p, size_t n)
 	st.reply_serial = p->m.serial;
 }
 
-/* Room for exactly one fd: the kernel closes what does not fit. */
-static ssize_t packet_receive(struct packet *p)
+/*
+ * It stays in the socket until it was obeyed, so that a fault of ours in between does not lose it: to obey twice does no harm.
+ * Room for exactly one fd: the kernel closes what does not fit.
+ */
+static ssize_t packet_peek(struct packet *p)
 {
 	union {
 		struct cmsghdr head;
@@ -339,7 +340,7 @@ static ssize_t packet_receive(struct packet *p)
 	ssize_t n;
 
 	p->fd = -1;
-	n = recvmsg((int) st.wire_fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	n = recvmsg((int) st.wire_fd, &h, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
 	c = CMSG_FIRSTHDR(&h);
@@ -361,21 +362,22 @@ void wire_read(bool drain)
 			wire_flush();
 		if (st.reply_serial && !drain)
 			return;
-		n = packet_receive(&packet);
+		n = packet_peek(&packet);
 		if (n == -EINTR)
 			continue;
 		if (n < 0)
 			return;
-		/* The end, or a packet without a byte; the latter cannot fill a whole queue. */
-		if (n == 0) {
-			if (!drain || ++zeros < EOF_READS)
-				continue;
-			core_on_hangup();
-			return;
-		}
-		packet_handle(&packet, (size_t) n);
+		if (n > 0)
+			packet_handle(&packet, (size_t) n);
 		if (packet.fd >= 0)
 			close(packet.fd);
 		packet.fd = -1;
+		if (st.wire_fd >= 0)
+			(void) recv((int) st.wire_fd, NULL, 0, MSG_DONTWAIT);
+		/* The end, or a packet without a byte; the latter cannot fill a whole queue. */
+		if (n == 0 && drain && ++zeros == EOF_READS) {
+			core_on_hangup();
+			return;
+		}
 	}
 }

@@ -187,10 +187,8 @@ int stage_switch_root(char **argv)
 		go_back(state_fd);
 	}
 	fresh = state_for_new_root();
-	if (fresh >= 0) {
-		fcntl((int) st.self_fd, F_SETFD, 0);
+	if (fresh >= 0)
 		init_exec(exe, fresh, (int) st.self_fd, NULL, NULL);
-	}
 	(void) failed("execute ", init);
 	go_back(state_fd);
 	return 1;

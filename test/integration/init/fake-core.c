@@ -424,23 +424,29 @@ static void do_deaf(const char *a)
 		pause();
 }
 
-static void upgrade(int type, const char *path)
+static void upgrade(int type, uint32_t serial, const char *path)
 {
 	int fd = open(path, O_PATH | O_CLOEXEC);
 
-	wire_send((struct wire_message){.type = (uint16_t) type, .serial = 7}, path, fd);
+	wire_send((struct wire_message){.type = (uint16_t) type, .serial = serial}, path, fd);
 	if (fd >= 0)
 		close(fd);
 }
 
 static void do_upgrade_core(const char *a)
 {
-	upgrade(WIRE_UPGRADE_CORE, a);
+	upgrade(WIRE_UPGRADE_CORE, 7, a);
+}
+
+/* another PATH: an upgrade of core besides one that is under way */
+static void do_another(const char *a)
+{
+	upgrade(WIRE_UPGRADE_CORE, 8, a);
 }
 
 static void do_upgrade_init(const char *a)
 {
-	upgrade(WIRE_UPGRADE_INIT, a);
+	upgrade(WIRE_UPGRADE_INIT, 7, a);
 }
 
 /* request TYPE VALUE STATUS [SERIAL]: with serial 5 if none is given */
@@ -484,6 +490,7 @@ static const struct command {
 	{"deaf", do_deaf},
 	{"request", do_request},
 	{"upgrade-core", do_upgrade_core},
+	{"another", do_another},
 	{"upgrade-init", do_upgrade_init},
 };
 

@@ -322,8 +322,8 @@ bool has_line(const char *text, const char *line)
 	return false;
 }
 
-/* Of a stopped init; between an exec and its first lines it has none, as no program can. */
-static bool has_fault_handler(const struct world *w)
+/* Of a stopped init: which of its signals have a handler, as a mask? */
+static unsigned long long signals_caught(const struct world *w)
 {
 	char path[64], line[256];
 	unsigned long long caught = 0;
@@ -336,28 +336,45 @@ static bool has_fault_handler(const struct world *w)
 			break;
 	if (f)
 		fclose(f);
-	return caught & 1ULL << (SIGSEGV - 1);
+	return caught;
+}
+
+/* Between an exec and its first lines no program has a handler. */
+static bool has_handler(const struct world *w, int sig)
+{
+	return signals_caught(w) & 1ULL << (sig - 1);
+}
+
+int world_fault_stopped(struct world *w)
+{
+	struct user_regs_struct regs;
+	bool can = has_handler(w, SIGSEGV);
+
+	if (can && ptrace(PTRACE_GETREGS, w->init, NULL, &regs) < 0)
+		return -errno;
+	regs.rip = 8;
+	regs.orig_rax = (unsigned long long) -1;
+	if ((can && ptrace(PTRACE_SETREGS, w->init, NULL, &regs) < 0) ||
+	    ptrace(PTRACE_DETACH, w->init, NULL, NULL) < 0)
+		return -errno;
+	return can;
 }
 
 int world_fault(struct world *w)
 {
-	struct user_regs_struct regs;
-	bool done = false;
 	int status;
 
-	for (int i = 0; !done && i < 10000; i++, usleep(1000)) {
+	for (int i = 0; i < 10000; i++, usleep(1000)) {
 		if (ptrace(PTRACE_ATTACH, w->init, NULL, NULL) < 0 ||
-		    waitpid(w->init, &status, __WALL) < 0 ||
-		    ptrace(PTRACE_GETREGS, w->init, NULL, &regs) < 0)
+		    waitpid(w->init, &status, __WALL) < 0)
 			return -errno;
-		done = has_fault_handler(w);
-		regs.rip = 8;
-		regs.orig_rax = (unsigned long long) -1;
-		if ((done && ptrace(PTRACE_SETREGS, w->init, NULL, &regs) < 0) ||
-		    ptrace(PTRACE_DETACH, w->init, NULL, NULL) < 0)
+		/* SIGALRM: until its loop is reached a fault means the version before. */
+		if (has_handler(w, SIGSEGV) && !has_handler(w, SIGALRM))
+			return world_fault_stopped(w) < 0 ? -errno : 0;
+		if (ptrace(PTRACE_DETACH, w->init, NULL, NULL) < 0)
 			return -errno;
 	}
-	return done ? 0 : -ETIMEDOUT;
+	return -ETIMEDOUT;
 }
 
 long cpu_msec(const struct world *w)

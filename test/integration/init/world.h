@@ -45,9 +45,11 @@ void world_tell(struct world *w, const char *format, ...) __attribute__((format(
 const char *world_started(struct world *w, int timeout_ms);
 /** world_ended - waits for the end of init; -ETIMEDOUT or its wait status */
 int world_ended(struct world *w, int timeout_ms);
-/** world_fault - a real fault in init, at its next instruction that is not the first of a program.
- * Returns 0 or -errno */
+/** world_fault - a real fault in init, at its next instruction in its loop. Returns 0 or -errno */
 int world_fault(struct world *w);
+/** world_fault_stopped - the same in an init that we trace and that is stopped, wherever it is; it is
+ * not traced any more then. 1: done, 0: it has no handler yet, and runs on; -errno */
+int world_fault_stopped(struct world *w);
 /** cpu_msec - what init has used so far */
 long cpu_msec(const struct world *w);
 /** has_line - does "key=value\n..." hold this whole line? */
