@@ -40,6 +40,16 @@ static inline void list_remove(struct list *l)
 	l->next->prev = l->prev;
 	l->next = l->prev = NULL;
 }
+/* All of @from into the new head @to; @from is empty then. */
+static inline void list_move(struct list *to, struct list *from)
+{
+	list_init(to);
+	if (list_is_empty(from))
+		return;
+	*to = *from;
+	to->next->prev = to->prev->next = to;
+	list_init(from);
+}
 /* The body may remove the current element; break and continue do what they say. */
 #define LIST_FOREACH(it, head, type, member)                                                       \
 	for (struct list *it##_l = (head)->next, *it##_n = it##_l ? it##_l->next : NULL,           \

@@ -211,6 +211,9 @@ struct unit *triggered_unit(const struct unit *u, const char *name,
  * brings that about. 0: it was there.
  */
 int kernel_unit_add(struct manager *m, const char *name, struct unit **ret);
+/* All units of a type, as a vector to free: events of a table may add units. -ENOMEM. */
+int kernel_units_collect(const struct manager *m, enum unit_type type, struct unit ***ret,
+                         size_t *ret_n);
 
 /* ops->describe of the parts that all types with processes have. */
 int describe_process_settings(const struct unit *u, cJSON *properties);

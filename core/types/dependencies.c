@@ -182,3 +182,20 @@ int kernel_unit_add(struct manager *m, const char *name, struct unit **ret)
 	r = manager_add_unit(m, name, TAKE_PTR(f), ret);
 	return r < 0 ? r : 1;
 }
+
+int kernel_units_collect(const struct manager *m, enum unit_type type, struct unit ***ret,
+                         size_t *ret_n)
+{
+	struct unit **v = calloc(map_size(m->units) + 1, sizeof(struct unit *)), *u;
+	const void *key;
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; map_next(m->units, &i, &key, (void **) &u);)
+		if (u->ops->type == type && streq(key, u->id) && u->load_state != LOAD_MERGED)
+			v[n++] = u;
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}

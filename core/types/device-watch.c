@@ -438,44 +438,25 @@ static int rescan(struct manager *m)
 	return 0;
 }
 
-/* All device units, as a vector: updates may add some. */
-static int collect(struct manager *m, struct device ***ret, size_t *ret_n)
-{
-	struct device **v = calloc(map_size(m->units) + 1, sizeof(*v));
-	const void *key;
-	struct unit *u;
-	size_t n = 0;
-
-	if (!v)
-		return -ENOMEM;
-	for (size_t i = 0; map_next(m->units, &i, &key, (void **) &u);)
-		if (u->ops->type == UNIT_DEVICE && streq(key, u->id) &&
-		    u->load_state != LOAD_MERGED)
-			v[n++] = DEVICE(u);
-	*ret = v;
-	*ret_n = n;
-	return 0;
-}
-
 /* What is listed is there, and what is not, is not: of a message that was missed nobody knows what it said. */
 static int read_again(struct manager *m)
 {
-	auto_free struct device **v = NULL;
+	auto_free struct unit **v = NULL;
 	size_t n;
-	int r = collect(m, &v, &n);
+	int r = kernel_units_collect(m, UNIT_DEVICE, &v, &n);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++)
-		v[i]->is_confirmed = false;
+		DEVICE(v[i])->is_confirmed = false;
 	r = rescan(m);
 	if (r < 0)
 		return r;
 	/* Units are freed at the end of a turn. */
 	for (size_t i = 0; i < n; i++)
-		if (v[i]->found & DEVICE_FOUND_UDEV && !v[i]->is_confirmed &&
+		if (DEVICE(v[i])->found & DEVICE_FOUND_UDEV && !DEVICE(v[i])->is_confirmed &&
 		    device_database_is_there())
-			device_update(v[i], 0);
+			device_update(DEVICE(v[i]), 0);
 	return 0;
 }
 

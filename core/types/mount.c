@@ -165,7 +165,7 @@ int mount_spawn(struct mount *m, enum mount_command command)
 	c.path = argv[0];
 	c.argv = argv;
 	m->command = command;
-	m->is_unclear = false;
+	list_remove(&m->outcome.link);
 	m->spawning = true;
 	m->doubt.since = now(CLOCK_BOOTTIME);
 	spawn_intent(&m->unit);
@@ -344,19 +344,6 @@ void mount_on_control_exit(struct mount *m, enum result result)
 	}
 }
 
-/* What nobody could see is not told from nothing: a second mount would lie on the first. */
-void mount_command_ended(struct mount *m, int seen, enum result result)
-{
-	if (seen >= 0) {
-		mount_on_control_exit(m, result);
-		return;
-	}
-	log_unit_errno(LOG_WARNING, m->unit.id, seen,
-	               "Cannot read /proc/self/mountinfo now, trying again: %m");
-	m->is_unclear = true;
-	m->unclear_result = result;
-}
-
 /* ---- operations ---- */
 
 static void mount_init(struct unit *u)
@@ -377,6 +364,7 @@ static void mount_done(struct unit *u)
 	deadline_done(&m->deadline);
 	source_free(m->coldplug_source);
 	doubt_drop(&m->doubt);
+	list_remove(&m->outcome.link);
 	free(m->where);
 	free(m->kernel_what);
 	free(m->kernel_options);
@@ -516,7 +504,8 @@ static void mount_on_cgroup_empty(struct unit *u)
 	                    m->state == MOUNT_STATE_UNMOUNTING_SIGTERM ||
 	                    m->state == MOUNT_STATE_UNMOUNTING_SIGKILL;
 
-	if (is_signalled && !m->spawning && !m->is_unclear && !pidref_is_set(&m->control_pid))
+	if (is_signalled && !m->spawning && !list_is_linked(&m->outcome.link) &&
+	    !pidref_is_set(&m->control_pid))
 		mount_command_ended(m, mount_refresh(u->manager), RESULT_SUCCESS);
 }
 

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "types/common.h"
+#include "types/proc-watch.h"
 
 /* clang-format off */
 #define MOUNT_STATES(X) \
@@ -44,9 +44,8 @@ struct mount {
 	char *kernel_what, *kernel_options,
 		*kernel_type; /* of the topmost mount there, as mountinfo shows it */
 	bool is_mounted, seen, spawning;
-	bool is_unclear;            /* its command ended, and mountinfo could not be read since */
-	enum result unclear_result; /* the command's */
-	unsigned n_unmounts;        /* tries to reach the bottom of a stack of mounts */
+	struct proc_outcome outcome; /* its command ended, and mountinfo could not be read since */
+	unsigned n_unmounts;         /* tries to reach the bottom of a stack of mounts */
 	struct pidref control_pid;
 	struct process_status control_status;
 	enum mount_command command;
@@ -77,8 +76,6 @@ void mount_enter_dead(struct mount *m, enum result result);
 int mount_on_deadline(struct source *source, usec_t deadline, void *userdata);
 int mount_spawn(struct mount *m, enum mount_command command);
 void mount_on_control_exit(struct mount *m, enum result result);
-/* The same if mountinfo was read since (@seen, of mount_refresh()), else as soon as it was. */
-void mount_command_ended(struct mount *m, int seen, enum result result);
 void mount_on_exit(struct unit *u, const struct process_exit *e);
 extern const struct doubt_ops mount_doubt_ops;
 
@@ -115,8 +112,11 @@ bool mount_point_is_ignored(const char *where); /* of the kernel or the containe
 /* ---- mount-watch.c ---- */
 int mount_enumerate(struct manager *m);
 void mount_shutdown(struct manager *m);
-int mount_refresh(
-	struct manager *m); /* reads mountinfo now: before the exit of a mount command is judged */
+/* Reads mountinfo now: before the exit of a mount command is judged. */
+int mount_refresh(struct manager *m);
+/* mount_on_control_exit() if mountinfo was read since (@seen, of mount_refresh()), else as soon as it
+ * was: a second mount would lie on the first. */
+void mount_command_ended(struct mount *m, int seen, enum result result);
 
 /* ---- mount-record.c ---- */
 void mount_save(const struct unit *u, struct strbuf *b);

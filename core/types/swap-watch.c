@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* /proc/swaps: read at start and when poll(2) says that it changed. */
+/* /proc/swaps: read at start and when it changed. */
 #include "types/device.h"
 #include "types/swap.h"
 
 #define SWAPS_MAX 256
 
 struct swap_watch {
-	struct manager *manager;
-	int fd;
-	struct source *source;
-	unsigned n_new;
-	bool reading;
+	struct proc_watch table;
+	unsigned n_new; /* units of this read that still have to be loaded */
 };
 
 static char *next_field(char **s)
@@ -65,13 +62,13 @@ static int on_entry(const struct swap_entry *e, void *userdata)
 	r = unit_name_from_path(e->what, ".swap", &name);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0; /* too long for a unit's name */
-	r = kernel_unit_add(w->manager, name, &u);
+	r = kernel_unit_add(w->table.manager, name, &u);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	w->n_new += r > 0;
 	s = SWAP(u);
 	if (!s->kernel_what)
-		device_found_node(w->manager, e->what, DEVICE_FOUND_SWAP, true);
+		device_found_node(w->table.manager, e->what, DEVICE_FOUND_SWAP, true);
 	s->kernel_priority = e->priority;
 	s->seen = true;
 	return str_set(&s->kernel_what, e->what);
@@ -86,33 +83,23 @@ static bool is_same_device(const struct swap *s, const char *what)
 	       S_ISBLK(b.st_mode) && a.st_rdev == b.st_rdev;
 }
 
-static int collect(struct manager *m, struct swap ***ret, size_t *ret_n)
-{
-	struct swap **v = calloc(map_size(m->units) + 1, sizeof(*v));
-	const void *key;
-	struct unit *u;
-	size_t n = 0;
-
-	if (!v)
-		return -ENOMEM;
-	for (size_t i = 0; map_next(m->units, &i, &key, (void **) &u);)
-		if (u->ops->type == UNIT_SWAP && streq(key, u->id) && u->load_state != LOAD_MERGED)
-			v[n++] = SWAP(u);
-	*ret = v;
-	*ret_n = n;
-	return 0;
-}
-
-static void see_other_names(struct swap **v, size_t n)
+/* 0 or -ENOMEM. */
+static int see_other_names(struct unit **v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < n && !v[i]->seen; k++)
-			if (v[k]->seen && v[k]->kernel_what &&
-			    is_same_device(v[i], v[k]->kernel_what)) {
-				v[i]->seen = true;
-				v[i]->kernel_priority = v[k]->kernel_priority;
-				(void) str_set(&v[i]->kernel_what, v[k]->kernel_what);
-			}
+		for (size_t k = 0; k < n && !SWAP(v[i])->seen; k++) {
+			struct swap *s = SWAP(v[i]);
+			const struct swap *other = SWAP(v[k]);
+
+			if (!other->seen || !other->kernel_what ||
+			    !is_same_device(s, other->kernel_what))
+				continue;
+			if (str_set(&s->kernel_what, other->kernel_what) < 0)
+				return -ENOMEM;
+			s->seen = true;
+			s->kernel_priority = other->kernel_priority;
+		}
+	return 0;
 }
 
 static void settle(struct swap *s)
@@ -138,54 +125,55 @@ static void settle(struct swap *s)
 		swap_enter_dead(s, RESULT_SUCCESS);
 }
 
-int swap_refresh(struct manager *m)
+static int compare(struct manager *m, char *text)
 {
 	struct swap_watch *w = m->swap_data;
-	auto_free struct swap **v = NULL;
-	auto_free char *text = NULL;
+	auto_free struct unit **v = NULL;
 	struct unit *any;
 	size_t n;
 	int r;
 
-	if (!w || w->reading)
-		return 0;
-	r = collect(m, &v, &n);
+	r = kernel_units_collect(m, UNIT_SWAP, &v, &n);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++)
-		v[i]->seen = false;
-	r = file_read("/proc/swaps", &text, NULL);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r; /* a kernel without swap */
-	w->reading = true;
+		SWAP(v[i])->seen = false;
 	w->n_new = 0;
 	r = swaps_parse(text, on_entry, w);
 	if (r >= 0 && w->n_new > 0)
-		r = manager_load_unit(m, "-.slice", NULL,
-		                      &any); /* works off the whole load queue */
-	if (r >= 0) {
-		free(v);
-		v = NULL;
-		r = collect(m, &v, &n);
-	}
-	if (r >= 0) {
-		see_other_names(v, n);
-		for (size_t i = 0; i < n; i++)
-			settle(v[i]);
-	}
-	w->reading = false;
+		/* Any load works off the whole queue. */
+		r = manager_load_unit(m, "-.slice", NULL, &any);
+	if (r < 0)
+		return r;
+	free(v);
+	v = NULL;
+	r = kernel_units_collect(m, UNIT_SWAP, &v, &n);
+	if (r >= 0)
+		r = see_other_names(v, n);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		settle(SWAP(v[i]));
 	return r;
 }
 
-static int on_change(_unused_ struct source *source, _unused_ int fd, _unused_ uint32_t revents,
-                     void *userdata)
+static void on_command_ended(struct unit *u, enum result result)
 {
-	struct swap_watch *w = userdata;
-	int r = swap_refresh(w->manager);
+	swap_on_control_exit(SWAP(u), result);
+}
 
-	if (r < 0)
-		log_warning_errno(r, "Cannot read /proc/swaps: %m");
-	return 0;
+static const struct proc_watch_ops ops = {"/proc/swaps", compare, on_command_ended};
+
+int swap_refresh(struct manager *m)
+{
+	struct swap_watch *w = m->swap_data;
+
+	return w ? proc_watch_look(&w->table) : 0;
+}
+
+void swap_command_ended(struct swap *s, int seen, enum result result)
+{
+	struct swap_watch *w = s->unit.manager->swap_data;
+
+	proc_watch_command_ended(&w->table, &s->unit, &s->outcome, seen, result);
 }
 
 int swap_enumerate(struct manager *m)
@@ -195,19 +183,15 @@ int swap_enumerate(struct manager *m)
 
 	if (!w)
 		return -ENOMEM;
-	w->manager = m;
 	m->swap_data = w;
-	w->fd = open("/proc/swaps", O_RDONLY | O_CLOEXEC);
-	if (w->fd < 0) {
-		w->fd = -EBADF;
-		return errno == ENOENT ? 0 : -errno;
-	}
-	r = loop_add_io(m->loop, w->fd, EPOLLPRI | EPOLLET, "swaps", on_change, w, &w->source);
+	r = proc_watch_open(&w->table, m, &ops);
+	if (r == -ENOENT)
+		return 0; /* a kernel without swap */
+	if (r >= 0)
+		r = swap_refresh(m);
 	if (r < 0)
-		log_warning_errno(r, "Cannot watch /proc/swaps: %m");
-	else
-		source_set_priority(w->source, -10);
-	return swap_refresh(m);
+		swap_shutdown(m);
+	return r;
 }
 
 void swap_shutdown(struct manager *m)
@@ -216,8 +200,7 @@ void swap_shutdown(struct manager *m)
 
 	if (!w)
 		return;
-	source_free(w->source);
-	fd_close(w->fd);
+	proc_watch_close(&w->table);
 	free(w);
 	m->swap_data = NULL;
 }

@@ -110,6 +110,7 @@ static int spawn(struct swap *s, bool off)
 		return r;
 	command.path = argv[0];
 	command.argv = argv;
+	list_remove(&s->outcome.link);
 	s->spawning = true;
 	s->doubt.since = now(CLOCK_BOOTTIME);
 	s->spawning_off = off;
@@ -194,8 +195,8 @@ static void swap_on_cgroup_empty(struct unit *u)
 
 	if ((s->state == SWAP_STATE_DEACTIVATING_SIGTERM ||
 	     s->state == SWAP_STATE_DEACTIVATING_SIGKILL) &&
-	    !s->spawning && !pidref_is_set(&s->control_pid))
-		swap_on_control_exit(s, RESULT_SUCCESS);
+	    !s->spawning && !list_is_linked(&s->outcome.link) && !pidref_is_set(&s->control_pid))
+		swap_command_ended(s, swap_refresh(u->manager), RESULT_SUCCESS);
 }
 
 /* ---- operations ---- */
@@ -219,6 +220,7 @@ static void swap_done(struct unit *u)
 	deadline_done(&s->deadline);
 	source_free(s->coldplug_source);
 	doubt_drop(&s->doubt);
+	list_remove(&s->outcome.link);
 	free(s->what);
 	free(s->kernel_what);
 }
@@ -340,8 +342,8 @@ static void swap_on_exit(struct unit *u, const struct process_exit *e)
 	process_status_end(&s->control_status, e);
 	process_forget(u, &s->control_pid);
 	unit_save_soon(u);
-	(void) swap_refresh(u->manager);
-	swap_on_control_exit(s, result_of_exit(e, EXIT_CLEAN_COMMAND, NULL));
+	swap_command_ended(s, swap_refresh(u->manager),
+	                   result_of_exit(e, EXIT_CLEAN_COMMAND, NULL));
 }
 
 static int swap_kill(struct unit *u, enum kill_who who, int sig, struct diag *d)
@@ -408,10 +410,12 @@ static int swap_restore(struct unit *u, const struct record *r)
 static void repeat(struct unit *u)
 {
 	struct swap *s = SWAP(u);
+	int seen = swap_refresh(u->manager);
 
 	s->spawning = false;
-	(void) swap_refresh(u->manager);
-	if (s->is_active != s->spawning_off)
+	if (seen < 0)
+		swap_command_ended(s, seen, RESULT_SUCCESS);
+	else if (s->is_active != s->spawning_off)
 		swap_on_control_exit(s, RESULT_SUCCESS);
 	else if (spawn(s, s->spawning_off) < 0)
 		swap_on_control_exit(s, RESULT_RESOURCES);
@@ -433,17 +437,18 @@ static bool has_settled(const struct swap *s)
 static int on_go_on(struct source *source, void *userdata)
 {
 	struct swap *s = userdata;
+	int seen;
 
 	s->coldplug_source = NULL;
 	source_free(source);
-	(void) swap_refresh(s->unit.manager);
+	seen = swap_refresh(s->unit.manager);
 	if (s->spawning && s->is_active == s->spawning_off) {
 		doubt_begin(&s->doubt);
 	} else if (s->spawning) {
 		swap_on_control_exit(s, RESULT_SUCCESS);
 	} else if (!has_settled(s)) {
 		if (!pidref_is_set(&s->control_pid))
-			swap_on_control_exit(s, RESULT_SUCCESS);
+			swap_command_ended(s, seen, RESULT_SUCCESS);
 	} else if (s->is_active && s->state != SWAP_STATE_ACTIVE) {
 		s->result = RESULT_SUCCESS;
 		swap_set_state(s, SWAP_STATE_ACTIVE, 0);

@@ -3,7 +3,7 @@
  * /proc/swaps is the truth. */
 #pragma once
 
-#include "types/common.h"
+#include "types/proc-watch.h"
 
 /* clang-format off */
 #define SWAP_STATES(X) \
@@ -27,6 +27,8 @@ struct swap {
 	char *kernel_what;
 	int kernel_priority;
 	bool is_active, seen, spawning, spawning_off;
+	struct proc_outcome
+		outcome; /* its command ended, and /proc/swaps could not be read since */
 	struct pidref control_pid;
 	struct process_status control_status;
 	struct deadline deadline;
@@ -50,4 +52,7 @@ struct swap_entry {
 int swaps_parse(char *text, int (*fn)(const struct swap_entry *e, void *userdata), void *userdata);
 int swap_enumerate(struct manager *m);
 void swap_shutdown(struct manager *m);
+/* Reads /proc/swaps now: before the exit of a command is judged. */
 int swap_refresh(struct manager *m);
+/* swap_on_control_exit() if /proc/swaps was read since (@seen), else as soon as it was. */
+void swap_command_ended(struct swap *s, int seen, enum result result);
