@@ -195,14 +195,16 @@ static int coldplug_unit(struct unit *u)
 	return 1;
 }
 
-/* A core that died between the end of a job and the news of it left a socket that waits for a service
- * which nobody starts. */
-static void tell_later(struct unit *u)
+/*
+ * A core that died between a change and what follows from it left a unit that is up without what it is bound to, or, between the
+ * end of a job and the news of it, a socket that waits for a service which nobody starts.
+ */
+static void recheck_restored(struct unit *u)
 {
-	if (!u->deserialized || !state_is_down(unit_active_state(u)) ||
-	    unit_n_neighbours(u, DEPENDENCY_BIT(DEP_TRIGGERED_BY)) == 0)
+	if (!u->deserialized)
 		return;
-	u->untold = true;
+	u->untold = state_is_down(unit_active_state(u)) &&
+	            unit_n_neighbours(u, DEPENDENCY_BIT(DEP_TRIGGERED_BY)) > 0;
 	unit_recheck_soon(u);
 }
 
@@ -224,7 +226,7 @@ int manager_coldplug(struct manager *m)
 	for (i = 0; i < n; i++)
 		coldplug_unit(v[i]);
 	for (i = 0; i < n; i++)
-		tell_later(v[i]);
+		recheck_restored(v[i]);
 	return 0;
 }
 

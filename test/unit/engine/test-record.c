@@ -79,6 +79,32 @@ TEST(record__keeps_what_a_newer_version_wrote)
 	CHECK_INT(b.size, ==, 0);
 }
 
+/* The core before saw b's end, and died before it had ordered that of what is bound to it. */
+TEST(unit_record__what_lost_its_bond_while_core_was_away_goes_down)
+{
+	auto_cleanup(record_free) struct record *up = parse("v=1\nstate=active\n");
+	struct unit *a, *c, *d;
+
+	fixture_begin();
+	put_unit("a.service", "BindsTo=b.service\nAfter=b.service");
+	put_unit("b.service", "");
+	put_unit("c.service", "BindsTo=d.service\nAfter=d.service");
+	put_unit("d.service", "");
+	fixture_open();
+	a = unit("a.service");
+	c = unit("c.service");
+	d = unit("d.service");
+	CHECK(up && a && c && d);
+	CHECK_INT(unit_restore(a, up), ==, 0);
+	CHECK_INT(unit_restore(c, up), ==, 0);
+	CHECK_INT(unit_restore(d, up), ==, 0);
+	CHECK_INT(manager_coldplug(fx.m), ==, 0);
+	settle();
+	CHECK_STR(state("a.service"), "inactive");
+	CHECK_STR(state("c.service"), "active");
+	fixture_end();
+}
+
 TEST(unit_record__round_trip_with_its_job)
 {
 	auto_strbuf struct strbuf b = {0};
