@@ -201,9 +201,16 @@ TEST(list_jobs__says_who_waits_for_whom)
 	CHECK_INT(world_queue(&w, "start", "slow.service"), ==, 0);
 	CHECK_INT(world_queue(&w, "start", "next.service"), ==, 0);
 	CHECK_INT(world_queue(&w, "start", "last.service"), ==, 0);
-	cJSON *p = cJSON_CreateObject();
-	json_add_bool(p, "order", true);
-	CHECK_INT(world_call(&w, "org.sysmaster.Manager.ListJobs", p, &answer), ==, 0);
+	/* What they want from the house itself is done in a moment. */
+	for (int i = 0; i < 500 && (!answer || job_of(answer, "sysinit.target")); i++) {
+		cJSON *p = cJSON_CreateObject();
+
+		usleep(i ? 10000 : 0);
+		cJSON_Delete(answer);
+		answer = NULL;
+		json_add_bool(p, "order", true);
+		CHECK_INT(world_call(&w, "org.sysmaster.Manager.ListJobs", p, &answer), ==, 0);
+	}
 	const cJSON *slow = job_of(answer, "slow.service"), *next = job_of(answer, "next.service"),
 		    *last = job_of(answer, "last.service");
 	CHECK(slow && next && last);

@@ -447,6 +447,8 @@ TEST(device__is_what_udev_wrote_while_there_was_no_core)
 	world_put(&w, "wanted.service",
 	          "[Unit]\nBindsTo=dev-null.device\nAfter=dev-null.device\n[Service]\n" FOREVER);
 	CHECK_INT(world_start(&w), ==, 0);
+	/* A core that dies before it has stored anything leaves a boot that begins again. */
+	CHECK_STATE(&w, "default.target", "active");
 	CHECK_STATE(&w, "dev-null.device", "dead");
 	udev_while_core_is_away(&w, ready, "");
 	CHECK_STATE(&w, "dev-null.device", "plugged");
