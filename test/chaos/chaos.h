@@ -125,6 +125,10 @@ struct chaos {
 	unsigned long orders, checks, violations, lost_connections, answered, unmounted;
 	struct access accesses[ACCESSES_MAX];
 	bool access_excused; /* the mount was ordered away: whoever looks may be told so */
+	/* The point was ordered away. A mount that was asked for through it before may come after its end, and no
+	 * point can be laid over that. */
+	bool point_stopped;
+	bool forgiven; /* a start that runs since a call failed may end so, and the orders that joined it */
 	struct member members[SCOPES];
 	int udev_fd;
 	bool device_is_there, device_is_ready;

@@ -133,6 +133,7 @@ static void forgive(struct chaos *c)
 	forget_orders(c);
 	order_base(c);
 	forget_orders(c);
+	c->forgiven = true;
 	books_forget(c);
 	/* A socket that had to be closed has lost what waited in it. */
 	for (size_t i = 0; i < ELEMENTSOF(c->socket_inodes); i++)
@@ -354,7 +355,10 @@ static void fault_point(struct chaos *c)
 	if (c->page->fired == before) {
 		pid_t victim = core_of(c);
 
+		/* Or passed this moment: then the victim is the one after it. */
 		life = c->page->core_pid;
+		if (world_pid(&c->w, life) != victim)
+			life = 0;
 		from = now(CLOCK_BOOTTIME);
 		kill(victim, SIGKILL);
 		due(c, 1, 1);

@@ -100,11 +100,22 @@ bool order_queue(struct chaos *c, const char *verb, int unit)
 	return order_queue_mode(c, verb, unit, NULL);
 }
 
+/* A call failed in its start, and that goes down again: who orders it up now joins that start, and it fails for both. */
+static bool joins_a_failure(struct chaos *c, int unit)
+{
+	char state[32];
+
+	return c->forgiven &&
+	       core_property(c, unit_rows[unit].name, "ActiveState", state, sizeof(state)) &&
+	       (streq(state, "deactivating") || streq(state, "activating"));
+}
+
 bool order_queue_mode(struct chaos *c, const char *verb, int unit, const char *mode)
 {
 	cJSON *p = cJSON_CreateObject(), *names = cJSON_CreateArray();
 	struct unit_model *m = &c->models[unit];
-	bool reload = streq(verb, "reload");
+	bool reload = streq(verb, "reload"),
+	     joins = streq(verb, "start") && joins_a_failure(c, unit);
 	int r;
 
 	cJSON_AddItemToArray(names, cJSON_CreateString(unit_rows[unit].name));
@@ -121,6 +132,8 @@ bool order_queue_mode(struct chaos *c, const char *verb, int unit, const char *m
 	 * one; a stop that runs ends as it began. */
 	if (reload && m->wanted == WANT_DOWN)
 		m->wanted = WANT_UNKNOWN;
+	c->point_stopped |=
+		streq(unit_rows[unit].name, "run-chaos-auto.automount") && !streq(verb, "start");
 	r = call_once(c, "org.sysmaster.Unit.Queue", p, 2 * USEC_PER_SEC, NULL);
 	history(c, "%s %s (%s): %s", verb, unit_rows[unit].name, mode ?: "replace",
 	        r < 0 ? strerror(-r) : "queued");
@@ -128,7 +141,9 @@ bool order_queue_mode(struct chaos *c, const char *verb, int unit, const char *m
 		return false;
 	c->orders++;
 	if (!reload && !(unit_rows[unit].flags & (UNIT_FAILS | UNIT_START_ONLY)))
-		c->models[unit].wanted = streq(verb, "stop") ? WANT_DOWN : WANT_UP;
+		c->models[unit].wanted = streq(verb, "stop") ? WANT_DOWN
+		                         : joins             ? WANT_UNKNOWN
+		                                             : WANT_UP;
 	return true;
 }
 

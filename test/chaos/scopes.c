@@ -34,12 +34,19 @@ static pid_t spawn(struct chaos *c, const char *unit)
 		       *directory = str_printf("CHAOS_DIR=%s", c->w.dir);
 	char *argv[] = {helper, (char *) (uintptr_t) "run", (char *) (uintptr_t) unit, NULL},
 	     *envp[] = {directory, NULL}, text[16];
-	pid_t pid = chaos_fork(c);
+	sigset_t term, was;
+	pid_t pid;
 
+	/* What it is told before it is executed waits until then. */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	(void) sigprocmask(SIG_BLOCK, &term, &was);
+	pid = chaos_fork(c);
 	if (pid == 0) {
 		execve(argv[0], argv, envp);
 		_exit(121);
 	}
+	(void) sigprocmask(SIG_SETMASK, &was, NULL);
 	/* Not by itself: core may have moved it by then. */
 	snprintf(text, sizeof(text), "%d", pid);
 	return pid > 0 && file_write_attr(procs, text) >= 0 ? pid : -1;
