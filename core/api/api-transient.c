@@ -2,6 +2,7 @@
 /* Units and settings that come from a caller, freezing, cleaning. */
 #include "api/api-queue.h"
 #include "cgroup/cgroup.h"
+#include "unitfile/word.h"
 
 #define AUX_MAX  16
 #define PIDS_MAX 4096
@@ -279,7 +280,7 @@ static const char *kind_root(const struct unit_context *c, enum exec_directory t
 static int add_paths(char ***argv, const char *root, const char *item, bool is_private)
 {
 	auto_strv char **parts = NULL;
-	int r = strv_split(item, ":", &parts);
+	int r = colon_split(item, &parts);
 
 	STRV_FOREACH (part, parts) {
 		auto_free char *below = NULL;

@@ -3,6 +3,7 @@
 #include "exec/exec-internal.h"
 
 #include "exec/clone.h"
+#include "unitfile/word.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -63,15 +64,14 @@ static int tree_remove(struct manager *m, const char *path, bool in_place)
 static void remove_runtime(struct unit *u, const struct exec_settings *s)
 {
 	STRV_FOREACH (entry, s->directories[EXEC_DIRECTORY_RUNTIME].paths) {
-		auto_free char *name = strdup(*entry), *path = NULL;
-		char *rest = NULL, *links;
-		int r;
+		auto_strv char **parts = NULL;
+		auto_free char *path = NULL;
+		const char *name;
+		int r = colon_split(*entry, &parts);
 
-		if (!name)
+		if (r < 0)
 			return;
-		links = strchr(name, ':');
-		if (links)
-			*links++ = 0;
+		name = parts[0];
 		path = path_join("/run", name);
 		r = path ? tree_remove(u->manager, path, false) : -ENOMEM;
 		/* A dynamic user's that outlived a restart; what is above is the symbolic link to it. */
@@ -83,9 +83,8 @@ static void remove_runtime(struct unit *u, const struct exec_settings *s)
 		if (r < 0)
 			log_unit_errno(LOG_WARNING, u->id, r, "Failed to remove \"%s\": %m",
 			               path ?: name);
-		for (char *l = links ? strtok_r(links, ":", &rest) : NULL; l;
-		     l = strtok_r(NULL, ":", &rest)) {
-			auto_free char *symlink_path = path_join("/run", l);
+		if (parts[1]) {
+			auto_free char *symlink_path = path_join("/run", parts[1]);
 
 			if (symlink_path)
 				(void) unlink(symlink_path);

@@ -2,6 +2,7 @@
 /* Dependencies that a unit's settings imply: systemd.exec(5), systemd.resource-control(5) and the
  * types' own pages. */
 #include "types/common.h"
+#include "unitfile/word.h"
 
 int dependencies_add(struct unit *u, const struct dependency_row *rows, size_t n)
 {
@@ -65,12 +66,14 @@ static int add_directories(struct unit *u, const struct exec_settings *s)
 	}
 	for (int i = 0; i < EXEC_DIRECTORY_MAX; i++) {
 		STRV_FOREACH (p, s->directories[i].paths) {
-			auto_free char *name = strndup(*p, strcspn(*p, ":")), *path = NULL;
+			auto_strv char **parts = NULL;
+			auto_free char *path = NULL;
 
-			path = name ? path_join(directory_prefix[i], name) : NULL;
-			if (!path)
-				return -ENOMEM;
-			r = unit_require_mounts_for(u, path);
+			r = colon_split(*p, &parts);
+			if (r < 0)
+				return r;
+			path = path_join(directory_prefix[i], parts[0]);
+			r = path ? unit_require_mounts_for(u, path) : -ENOMEM;
 			if (r < 0)
 				return r;
 		}

@@ -305,8 +305,9 @@ static int compare_directories(const void *a, const void *b)
 {
 	const char *x = *(char *const *) a, *y = *(char *const *) b;
 
-	for (; *x == *y && *x && *x != ':'; x++, y++)
-		;
+	/* A colon behind a backslash is the name's. */
+	for (char before = 0; *x == *y && *x && (*x != ':' || before == '\\'); x++, y++)
+		before = *x;
 	return (*x == 0 || *x == ':' ? 0
 	        : *x == '/'          ? 1
 	                             : (unsigned char) *x + 1) -

@@ -257,7 +257,7 @@ struct exec_settings {
 		root_directory_start_only, mount_api_vfs,
 		mount_api_vfs_set /* if not, RootDirectory= and RootImage= have turned it on */;
 	struct {
-		char **paths; /* "name" or "name:symlink" */
+		char **paths; /* "name" or "name:symlink", as colon_split() takes them */
 		mode_t mode;
 	} directories[EXEC_DIRECTORY_MAX];
 	enum exec_preserve runtime_directory_preserve;

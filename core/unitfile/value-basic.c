@@ -79,6 +79,51 @@ int parse_words(struct parse *p, const char *value, unsigned flags, word_fn fn, 
 	return 0;
 }
 
+/* What a specifier stands for may hold colons and backslashes of its own, so it comes last. 0: reported. */
+static int split_colon_word(struct parse *p, const char *word, char ***ret)
+{
+	auto_strv char **parts = NULL;
+	int r = word_split(word, ":", WORD_KEEP_EMPTY | WORD_CUNESCAPE | WORD_UNESCAPE_SEPARATORS,
+	                   &parts);
+
+	if (r == -EINVAL)
+		return parse_warn(p, "Invalid word '%.100s', ignored", word);
+	if (r < 0)
+		return r;
+	for (char **part = parts; part && *part; part++) {
+		char *expanded = NULL;
+
+		r = parse_expand(p, *part, false, &expanded);
+		if (r <= 0)
+			return r;
+		free(*part);
+		*part = expanded;
+	}
+	*ret = TAKE_PTR(parts);
+	return 1;
+}
+
+int parse_colon_words(struct parse *p, const char *value, parts_fn fn, void *field, int64_t arg)
+{
+	auto_strv char **words = NULL;
+	int r = word_split(value, NULL, WORD_UNQUOTE | WORD_RETAIN_ESCAPE, &words);
+
+	if (r == -EINVAL)
+		return parse_warn(p, "Cannot split '%.100s' into words, ignored", value);
+	if (r < 0)
+		return r;
+	STRV_FOREACH (w, words) {
+		auto_strv char **parts = NULL;
+
+		r = split_colon_word(p, *w, &parts);
+		if (r > 0)
+			r = fn(p, parts, field, arg);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 bool text_is_safe(const char *s)
 {
 	for (; *s; s++)

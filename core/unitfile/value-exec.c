@@ -111,32 +111,38 @@ static bool relative_path_is_valid(char *s)
 	return text_is_safe(s);
 }
 
-/* "name" or "name:symlink symlink2": each of them below the kind's own directory. */
-static int add_directory(struct parse *p, char *word, void *field, int64_t arg)
+/* "name" or "name:symlink", both below the kind's own directory. */
+static int add_directory(struct parse *p, char **parts, void *field, int64_t arg)
 {
-	char *colon = strchr(word, ':');
 	auto_free char *whole = NULL;
+	size_t n = strv_length(parts);
+	int r;
 
-	if (colon && arg)
-		return parse_warn(p, "No symlink can be asked for here, '%.100s' ignored", word);
-	if (colon)
-		*colon = 0;
-	if (!relative_path_is_valid(word) ||
-	    (colon && *(colon + 1) && !relative_path_is_valid(colon + 1)))
-		return parse_warn(p, "'%.100s' is no relative, normalized path, ignored", word);
-	if (streq(word, "private") || str_after(word, "private/"))
+	if (n > 1 && arg)
+		return parse_warn(p, "No symlink can be asked for here, '%.100s:%.100s' ignored",
+		                  parts[0], parts[1]);
+	if (n > 2)
+		return parse_warn(p, "'%.100s:%.100s:%.100s' is no NAME[:SYMLINK], ignored",
+		                  parts[0], parts[1], parts[2]);
+	if (n == 2 && !*parts[1])
+		parts[1] = (free(parts[1]), NULL);
+	STRV_FOREACH (part, parts)
+		if (!relative_path_is_valid(*part))
+			return parse_warn(p, "'%.100s' is no relative, normalized path, ignored",
+			                  *part);
+	if (n == 0 || streq(parts[0], "private") || str_after(parts[0], "private/"))
 		return parse_warn(
 			p, "'%.100s' is the name of the directory for dynamic users, ignored",
-			word);
-	whole = colon && colon[1] ? str_printf("%s:%s", word, colon + 1) : strdup(word);
-	return whole ? strv_append_unique(field, whole) : -ENOMEM;
+			n ? parts[0] : "");
+	r = colon_join(parts, &whole);
+	return r < 0 ? r : strv_append_unique(field, whole);
 }
 
 VALUE_PARSER(directories)
 {
 	if (!*value)
 		return reset_list(field);
-	return parse_words(p, value, WORD_UNQUOTE | WORD_CUNESCAPE, add_directory, field, arg);
+	return parse_colon_words(p, value, add_directory, field, arg);
 }
 
 VALUE_PARSER(preserve)

@@ -167,31 +167,29 @@ static bool path_part_is_valid(char *s, bool prefixes)
 	return path_is_normalized(s);
 }
 
-static int add_bind(struct parse *p, char *word, void *field, int64_t arg)
+static int add_bind(struct parse *p, char **parts, void *field, int64_t arg)
 {
-	auto_strv char **parts = NULL;
 	auto_free char *joined = NULL;
-	int r = word_split(word, ":", WORD_KEEP_EMPTY | WORD_RETAIN_ESCAPE, &parts);
 	size_t n = strv_length(parts);
+	int r;
 
 	(void) arg;
-	if (r < 0)
-		return r;
 	if (n < 1 || n > 3 || !path_part_is_valid(parts[0], true) ||
 	    (n > 1 && *parts[1] && !path_part_is_valid(parts[1], false)))
-		return parse_warn(p, "'%.100s' is no SOURCE[:DESTINATION[:OPTIONS]], ignored",
-		                  word);
+		return parse_warn(p,
+		                  "'%.100s%s%.100s' is no SOURCE[:DESTINATION[:OPTIONS]], ignored",
+		                  n ? parts[0] : "", n > 1 ? ":" : "", n > 1 ? parts[1] : "");
 	if (n == 3 && *parts[2] && !streq(parts[2], "rbind") && !streq(parts[2], "norbind"))
 		return parse_warn(p, "Bind option '%.100s' is not known, ignored", parts[2]);
-	joined = strv_join(parts, ":");
-	return joined ? strv_append(field, joined) : -ENOMEM;
+	r = colon_join(parts, &joined);
+	return r < 0 ? r : strv_append(field, joined);
 }
 
 VALUE_PARSER(bind_paths)
 {
 	if (!*value)
 		return reset_list(field);
-	return parse_words(p, value, WORD_UNQUOTE | WORD_CUNESCAPE, add_bind, field, arg);
+	return parse_colon_words(p, value, add_bind, field, arg);
 }
 
 static int add_tmpfs(struct parse *p, char *word, void *field, int64_t arg)

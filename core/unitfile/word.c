@@ -102,7 +102,7 @@ static int escape_one(const char *p, char out[4], size_t *ret_n)
 }
 
 /* Takes the escape at *p (behind the backslash) into *t. */
-static int take_escape(const char **p, char **t, unsigned flags)
+static int take_escape(const char **p, const char *separators, char **t, unsigned flags)
 {
 	char out[4];
 	size_t n = 0;
@@ -116,9 +116,11 @@ static int take_escape(const char **p, char **t, unsigned flags)
 			*p += used;
 			return 0;
 		}
-		if (!(flags & WORD_CUNESCAPE_RELAX))
-			return -EINVAL;
-		*(*t)++ = '\\';
+		if (!(flags & WORD_UNESCAPE_SEPARATORS) || !strchr(separators, **p)) {
+			if (!(flags & WORD_CUNESCAPE_RELAX))
+				return -EINVAL;
+			*(*t)++ = '\\';
+		}
 	}
 	*(*t)++ = *(*p)++;
 	return 0;
@@ -148,7 +150,7 @@ static int take_word(const char **p, const char *separators, unsigned flags, cha
 				}
 				return -EINVAL;
 			}
-			if (take_escape(p, t, flags) < 0)
+			if (take_escape(p, separators, t, flags) < 0)
 				return -EINVAL;
 			continue;
 		}
@@ -282,10 +284,31 @@ int c_unescape(const char *s, char **ret)
 			continue;
 		}
 		s++;
-		if (!*s || take_escape(&s, &t, WORD_CUNESCAPE) < 0)
+		if (!*s || take_escape(&s, "", &t, WORD_CUNESCAPE) < 0)
 			return -EINVAL;
 	}
 	*t = 0;
 	*ret = TAKE_PTR(r);
 	return 0;
+}
+
+int colon_join(char *const *parts, char **ret)
+{
+	auto_strbuf struct strbuf b = {0};
+
+	STRV_FOREACH (part, parts) {
+		if (part != parts)
+			strbuf_puts(&b, ":");
+		for (const char *s = *part; *s; s++) {
+			if (*s == ':' || *s == '\\')
+				strbuf_puts(&b, "\\");
+			strbuf_add(&b, s, 1);
+		}
+	}
+	return strbuf_take(&b, ret);
+}
+
+int colon_split(const char *s, char ***ret)
+{
+	return word_split(s, ":", WORD_KEEP_EMPTY, ret);
 }

@@ -13,6 +13,8 @@ enum word_flags {
 	WORD_RELAX = 8,           /* an open quote at the end is closed silently */
 	WORD_RETAIN_ESCAPE = 16,  /* a backslash is an ordinary character */
 	WORD_KEEP_EMPTY = 32,     /* every separator ends a word, which may be empty */
+	WORD_UNESCAPE_SEPARATORS =
+		64, /* with WORD_CUNESCAPE: a backslash before a separator makes it part of the word */
 };
 
 /* The next word of *p: 1 and *ret, 0 at the end, -EINVAL. Advances *p (NULL at the end). NULL @separators: white space. */
@@ -23,3 +25,8 @@ int word_next_relaxed(const char **p, unsigned flags, char **ret);
 int word_split(const char *s, const char *separators, unsigned flags, char ***ret);
 /* C escapes of a whole string; "\0" and its kin are -EINVAL. */
 int c_unescape(const char *s, char **ret);
+
+/* The parsed form of "SOURCE:DESTINATION" settings: parts between colons, a colon of a part's own behind a backslash. */
+int colon_join(char *const *parts, char **ret);
+/* The parts, without backslashes; empty ones are there, too. */
+int colon_split(const char *s, char ***ret);

@@ -2,6 +2,7 @@
 /* RuntimeDirectory=, StateDirectory=, CacheDirectory=, LogsDirectory=, ConfigurationDirectory=:
  * systemd.exec(5). */
 #include "exec/child/child.h"
+#include "unitfile/word.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -208,38 +209,29 @@ static bool is_hidden(const struct child *c, const char *path)
 	return false;
 }
 
-/* "name:link1:link2" */
-static int make_links(struct child *c, const char *base, const char *name, char *links)
+static int make_link(struct child *c, const char *base, const char *name, const char *link)
 {
-	char *rest = NULL;
+	auto_free char *path = path_join(base, link), *target = path_join(base, name);
+	int r = path && target ? note_link(c, path, target) : -ENOMEM;
 
-	for (char *l = strtok_r(links, ":", &rest); l; l = strtok_r(NULL, ":", &rest)) {
-		auto_free char *path = path_join(base, l), *target = path_join(base, name);
-		int r = path && target ? note_link(c, path, target) : -ENOMEM;
-
-		if (r >= 0 && c->spec.flags & EXEC_NEW_DIRECTORIES && !is_hidden(c, path)) {
-			r = mkdir_parents(path, 0755);
-			if (r >= 0)
-				r = symlink_atomic(target, path);
-		}
-		if (r < 0)
-			return child_fail(c, r, "Symbolic link %s", path ?: l);
+	if (r >= 0 && c->spec.flags & EXEC_NEW_DIRECTORIES && !is_hidden(c, path)) {
+		r = mkdir_parents(path, 0755);
+		if (r >= 0)
+			r = symlink_atomic(target, path);
 	}
-	return 0;
+	return r < 0 ? child_fail(c, r, "Symbolic link %s", path ?: link) : 0;
 }
 
 static int make_one(struct child *c, enum exec_directory kind, const char *entry, char **ret_path)
 {
-	auto_free char *name = strdup(entry);
-	char *links = name ? strchr(name, ':') : NULL;
-	const char *base = kinds[kind].base;
+	auto_strv char **parts = NULL;
+	const char *base = kinds[kind].base, *name;
 	mode_t mode = c->s->directories[kind].mode;
-	int r = 0;
+	int r = colon_split(entry, &parts);
 
-	if (!name)
-		return -ENOMEM;
-	if (links)
-		*links++ = 0;
+	if (r < 0)
+		return r;
+	name = parts[0];
 	*ret_path = path_join(base, name);
 	if (!*ret_path)
 		return -ENOMEM;
@@ -262,7 +254,7 @@ static int make_one(struct child *c, enum exec_directory kind, const char *entry
 		if (r < 0)
 			return r;
 	}
-	return links ? make_links(c, base, name, links) : 0;
+	return parts[1] ? make_link(c, base, name, parts[1]) : 0;
 }
 
 static int make_all(struct child *c, enum exec_directory kind)

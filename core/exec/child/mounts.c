@@ -2,6 +2,7 @@
 #include "exec/child/mounts.h"
 
 #include "exec/exec-internal.h"
+#include "unitfile/word.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -306,23 +307,19 @@ static int add_tmp(struct child *c, struct mount_table *t)
 /* "-SOURCE:DESTINATION:OPTIONS" */
 static int add_bind(struct child *c, struct mount_table *t, const char *text, bool read_only)
 {
-	auto_free char *copy = strdup(text);
+	auto_strv char **parts = NULL;
 	struct mount_entry *e;
-	char *source = copy, *target, *options = NULL;
+	const char *source, *target, *options = NULL;
 	bool optional;
-	int r;
+	int r = colon_split(text, &parts);
 
-	if (!copy)
-		return -ENOMEM;
-	optional = *source == '-';
-	source += optional;
-	target = strchr(source, ':');
-	if (target) {
-		*target++ = 0;
-		options = strchr(target, ':');
-		if (options)
-			*options++ = 0;
-	}
+	if (r < 0)
+		return r;
+	optional = *parts[0] == '-';
+	source = parts[0] + optional;
+	target = parts[1];
+	if (target)
+		options = parts[2];
 	if (str_is_empty(target))
 		target = source;
 	r = table_replace(t, target, CONTENT_BIND, source, NULL, 0, &e);
@@ -421,6 +418,17 @@ static bool table_has(const struct mount_table *t, const char *path)
 	return false;
 }
 
+static int directory_path(const char *base, const char *entry, char **ret)
+{
+	auto_strv char **parts = NULL;
+	int r = colon_split(entry, &parts);
+
+	if (r < 0)
+		return r;
+	*ret = path_join(base, parts[0]);
+	return *ret ? 0 : -ENOMEM;
+}
+
 /* The unit's own directories are there, too, in another root and where a new file system covers them. */
 static int show_directories(struct child *c, struct mount_table *t)
 {
@@ -432,10 +440,10 @@ static int show_directories(struct child *c, struct mount_table *t)
 
 			if (child_directory_is_private(c, (enum exec_directory) i))
 				continue; /* shown with all others in private/ */
-			path = str_printf("%s/%.*s", child_directory_base((enum exec_directory) i),
-			                  (int) strcspn(*entry, ":"), *entry);
-			if (!path)
-				return -ENOMEM;
+			r = directory_path(child_directory_base((enum exec_directory) i), *entry,
+			                   &path);
+			if (r < 0)
+				return r;
 			if (table_has(t, path) ||
 			    !(child_has_root(c) || mount_table_covers(t, path)))
 				continue;
@@ -462,8 +470,9 @@ static int add_directories(struct child *c, struct mount_table *t)
 
 			if (child_directory_is_private(c, (enum exec_directory) i))
 				continue;
-			path = str_printf("%s/%.*s", bases[i], (int) strcspn(*entry, ":"), *entry);
-			r = path ? table_want(t, path, false, &want_keep) : -ENOMEM;
+			r = directory_path(bases[i], *entry, &path);
+			if (r >= 0)
+				r = table_want(t, path, false, &want_keep);
 			if (r < 0)
 				return r;
 		}

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "unitfile/directives.h"
 #include "unitfile/value.h"
+#include "unitfile/word.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -368,6 +369,28 @@ TEST(exec__directories_and_paths)
 	CHECK(f->exec->working_directory_home && f->exec->working_directory_missing_ok);
 	CHECK_STR(f->exec->load_credentials[0], "x:/z");
 	CHECK_STR(f->exec->set_credentials[0], "k:aA");
+}
+
+/* A colon behind a backslash belongs to the name; what a specifier stands for is taken as it is. */
+TEST(exec__escaped_colons)
+{
+	auto_unit f = service("StateDirectory=zzz:x\\:yz a\\x20b\\:c:l \"q r\":s o: t:u:v w\\q\n"
+	                      "CacheDirectory=%T\nBindPaths=/a\\:b:/c /d:/e\\:f:norbind\n");
+	auto_unit g =
+		unit("a@b:c.service", "[Service]\nExecStart=/bin/true\nStateDirectory=d/%i:%i\n");
+	auto_free char *state = strv_join(f->exec->directories[EXEC_DIRECTORY_STATE].paths, "|"),
+		       *binds = strv_join(f->exec->bind_paths, "|"),
+		       *instance = strv_join(g->exec->directories[EXEC_DIRECTORY_STATE].paths, "|");
+	auto_strv char **parts = NULL;
+
+	CHECK_STR(state, "a b\\:c:l|o|q r:s|zzz:x\\:yz");
+	CHECK_STR(binds, "/a\\:b:/c|/d:/e\\:f:norbind");
+	CHECK_STR(instance, "d/b\\:c:b\\:c");
+	CHECK_INT(colon_split("a\\:b\\\\:c:", &parts), >=, 0);
+	CHECK_INT(strv_length(parts), ==, 3);
+	CHECK_STR(parts[0], "a:b\\");
+	CHECK_STR(parts[1], "c");
+	CHECK_STR(parts[2], "");
 }
 
 TEST(service__exit_statuses)
