@@ -7,31 +7,34 @@
 #   --keep DIR      leaves what was seen, and the journals, in DIR
 #   --theirs DIR    takes systemd's half from what an earlier run left there, or from one boot with all parts
 #   --systemd       looks at systemd's half alone (with --keep)
+#   --image FILE    boots this image of an earlier run (its log names it) instead of making one of the present build
 #   --list FILE     the packages of another list; an empty one for what the base image has
 # shellcheck source=../vm/lib.sh disable=SC2154  # the variables are lib.sh's
 source "$(dirname "${BASH_SOURCE[0]}")/../vm/lib.sh"
 
 here=$vm_top/test/conformance
-kept='' theirs='' list=$here/packages.list parts='' sides='systemd ours'
+kept='' theirs='' list=$here/packages.list parts='' sides='systemd ours' image=''
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) kept=$2; mkdir -p "$kept"; shift 2 ;;
     --theirs) theirs=$2; shift 2 ;;
     --list) list=$2; shift 2 ;;
     --parts) parts=$2; shift 2 ;;
+    --image) image=$2; shift 2 ;;
     --systemd) sides=systemd; shift ;;
-    *) echo "usage: packages.sh [--parts LIST] [--keep DIR] [--theirs DIR | --systemd] [--list FILE]" >&2; exit 2 ;;
+    *) echo "usage: packages.sh [--parts LIST] [--keep DIR] [--theirs DIR | --systemd] [--image FILE] [--list FILE]" >&2; exit 2 ;;
   esac
 done
 [ -z "$theirs" ] || sides=ours
 packages=$(awk '!/^#/ && NF {print $1}' "$list" | paste -sd,)
 parts=${parts:-$(awk '!/^#/ && $2 > 0 {print $2}' "$list" | sort -nu | paste -sd' ')}
-image=$(VM_IMAGE_NAME=packages VM_IMAGE='' vm_our_image ${packages:+--include "$packages"} --size 6144 --copy "$VM_BIN/unit-probe:/usr/lib/conformance/unit-probe" \
+[ -n "$image" ] || image=$(VM_IMAGE_NAME=packages VM_IMAGE='' vm_our_image ${packages:+--include "$packages"} --size 6144 --copy "$VM_BIN/unit-probe:/usr/lib/conformance/unit-probe" \
   --copy "$here/guest/packages-setup.sh:/usr/lib/conformance/packages-setup.sh" \
   --copy "$list:/usr/lib/conformance/packages.list" --copy "$here/guest/packages-part.sh:/etc/systemd/system-generators/packages-part" \
   --copy "$here/guest/packages-setup.service:/etc/systemd/system/packages-setup.service" \
   --copy "$here/guest/packages-system.conf:/etc/systemd/system.conf.d/conformance.conf" \
   --copy "$here/guest/packages-setup.conf:/etc/systemd/system/basic.target.d/packages-setup.conf") || skip_all "no image with the packages"
+note "image: $image"
 
 # observe SIDE STARTER CTL PART: boots, waits until nothing is queued any more, and notes active and failed units and what their processes are.
 observe() {
