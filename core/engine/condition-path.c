@@ -16,13 +16,38 @@ CONDITION_FN(condition_path_exists)
 	return access(parameter, F_OK) >= 0;
 }
 
+static void *open_folder(const char *path)
+{
+	return opendir(path);
+}
+
+static void close_folder(void *folder)
+{
+	(void) closedir(folder);
+}
+
+static struct dirent *next_entry(void *folder)
+{
+	struct dirent *e;
+
+	do {
+		e = readdir(folder);
+	} while (e && (streq(e->d_name, ".") || streq(e->d_name, "..")));
+	return e;
+}
+
+/* A folder and its parent are no entries of it: ".*" finds what is hidden there. */
 CONDITION_FN(condition_path_exists_glob)
 {
-	glob_t g = {0};
+	glob_t g = {.gl_opendir = open_folder,
+	            .gl_readdir = next_entry,
+	            .gl_closedir = close_folder,
+	            .gl_lstat = lstat,
+	            .gl_stat = stat};
 	int r;
 
 	(void) m;
-	r = glob(parameter, GLOB_NOSORT | GLOB_BRACE, NULL, &g);
+	r = glob(parameter, GLOB_NOSORT | GLOB_BRACE | GLOB_ALTDIRFUNC, NULL, &g);
 	globfree(&g);
 	return r == 0 ? 1 : r == GLOB_NOMATCH || r == GLOB_ABORTED ? 0 : -ENOMEM;
 }
@@ -53,7 +78,7 @@ CONDITION_FN(condition_path_is_mount_point)
 	(void) m;
 	/* Follows links; an automount point is one before it is entered. */
 	if (statx(AT_FDCWD, parameter, AT_NO_AUTOMOUNT, STATX_TYPE, &sx) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+		return 0;
 	if (!(sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT))
 		return -EOPNOTSUPP; /* before Linux 5.8 */
 	return (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
@@ -64,7 +89,8 @@ CONDITION_FN(condition_path_is_read_write)
 	struct statvfs sv;
 
 	(void) m;
-	return statvfs(parameter, &sv) >= 0 && !(sv.f_flag & ST_RDONLY);
+	/* What cannot be looked at is not read-only, but what is not there is not writable. */
+	return statvfs(parameter, &sv) >= 0 ? !(sv.f_flag & ST_RDONLY) : errno != ENOENT;
 }
 
 CONDITION_FN(condition_file_not_empty)
@@ -92,7 +118,7 @@ CONDITION_FN(condition_directory_not_empty)
 	(void) m;
 	d = opendir(parameter);
 	if (!d)
-		return 0;
+		return errno != ENOENT && errno != ENOTDIR;
 	/* Hidden entries do not count. */
 	while (!found && (e = readdir(d)))
 		found = e->d_name[0] != '.';
@@ -138,7 +164,7 @@ CONDITION_FN(condition_path_is_encrypted)
 
 	(void) m;
 	if (stat(parameter, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return 0;
 	if (major(st.st_dev) == 0)
 		return 0; /* tmpfs, a network, or a file system over several devices */
 	sysfs = str_printf("/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
@@ -178,6 +204,7 @@ static int usr_is_newer(const char *stamp)
 CONDITION_FN(condition_needs_update)
 {
 	auto_free char *stamp = NULL, *value = NULL;
+	struct statvfs sv;
 	int r;
 
 	r = host_cmdline_get("systemd.condition-needs-update", &value);
@@ -186,7 +213,8 @@ CONDITION_FN(condition_needs_update)
 		if (r >= 0)
 			return r;
 	}
-	if (condition_path_is_read_write(m, parameter) <= 0)
+	(void) m;
+	if (statvfs(parameter, &sv) >= 0 && sv.f_flag & ST_RDONLY)
 		return 0;
 	stamp = path_join(parameter, ".updated");
 	return stamp ? usr_is_newer(stamp) : -ENOMEM;
@@ -218,7 +246,7 @@ CONDITION_FN(condition_credential)
 	/* A name of a file, never a way out of the directory. */
 	if (!*parameter || strchr(parameter, '/') || streq(parameter, ".") ||
 	    streq(parameter, ".."))
-		return -EINVAL;
+		return 0;
 	for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
 		auto_free char *path = path_join(dirs[i], parameter);
 

@@ -2,6 +2,7 @@
 /* condition-resource.c - conditions on how much there is and how busy it is: memory, processors,
  * power, controllers, pressure. */
 #include "engine/private.h"
+#include "unitfile/word.h"
 
 #include <ctype.h>
 #include <sched.h>
@@ -14,6 +15,9 @@ static const char *amount_operator(const char **s)
 
 	*s += strspn(*s, " \t");
 	op = compare_operator(s);
+	/* There are no patterns of amounts: what is left is no number. */
+	if (strchr(op, '$'))
+		*s -= strlen(op);
 	*s += strspn(*s, " \t");
 	return *op ? op : ">=";
 }
@@ -33,7 +37,9 @@ static int parse_bytes(const char *s, uint64_t *ret)
 
 	errno = 0;
 	v = strtod(s, &end);
-	if (errno || end == s || v < 0 || !isdigit((unsigned char) *s))
+	/* Of what strtod() takes, decimal numbers alone. */
+	if (errno || end == s || v < 0 || !isdigit((unsigned char) *s) ||
+	    strspn(s, "0123456789.") < (size_t) (end - s))
 		return -EINVAL;
 	end += strspn(end, " ");
 	unit = *end ? strchr(units, *end) : units;
@@ -85,7 +91,7 @@ CONDITION_FN(condition_cpus)
 	int r;
 
 	(void) m;
-	r = str_to_u64(parameter, 10, &wanted);
+	r = str_to_u64(parameter, 0, &wanted);
 	if (r < 0)
 		return r;
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
@@ -155,6 +161,33 @@ CONDITION_FN(condition_ac_power)
 
 /* ---- controllers ---- */
 
+/* Those of the words that are names of controllers; how many. */
+static int known_controllers(const char *text, char ***ret)
+{
+	static const char *const names[] = {"cpu",
+	                                    "cpuacct",
+	                                    "cpuset",
+	                                    "io",
+	                                    "blkio",
+	                                    "memory",
+	                                    "devices",
+	                                    "pids",
+	                                    "bpf-firewall",
+	                                    "bpf-devices",
+	                                    "bpf-foreign",
+	                                    "bpf-socket-bind",
+	                                    "bpf-restrict-network-interfaces"};
+	auto_strv char **words = NULL;
+	int r = word_split(text, NULL, 0, &words), n = 0;
+
+	STRV_FOREACH (w, words)
+		if (r >= 0 && ENUM_FROM_STRING(names, *w) >= 0) {
+			r = strv_append(ret, *w);
+			n++;
+		}
+	return r < 0 ? r : n;
+}
+
 CONDITION_FN(condition_control_group_controller)
 {
 	auto_free char *available = NULL;
@@ -166,7 +199,10 @@ CONDITION_FN(condition_control_group_controller)
 		return cgroupfs_root() && streq(cgroupfs_root(), "/sys/fs/cgroup");
 	if (streq(parameter, "v1"))
 		return !cgroupfs_root() || !streq(cgroupfs_root(), "/sys/fs/cgroup");
-	r = strv_split(parameter, " \t", &wanted);
+	r = known_controllers(parameter, &wanted);
+	/* Of what is no controller at all, nothing is known to be missing. */
+	if (r == 0)
+		return 1;
 	if (r >= 0)
 		r = cgroupfs_read("/", "cgroup.controllers", &available);
 	if (r >= 0)

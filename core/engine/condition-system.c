@@ -4,8 +4,10 @@
 #include "engine/private.h"
 #include "engine/host.h"
 
+#include "unitfile/value.h"
 #include "unitfile/word.h"
 
+#include <ctype.h>
 #include <fnmatch.h>
 #include <grp.h>
 #include <stdio.h>
@@ -57,7 +59,7 @@ static int smbios_field(const char *expression)
 		return -EINVAL;
 	end[-1] = 0;
 	field = str_strip(copy);
-	p = field + strcspn(field, " <>=!");
+	p = field + strcspn(field, " <>=!$");
 	end = (char *) p;
 	p += strspn(p, " ");
 	op = compare_operator(&p);
@@ -74,8 +76,8 @@ static int smbios_field(const char *expression)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	str_strip(line);
-	if (streq(op, "=$") || streq(op, "!=$"))
-		return (fnmatch(value, line, 0) == 0) == streq(op, "=$");
+	if (streq(op, "$=") || streq(op, "!$="))
+		return (fnmatch(value, line, 0) == 0) == streq(op, "$=");
 	if (streq(op, "=") || streq(op, "!="))
 		return streq(value, line) == streq(op, "=");
 	return compare_apply(version_compare(line, value), op);
@@ -166,34 +168,41 @@ CONDITION_FN(condition_kernel_command_line)
 	return 0;
 }
 
-/* One word: an operator and a version, or a pattern. */
-static bool kernel_matches(const char *release, const char *word)
+/* One word: an operator and a version, blanks around them allowed (it was quoted), or a pattern. */
+static int kernel_matches(const char *release, char *word)
 {
-	const char *op = compare_operator(&word);
+	const char *version = str_strip(word), *op = compare_operator(&version);
 
-	if (!*op || streq(op, "=$") || streq(op, "!=$"))
-		return (fnmatch(word, release, 0) == 0) == !streq(op, "!=$");
-	if (streq(op, "=") && strpbrk(word, "*?["))
-		return fnmatch(word, release, 0) == 0;
-	if (streq(op, "!=") && strpbrk(word, "*?["))
-		return fnmatch(word, release, 0) != 0;
-	return compare_apply(version_compare(release, word), op);
+	version += strspn(version, WHITESPACE);
+	if (*version && (!*op || streq(op, "$=") || streq(op, "!$=")))
+		return (fnmatch(version, release, 0) == 0) == !streq(op, "!$=");
+	if (!*version)
+		return -EINVAL;
+	/* By their text; "==" and "<>" are as versions. */
+	if (streq(op, "=") || streq(op, "!="))
+		return streq(release, version) == streq(op, "=");
+	return compare_apply(version_compare(release, version), op);
 }
 
-/* Words may be quoted, to hold blanks around the operator and the version: " >= 5.4 ". */
-static int kernel_matches_quoted(const char *release, char *word)
+/* "> 5.4": without quotes the first operator may stand alone. */
+static int join_first(char **words)
 {
-	const char *p, *op;
+	const char *p = words[0], *op = compare_operator(&p);
+	char *joined;
 
-	word = str_strip(word);
-	p = word;
-	op = compare_operator(&p);
-	if (*op) {
-		auto_free char *joined = str_printf("%s%s", op, p + strspn(p, " \t"));
-
-		return joined ? kernel_matches(release, joined) : -ENOMEM;
-	}
-	return kernel_matches(release, word);
+	if (!*op || p[strspn(p, WHITESPACE)])
+		return 0;
+	if (!words[1])
+		return -EINVAL;
+	joined = str_printf("%s%s", op, words[1]);
+	if (!joined)
+		return -ENOMEM;
+	free(words[0]);
+	free(words[1]);
+	words[0] = joined;
+	for (size_t i = 1; (words[i] = words[i + 1]); i++)
+		;
+	return 0;
 }
 
 CONDITION_FN(condition_kernel_version)
@@ -206,26 +215,16 @@ CONDITION_FN(condition_kernel_version)
 	if (uname(&u) < 0)
 		return -errno;
 	r = word_split(parameter, NULL, WORD_UNQUOTE, &words);
+	if (r >= 0 && words)
+		r = join_first(words);
 	if (r < 0)
 		return r;
-	STRV_FOREACH (w, words) {
-		/* "> 5.4": the operator may stand alone */
-		const char *p = *w, *op = compare_operator(&p);
-
-		if (*op && !*p && w[1]) {
-			auto_free char *joined = str_printf("%s%s", op, w[1]);
-
-			if (!joined)
-				return -ENOMEM;
-			r = kernel_matches(u.release, joined);
-			w++;
-		} else {
-			r = kernel_matches_quoted(u.release, *w);
-		}
+	for (char **w = words; w && *w; w++) {
+		r = kernel_matches(u.release, *w);
 		if (r <= 0)
 			return r;
 	}
-	return words && words[0] ? 1 : fnmatch(parameter, u.release, 0) == 0;
+	return 1;
 }
 
 CONDITION_FN(condition_environment)
@@ -315,6 +314,9 @@ CONDITION_FN(condition_security)
 	return 0;
 }
 
+/* The kernel has room for so many. */
+#define CAPABILITIES_MAX 63
+
 static const char *const capabilities[] = {
 	"chown",
 	"dac_override",
@@ -361,18 +363,19 @@ static const char *const capabilities[] = {
 
 CONDITION_FN(condition_capability)
 {
-	const char *name = strncasecmp(parameter, "CAP_", 4) == 0 ? parameter + 4 : parameter;
+	uint32_t number = ELEMENTSOF(capabilities);
+	int r;
 
 	(void) m;
-	for (size_t i = 0; i < ELEMENTSOF(capabilities); i++) {
-		int r;
-
-		if (strcasecmp(name, capabilities[i]))
-			continue;
-		r = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
-		return r < 0 ? 0 : r;
-	}
-	return -EINVAL;
+	if (str_to_u32(parameter, &number) < 0 && strncasecmp(parameter, "CAP_", 4) == 0)
+		for (number = 0; number < ELEMENTSOF(capabilities); number++)
+			if (strcasecmp(parameter + 4, capabilities[number]) == 0)
+				break;
+	if (number >= CAPABILITIES_MAX ||
+	    (number >= ELEMENTSOF(capabilities) && !isdigit((unsigned char) *parameter)))
+		return -EINVAL;
+	r = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
+	return r < 0 ? 0 : r;
 }
 
 /* ---- users; core is root, but a test need not be ---- */
@@ -443,32 +446,23 @@ static int os_release_value(const char *key, char **ret)
 
 static int os_release_matches(const char *word)
 {
-	size_t n = strcspn(word, "<>=!");
-	auto_free char *key = strndup(word, n), *value = NULL, *wanted = NULL;
-	const char *p = word + n, *op = compare_operator(&p);
-	char *bare;
+	size_t n = strcspn(word, "<>=!$");
+	auto_free char *key = strndup(word, n), *value = NULL;
+	const char *wanted = word + n, *op = compare_operator(&wanted);
 	int r;
 
 	if (!key)
 		return -ENOMEM;
-	if (!*op || n == 0)
+	if (!*op || !env_name_is_valid(key, n) || !*wanted || strchr(WHITESPACE, *wanted))
 		return -EINVAL;
-	wanted = strdup(p);
-	if (!wanted)
-		return -ENOMEM;
-	bare = wanted;
-	if (*bare == '"' || *bare == '\'') {
-		bare[strlen(bare) - 1] = 0;
-		bare++;
-	}
 	r = os_release_value(key, &value);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (streq(op, "=$") || streq(op, "!=$"))
-		return (fnmatch(bare, value ? value : "", 0) == 0) == streq(op, "=$");
+	if (streq(op, "$=") || streq(op, "!$="))
+		return (fnmatch(wanted, value ? value : "", 0) == 0) == streq(op, "$=");
 	if (streq(op, "=") || streq(op, "!="))
-		return streq(bare, value ? value : "") == streq(op, "=");
-	return compare_apply(version_compare(value ? value : "", bare), op);
+		return (value && streq(wanted, value)) == streq(op, "=");
+	return compare_apply(version_compare(value ? value : "", wanted), op);
 }
 
 CONDITION_FN(condition_os_release)
@@ -477,7 +471,7 @@ CONDITION_FN(condition_os_release)
 	int r;
 
 	(void) m;
-	r = strv_split(parameter, " \t", &words);
+	r = word_split(parameter, NULL, WORD_UNQUOTE, &words);
 	if (r < 0)
 		return r;
 	STRV_FOREACH (w, words) {

@@ -101,8 +101,8 @@ int unit_test_asserts(struct unit *u)
 
 /* ---- comparisons ---- */
 
-/* The longer one first. "$=" forms compare as patterns. */
-static const char *const operators[] = {"!=$", "=$", "<=", ">=", "!=", "<", ">", "="};
+/* The longer one first. "$=" and "!$=" compare as patterns. */
+static const char *const operators[] = {"!$=", "$=", "<>", "<=", ">=", "==", "!=", "<", ">", "="};
 
 const char *compare_operator(const char **s)
 {
@@ -119,9 +119,9 @@ const char *compare_operator(const char **s)
 
 bool compare_apply(int order, const char *op)
 {
-	if (streq(op, "="))
+	if (streq(op, "=") || streq(op, "=="))
 		return order == 0;
-	if (streq(op, "!="))
+	if (streq(op, "!=") || streq(op, "<>"))
 		return order != 0;
 	if (streq(op, "<"))
 		return order < 0;

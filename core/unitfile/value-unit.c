@@ -142,7 +142,9 @@ VALUE_PARSER(condition)
 	value += trigger;
 	negate = *value == '!';
 	value += negate;
-	value += strspn(value, WHITESPACE);
+	/* A path begins at once, or it is none. */
+	if (!condition_takes_path(type))
+		value += strspn(value, WHITESPACE);
 	r = parse_expand(p, value, false, &s);
 	if (r <= 0)
 		return r;

@@ -25,7 +25,7 @@ static const char *const expressions[] = {
 	"Firmware=device-tree-compatible(x,y)",
 	"Firmware=smbios-field(bios_vendor = nonsense)",
 	"Firmware=smbios-field(bios_vendor != nonsense)",
-	"Firmware=smbios-field(bios_vendor =$ *)",
+	"Firmware=smbios-field(bios_vendor $= *)",
 	"Virtualization=yes",
 	"Virtualization=no",
 	"Virtualization=vm",
