@@ -111,7 +111,7 @@ static int take_path(struct command_line *l, const char *word)
 	size = strlen(path);
 	if (!size)
 		return refuse(l, "Empty path in command line", word);
-	if (!text_is_safe(path))
+	if (!text_is_safe(path) || path[strcspn(path, "\"'\\")])
 		return refuse(l, "Executable name contains special characters", path);
 	if (path[size - 1] == '/')
 		return refuse(l, "Executable path specifies a directory", path);
@@ -132,16 +132,18 @@ static bool ends_word(char c)
 	return !c || strchr(WHITESPACE, c);
 }
 
-static int next_word(struct command_line *l, char **ret)
+/* @program: where a command begins; what is before it on the line stays, as with systemd, and a unit without any command is refused anyway. */
+static int next_word(struct command_line *l, bool program, char **ret)
 {
 	const char *before = l->at;
 	int r = word_next_relaxed(&l->at, 0, ret);
 
 	if (r == 2 && l->p)
 		parse_warn(l->p, "Unknown escape sequence in '%.100s', taken as it stands", *ret);
-	if (r == -EINVAL)
-		return refuse(l, "Unbalanced quoting", before);
-	return r;
+	if (r != -EINVAL)
+		return r;
+	l->ignore |= program;
+	return refuse(l, "Unbalanced quoting", before);
 }
 
 /* Arguments up to the end or a lone ";", which is told apart before quotes are removed: 2 for ";", 1 at the end, 0 refused. */
@@ -164,7 +166,7 @@ static int take_arguments(struct command_line *l)
 			l->at += 2;
 			r = strv_append(&l->command->argv, ";");
 		} else {
-			r = next_word(l, &word);
+			r = next_word(l, false, &word);
 			if (r > 0)
 				r = expand(l, word, &expanded);
 			if (r <= 0)
@@ -187,7 +189,7 @@ static int take_command(struct command_line *l, struct exec_command **ret)
 
 	*ret = NULL;
 	l->ignore = l->separate_argv0 = false;
-	r = next_word(l, &word);
+	r = next_word(l, true, &word);
 	if (r <= 0)
 		return l->refused ? 0 : r < 0 ? r : 1;
 	/* Semicolons in a row, or at the beginning, divide nothing. */
@@ -198,8 +200,8 @@ static int take_command(struct command_line *l, struct exec_command **ret)
 		return -ENOMEM;
 	r = take_path(l, word);
 	end = r > 0 ? take_arguments(l) : r;
-	if (end > 0 && (!l->command->argv || !l->command->argv[0] || !*l->command->argv[0]))
-		end = refuse(l, "Empty executable name or zeroth argument", l->command->path);
+	if (end > 0 && (!l->command->argv || !l->command->argv[0]))
+		end = refuse(l, "No zeroth argument", l->command->path);
 	if (end <= 0)
 		exec_command_free(l->command);
 	else

@@ -115,6 +115,12 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* A carriage return ends a line, too: of files from other systems the newline behind it is an empty line more. */
+static bool is_newline(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
 static void value_add(struct env_reader *e, char c, bool solid)
 {
 	strbuf_add(&e->value, &c, 1);
@@ -146,11 +152,14 @@ static int finish_assignment(struct env_reader *e)
 
 static int feed_value(struct env_reader *e, char c, bool quotes)
 {
-	if (c == '\n')
+	if (is_newline(c))
 		return finish_assignment(e);
-	if (c == '\\')
+	if (c == '\\') {
+		/* Blanks are only dropped where the value ends, and here it does not. */
+		if (!quotes)
+			e->value_solid = e->value.size;
 		e->state = ENV_VALUE_ESCAPE;
-	else if (quotes && (c == '"' || c == '\''))
+	} else if (quotes && (c == '"' || c == '\''))
 		e->state = c == '"' ? ENV_DOUBLE_QUOTE : ENV_SINGLE_QUOTE;
 	else if (!quotes || !is_blank(c)) {
 		e->state = ENV_VALUE;
@@ -182,7 +191,7 @@ static void feed_quoted(struct env_reader *e, char c)
 
 static void feed_key(struct env_reader *e, char c)
 {
-	if (c == '\n') {
+	if (is_newline(c)) {
 		diag_add(e->d, -EINVAL, DIAG_WARNING, e->path, e->key_line,
 		         "Line without '=', ignored");
 		e->key.size = 0;
@@ -215,7 +224,7 @@ static int feed(struct env_reader *e, char c)
 		return feed_value(e, c, false);
 	case ENV_VALUE_ESCAPE:
 		e->state = ENV_VALUE;
-		if (c != '\n')
+		if (!is_newline(c))
 			value_add(e, c, true);
 		return 0;
 	case ENV_SINGLE_QUOTE:
@@ -226,7 +235,7 @@ static int feed(struct env_reader *e, char c)
 	case ENV_COMMENT:
 		if (c == '\\')
 			e->state = ENV_COMMENT_ESCAPE;
-		else if (c == '\n')
+		else if (is_newline(c))
 			e->state = ENV_BEFORE_KEY;
 		return 0;
 	case ENV_COMMENT_ESCAPE:

@@ -41,16 +41,16 @@ VALUE_PARSER(environment)
 		return reset_list(field);
 	for (;;) {
 		auto_free char *word = NULL, *expanded = NULL;
-		int r = word_next_relaxed(&at, 0, &word);
+		int r = word_next(&at, NULL, WORD_UNQUOTE | WORD_CUNESCAPE, &word);
 
+		/* Not as in command lines: a variable with a wrong value is worse than none. */
 		if (r == -EINVAL)
-			return parse_warn(p, "Unbalanced quotes in '%.100s', the rest is ignored",
+			return parse_warn(p,
+			                  "Unbalanced quotes or an unknown escape sequence in "
+			                  "'%.100s', the rest is ignored",
 			                  value);
 		if (r <= 0)
 			return r;
-		if (r == 2)
-			parse_warn(p, "Unknown escape sequence in '%.100s', taken as it stands",
-			           word);
 		r = parse_expand(p, word, false, &expanded);
 		if (r < 0)
 			return r;

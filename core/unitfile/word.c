@@ -85,8 +85,10 @@ static int escape_one(const char *p, char out[4], size_t *ret_n)
 	if (*p == 'u' || *p == 'U') {
 		size_t n = *p == 'u' ? 4 : 8;
 
+		/* Of what is no character, the long form takes nothing; the short one does, but for halves of surrogates. */
 		if (numeric_escape(p + 1, n, 16, &v) < 0 || v > UNICODE_MAX ||
-		    (v >= 0xd800 && v <= 0xdfff))
+		    (v >= 0xd800 && v <= 0xdfff) ||
+		    (n == 8 && ((v >= 0xfdd0 && v <= 0xfdef) || (v & 0xfffe) == 0xfffe)))
 			return -EINVAL;
 		*ret_n = utf8_put(out, v);
 		return (int) n + 1;

@@ -139,6 +139,6 @@ hand = [h for h in HAND if h]
 for zone in ZONES[:4]:
     for base in BASES[:3]:
         check(hand, base, zone, 5)
-for _ in range(14):
+for _ in range(oracle.cases(900) // 150):
     check([spec() for _ in range(150)], R.choice(BASES), R.choice(ZONES), 4)
 oracle.finish()

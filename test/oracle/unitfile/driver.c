@@ -191,6 +191,71 @@ static void ask_install(char *line, char **argv)
 	unit_paths_done(&p);
 }
 
+/* "text" of an environment file, its newlines as \002: the assignments, each behind a \003. */
+static void ask_env_file(char *line, char **argv)
+{
+	auto_strv char **env = NULL;
+
+	(void) argv;
+	for (char *p = line; *p; p++)
+		*p = *p == '\002' ? '\n' : *p;
+	if (env_file_parse(line, strlen(line), "text", NULL, &env) < 0) {
+		printf("!\n");
+		return;
+	}
+	STRV_FOREACH (e, env) {
+		for (char *p = *e; *p; p++)
+			*p = *p == '\n' ? '\002' : *p;
+		printf("%s\003", *e);
+	}
+	printf("\n");
+}
+
+/* Bytes that divide answers, and backslashes, as \\xNN. */
+static void put_escaped(const char *s)
+{
+	for (; s && *s; s++)
+		if ((unsigned char) *s < ' ' || *s == '\\' || *s == 0x7f)
+			printf("\\x%02x", (unsigned char) *s);
+		else
+			putchar(*s);
+}
+
+/* "name\ttext" of a service, its newlines as \002: load state, description, "e" assignments of Environment=, "c" commands of ExecStart=. */
+static void ask_service(char *line, char **argv)
+{
+	static struct unit_context c;
+	char *name = strsep(&line, "\t");
+	struct unit_file *f;
+	struct diag d = {0};
+
+	(void) argv;
+	for (char *p = line; p && *p; p++)
+		*p = *p == '\002' ? '\n' : *p;
+	if (!line || (!c.runtime_dir && unit_context_init(&c) < 0) ||
+	    unit_file_parse(&c, name, line, strlen(line), "text", &d, &f) < 0) {
+		printf("!\n");
+		return;
+	}
+	printf("%s\t", load_state_to_string(f->load_state));
+	put_escaped(f->unit.description ? f->unit.description : f->id);
+	STRV_FOREACH (e, f->exec->environment) {
+		printf("\te");
+		put_escaped(*e);
+	}
+	for (const struct exec_command *e = f->service->commands[SERVICE_EXEC_START]; e;
+	     e = e->next) {
+		printf("\tc");
+		STRV_FOREACH (a, e->argv) {
+			if (a != e->argv)
+				printf("\003");
+			put_escaped(*a);
+		}
+	}
+	printf("\n");
+	unit_file_free(f);
+}
+
 static const struct {
 	const char *subject;
 	void (*ask)(char *line, char **argv);
@@ -199,7 +264,8 @@ static const struct {
 	{"calendar", ask_calendar, 4}, {"span", ask_span, 2},       {"escape", ask_name, 2},
 	{"unescape", ask_name, 2},     {"mount", ask_name, 2},      {"path", ask_name, 2},
 	{"mangle", ask_name, 2},       {"status", ask_status, 2},   {"load", ask_load, 2},
-	{"assign", ask_assign, 2},     {"install", ask_install, 3},
+	{"assign", ask_assign, 2},     {"install", ask_install, 3}, {"env-file", ask_env_file, 2},
+	{"service", ask_service, 2},
 };
 
 int main(int argc, char **argv)

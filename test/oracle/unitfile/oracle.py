@@ -15,6 +15,21 @@ failures = []
 compared = 0
 
 
+def cases(default):
+    """How many inputs are made: few in the daily tests, tens of thousands with ORACLE_CASES=20000."""
+    return int(os.environ.get("ORACLE_CASES", default))
+
+
+def each_until_refused(questions, answer, at_once=200):
+    """Of a tool that takes many words and stops at the first that it refuses: answer(words) are those before that one."""
+    answers = []
+    while len(answers) < len(questions):
+        asked = questions[len(answers):len(answers) + at_once]
+        got = answer(asked)
+        answers += got if len(got) == len(asked) else got + [None]
+    return answers
+
+
 def need(*tools):
     for tool in tools:
         if not shutil.which(tool):

@@ -60,8 +60,9 @@ TEST(command__semicolons)
 
 TEST(command__refusals)
 {
-	static const char *const bad[] = {"",        "-",         "@", "/bin/",   "a/b",
-	                                  "'/bin/a", "/bin/a 'b", ".", "@/bin/a", "/bin/a\x01"};
+	static const char *const bad[] = {"",        "-",          "@",         "/bin/",
+	                                  "a/b",     "'/bin/a",    "/bin/a 'b", ".",
+	                                  "@/bin/a", "/bin/a\x01", "/bin/\\qa", "/bin/a\"'\""};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK_STR(show(bad[i]), "!");
@@ -94,9 +95,16 @@ TEST(command__a_bad_line_makes_the_unit_unfit_unless_its_failure_is_ignored)
 		parse("a.service", "[Service]\nExecStart=/bin/a\nExecStartPre=a/b\n", &d);
 	auto_cleanup(unit_file_free) struct unit_file *g =
 		parse("a.service", "[Service]\nExecStart=/bin/a\nExecStartPre=-a/b\n", &d);
+	auto_cleanup(unit_file_free) struct unit_file *h =
+		parse("a.service", "[Service]\nExecStart=@/bin/a '' \\U0000fdd0 ; 'x\n", &d);
 
 	CHECK_INT(f->load_state, ==, LOAD_BAD_SETTING);
 	CHECK_INT(g->load_state, ==, LOAD_LOADED);
+	/* What is wrong where a further command begins takes that one alone. */
+	CHECK_INT(h->load_state, ==, LOAD_LOADED);
+	CHECK_STR(h->service->commands[SERVICE_EXEC_START]->argv[0], "");
+	CHECK_STR(h->service->commands[SERVICE_EXEC_START]->argv[1], "\\U0000fdd0");
+	CHECK(!h->service->commands[SERVICE_EXEC_START]->next);
 	CHECK(!g->service->commands[SERVICE_EXEC_START_PRE]);
 }
 
@@ -183,6 +191,8 @@ TEST(env_file__grammar)
 	CHECK_STR(env_file("a=1\na=2\nnonsense\n1x=3\ne="), "a=2|e=");
 	CHECK_STR(env_file("a=it's\nb=two\nlines='1\n2'\n"), "a=it's|b=two|lines=1\n2");
 	CHECK_STR(env_file("# x\\\ny=1\nz=2\n"), "z=2");
+	/* Blanks before a continued line stay; a carriage return ends a line as well. */
+	CHECK_STR(env_file("a=b \\\n\nc=d\\\r\ne=f\rg=h\r\n"), "a=b |c=d|e=f|g=h");
 }
 
 TEST(specifiers__table)

@@ -309,12 +309,13 @@ TEST(sandbox__settings_that_imply_others)
 
 TEST(exec__environment)
 {
-	auto_unit f = service("Environment=A=1 \"B=x y\" 'C=%n' "
-	                      "1X=2\nEnvironment=A=2\nEnvironmentFile=-/etc/default/"
-	                      "%p\nUnsetEnvironment=X Y=1\n");
+	auto_unit f = service(
+		"Environment=A=1 \"B=x y\" 'C=%n' "
+		"1X=2\nEnvironment=A=2\nEnvironment=D=1 E=\\q F=3\nEnvironmentFile=-/etc/default/"
+		"%p\nUnsetEnvironment=X Y=1\n");
 	auto_free char *env = strv_join(f->exec->environment, "|");
 
-	CHECK_STR(env, "A=2|B=x y|C=a.service");
+	CHECK_STR(env, "A=2|B=x y|C=a.service|D=1");
 	CHECK_STR(f->exec->environment_files[0], "-/etc/default/a");
 	CHECK_STR(f->exec->unset_environment[1], "Y=1");
 }
