@@ -35,7 +35,8 @@ static void add_unit_row(struct table *t, const cJSON *u)
 		json_string_or(u, "sub", ""),        json_string_or(u, "description", ""),
 	};
 
-	table_add(t, cells);
+	/* Without marks for people, there is no column for them. */
+	table_add(t, cells + arg.plain);
 }
 
 int verb_list_units(const struct verb *v, char **args)
@@ -70,7 +71,7 @@ int verb_list_units(const struct verb *v, char **args)
 		print_json(units);
 		return EXIT_DONE;
 	}
-	table_init(&t, header, ELEMENTSOF(header));
+	table_init(&t, header + arg.plain, ELEMENTSOF(header) - arg.plain);
 	cJSON_ArrayForEach(u, units) add_unit_row(&t, u);
 	table_print(&t, !arg.no_legend);
 	if (!arg.no_legend)
