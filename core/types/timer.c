@@ -4,8 +4,6 @@
 
 #include "base/fault.h"
 
-#include <sys/timerfd.h>
-
 /* clang-format off */
 static const char *const state_name[TIMER_STATE_MAX] = {
 #define X(id, name, active) [TIMER_STATE_##id] = name,
@@ -40,12 +38,6 @@ static void disarm(struct timer *t)
 	t->next_monotonic = t->next_realtime = USEC_INFINITY;
 }
 
-static void unwatch_clock(struct timer *t)
-{
-	t->clock_source = source_free(t->clock_source);
-	t->clock_fd = fd_close(t->clock_fd);
-}
-
 static void set_state(struct timer *t, enum timer_state state)
 {
 	enum timer_state old = t->state;
@@ -54,7 +46,7 @@ static void set_state(struct timer *t, enum timer_state state)
 	if (state != TIMER_STATE_WAITING)
 		disarm(t);
 	if (state_active[state] != UNIT_ACTIVE) {
-		unwatch_clock(t);
+		timer_clock_unwatch(t);
 		timer_zone_unwatch(t);
 	}
 	if (old != state)
@@ -173,7 +165,6 @@ static void fill_input(const struct timer *t, struct timer_input *in)
 	}
 }
 
-static void watch_clock(struct timer *t);
 static bool has_calendar(const struct timer *t);
 
 /* @keep_armed: after a restart of core the values of before count, random delay and all. */
@@ -211,7 +202,8 @@ static void enter_waiting(struct timer *t, bool keep_armed)
 		enter_dead(t, RESULT_RESOURCES);
 		return;
 	}
-	watch_clock(t);
+	if (c->on_clock_change || has_calendar(t))
+		timer_clock_watch(t);
 	if (c->on_timezone_change || has_calendar(t)) {
 		r = timer_zone_watch(t);
 		if (r < 0)
@@ -234,28 +226,21 @@ void timer_zone_changed(struct timer *t)
 }
 
 /* Somebody set the clock: calendar values are counted anew, and OnClockChange= elapses. */
-static int on_clock(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
-                    void *userdata)
+void timer_clock_changed(struct timer *t)
 {
-	struct timer *t = userdata;
-	uint64_t n;
-
-	if (read(fd, &n, sizeof(n)) >= 0 || errno != ECANCELED)
-		return 0;
-	unwatch_clock(t);
+	timer_clock_unwatch(t);
 	if (t->state != TIMER_STATE_WAITING) {
-		watch_clock(t);
-		return 0;
+		timer_clock_watch(t);
+		return;
 	}
 	if (settings(t)->on_clock_change) {
 		enter_running(t);
-		return 0;
+		return;
 	}
 	/* A last trigger that is in the future now would silence the timer until then. */
 	if (t->last_trigger.realtime > now(CLOCK_REALTIME))
 		t->last_trigger.realtime = now(CLOCK_REALTIME);
 	enter_waiting(t, false);
-	return 0;
 }
 
 static bool has_calendar(const struct timer *t)
@@ -264,34 +249,6 @@ static bool has_calendar(const struct timer *t)
 		if (v->base == TIMER_ON_CALENDAR)
 			return true;
 	return false;
-}
-
-static void watch_clock(struct timer *t)
-{
-	/* Never elapses; it is only there to be cancelled. */
-	const struct itimerspec never = {.it_value.tv_sec =
-	                                         (time_t) (INT64_MAX / (int64_t) USEC_PER_SEC / 2)};
-	int r;
-
-	if (t->clock_source || (!settings(t)->on_clock_change && !has_calendar(t)))
-		return;
-	t->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (t->clock_fd < 0) {
-		t->clock_fd = -EBADF;
-		return;
-	}
-	r = timerfd_settime(t->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never,
-	                    NULL) < 0
-	            ? -errno
-	            : 0;
-	if (r >= 0)
-		r = loop_add_io(t->unit.manager->loop, t->clock_fd, EPOLLIN, "timer-clock",
-		                on_clock, t, &t->clock_source);
-	if (r < 0) {
-		log_unit_errno(LOG_WARNING, t->unit.id, r,
-		               "Cannot watch for changes of the clock: %m");
-		unwatch_clock(t);
-	}
 }
 
 /* ---- operations ---- */
@@ -308,7 +265,7 @@ static void timer_done(struct unit *u)
 
 	t->monotonic_source = source_free(t->monotonic_source);
 	t->realtime_source = source_free(t->realtime_source);
-	unwatch_clock(t);
+	timer_clock_unwatch(t);
 	timer_zone_unwatch(t);
 }
 
@@ -443,6 +400,7 @@ static void timer_save(const struct unit *u, struct strbuf *b)
 		record_add_u64(b, "next-realtime", t->next_realtime);
 	if (t->zone)
 		record_add(b, "zone", t->zone);
+	record_add_stamp(b, "clock", &t->clock);
 }
 
 static int timer_restore(struct unit *u, const struct record *r)
@@ -457,6 +415,7 @@ static int timer_restore(struct unit *u, const struct record *r)
 	record_get_stamp(r, "last-trigger", &t->last_trigger);
 	t->next_monotonic = record_get_u64(r, "next-monotonic", USEC_INFINITY);
 	t->next_realtime = record_get_u64(r, "next-realtime", USEC_INFINITY);
+	record_get_stamp(r, "clock", &t->clock);
 	return str_set(&t->zone, record_get(r, "zone"));
 }
 
@@ -465,11 +424,14 @@ static int timer_coldplug(struct unit *u)
 	struct timer *t = TIMER(u);
 	struct unit *target;
 	bool armed = t->next_monotonic != USEC_INFINITY || t->next_realtime != USEC_INFINITY;
+	struct stamp clock = t->clock;
 
 	if (!u->file->timer)
 		return 0;
 	if (t->state == TIMER_STATE_WAITING)
 		enter_waiting(t, armed);
+	if (t->state == TIMER_STATE_WAITING)
+		timer_clock_look(t, &clock);
 	target = timer_target(t);
 	/* It ended while nobody was there to hear of it. */
 	if (t->state == TIMER_STATE_RUNNING && target && !target->job &&

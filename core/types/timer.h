@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* timer - starts a unit at points of calendar or monotonic time. timer.c (states), timer-next.c
- * (when next: pure), timer-stamp.c (Persistent=), timer-zone.c (the machine's time zone). */
+ * (when next: pure), timer-stamp.c (Persistent=), timer-clock.c (the clock is set), timer-zone.c (the machine's time zone). */
 #pragma once
 
 #include "types/common.h"
@@ -23,8 +23,9 @@ struct timer {
 	enum result result;
 	struct stamp last_trigger;
 	usec_t next_monotonic, next_realtime; /* with the random delay; USEC_INFINITY: none */
-	struct source *monotonic_source, *realtime_source, *clock_source;
+	struct source *monotonic_source, *realtime_source, *clock_source, *clock_again;
 	int clock_fd;          /* cancelled when somebody sets the clock */
+	struct stamp clock;    /* when that began: how the clocks stood to each other */
 	struct list zone_link; /* of those who have to hear of another time zone */
 	char *zone;            /* the one that the timer was armed in, see timer_zone_read() */
 };
@@ -54,6 +55,14 @@ uint64_t timer_seed(const char *unit_id);
 
 int timer_stamp_read(struct timer *t);
 int timer_stamp_touch(const struct timer *t);
+
+/* From now on timer_clock_changed() is called when somebody sets the clock; there, t->clock tells when this began. */
+void timer_clock_watch(struct timer *t);
+void timer_clock_unwatch(struct timer *t);
+/* The same, from the loop, if the clock was set since @before, which an earlier core wrote. */
+void timer_clock_look(struct timer *t, const struct stamp *before);
+bool timer_clock_was_set(const struct stamp *then, const struct stamp *at);
+void timer_clock_changed(struct timer *t); /* timer.c */
 
 /* The machine's time zone as text for equality: where /etc/localtime leads to, and which file that is. */
 int timer_zone_read(char **ret);

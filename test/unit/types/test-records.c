@@ -214,7 +214,40 @@ TEST(record__timer)
 		carry(u1, u2);
 	}
 	CHECK_INT(TIMER(u2)->next_monotonic, ==, 1234);
+	TIMER(u1)->clock = (struct stamp){.realtime = 1, .monotonic = 2, .boottime = 3};
+	carry(u1, u2);
+	CHECK_INT(TIMER(u2)->clock.boottime, ==, 3);
 	CHECK(TIMER(u2)->next_realtime == USEC_INFINITY);
+	worlds_close();
+}
+
+/* What NTP may have steered meanwhile is no clock that was set; and a suspended machine's clock went on. */
+TEST(timer__a_clock_that_was_set_while_there_was_no_core)
+{
+	static const struct {
+		int64_t since, off;
+		bool is_set;
+	} rows[] = {
+		{10, 0, false},     {10, 1, false},      {10, 3600, true},    {10, -3600, true},
+		{86400, 40, false}, {86400, -40, false}, {86400, 4000, true},
+	};
+	struct unit *u1, *u2;
+
+	pair("a.timer", "[Timer]\nOnClockChange=yes\n", &u1, &u2);
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		struct stamp then = stamp_now();
+
+		then.realtime -= (usec_t) (rows[i].since - rows[i].off) * USEC_PER_SEC;
+		/* Of a machine that is up for less, it is the same sum. */
+		then.boottime += 1000 * 86400 * USEC_PER_SEC;
+		CHECK(timer_clock_was_set(
+			      &then,
+			      &(struct stamp){.realtime = now(CLOCK_REALTIME),
+		                              .boottime = then.boottime +
+		                                          (usec_t) rows[i].since * USEC_PER_SEC}) ==
+		      rows[i].is_set);
+	}
+	CHECK(!timer_clock_was_set(&(struct stamp){0}, &(struct stamp){.realtime = 1}));
 	worlds_close();
 }
 
