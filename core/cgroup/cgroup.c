@@ -180,6 +180,19 @@ static int realize_slices(struct unit *u)
 	return slice ? cgroup_realize(slice) : 0;
 }
 
+/* Without a mark it is a cgroup all the same: user.* needs Linux 5.7, trusted.* more than a container has. So it is said once. */
+static void mark(const char *path, const char *name, const char *value)
+{
+	static bool said;
+
+	if (setxattr(path, name, value, strlen(value), 0) >= 0 || said || errno == ENOENT)
+		return;
+	said = true;
+	log_full(LOG_INFO, -errno, NULL, __FILE__, __LINE__,
+	         "Cannot set %s of \"%s\", programs that look for it will not find it: %m", name,
+	         path);
+}
+
 /* What programs ask of their cgroup: may I make others below it (systemd-udevd), and which run is this? */
 static void mark_cgroup(const struct unit *u, bool delegated)
 {
@@ -191,17 +204,16 @@ static void mark_cgroup(const struct unit *u, bool delegated)
 
 	if (!path)
 		return;
-	/* Without them it is a cgroup all the same: user.* needs Linux 5.7, trusted.* more than a container has. */
 	for (size_t i = 0; i < ELEMENTSOF(delegate); i++)
 		if (delegated)
-			(void) setxattr(path, delegate[i], "1", 1, 0);
+			mark(path, delegate[i], "1");
 		else
-			(void) removexattr(path, delegate[i]);
+			(void) removexattr(path, delegate[i]); /* mostly there is none */
 	if (id128_is_null(&u->invocation_id))
 		return;
 	id128_format(&u->invocation_id, id);
 	for (size_t i = 0; i < ELEMENTSOF(invocation); i++)
-		(void) setxattr(path, invocation[i], id, strlen(id), 0);
+		mark(path, invocation[i], id);
 }
 
 int cgroup_realize(struct unit *u)

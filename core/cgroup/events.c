@@ -194,8 +194,11 @@ void cgroup_taken_over(struct manager *m)
 {
 	if (!cgroup_manager_of(m))
 		return;
+	/* All are looked at again soon, so what does not work here costs a moment. */
 	cgroup_look_again(m);
-	(void) check_units(m, true);
+	if (check_units(m, true) < 0)
+		log_warning(
+			"Out of memory for a look at what was emptied meanwhile, it comes later");
 }
 
 static int on_again(_unused_ struct source *s, _unused_ usec_t deadline, void *userdata)

@@ -431,14 +431,22 @@ static bool is_in_index(const struct manager *m, const struct unit *u)
 /* 1: it was read again; 0: nothing has changed. */
 static int refresh_index(struct manager *m)
 {
+	static bool said; /* of this failure; each look-up meets it again */
 	struct unit_index *x = NULL;
 	int r;
 
 	if (!m->index || unit_index_is_stale(m->index) <= 0)
 		return 0;
 	r = unit_index_new(&m->paths, &x);
-	if (r < 0)
+	if (r < 0) {
+		if (!said)
+			log_warning_errno(
+				r, "Cannot read the folders of unit files again, what changed in "
+				   "them is not seen: %m");
+		said = true;
 		return r;
+	}
+	said = false;
 	unit_index_free(m->index);
 	m->index = x;
 	return 1;
