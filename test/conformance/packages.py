@@ -85,7 +85,20 @@ def is_masked(masked, unit):
     return unit in masked or template in masked
 
 
-def compare_states(known, masked, theirs, ours):
+def mount_path(unit):
+    path = "/" + unit.removesuffix(".mount").replace("-", "/")
+    return re.sub(r"\\x([0-9a-f]{2})", lambda m: chr(int(m.group(1), 16)), path)
+
+
+def read_mounts(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return {re.sub(r"\\x([0-9a-f]{2})", lambda m: chr(int(m.group(1), 16)), line.rstrip("\n")) for line in file}
+    except FileNotFoundError:
+        return set()
+
+
+def compare_states(known, masked, mounts, theirs, ours):
     checked = 0
     for unit, (state, sub) in sorted(theirs.items()):
         # What was "exited" or waits is as active as what runs; a device or mount is the kernel's.
@@ -93,6 +106,9 @@ def compare_states(known, masked, theirs, ours):
             continue
         got, got_sub = ours.get(unit, ("absent", "-"))
         reason = known_reason(known, unit, "state")
+        # What may be there without a unit has to be there.
+        if unit.endswith(".mount") and mount_path(unit) not in mounts:
+            reason = None
         checked += 1
         if got == "active":
             print(f"ok\t{unit} is active")
@@ -133,7 +149,7 @@ def main():
     theirs, ours = read_units(f"{directory}/units.systemd"), read_units(f"{directory}/units.ours")
     masked = read_masked(f"{directory}/masked.ours")
     active = {unit for unit, (state, _) in theirs.items() if state == "active" and ours.get(unit, ("", ""))[0] == "active"}
-    compare_states(known, masked, theirs, ours)
+    compare_states(known, masked, read_mounts(f"{directory}/mounts.ours"), theirs, ours)
     compare_processes(known, read_probe(f"{directory}/probe.systemd"), read_probe(f"{directory}/probe.ours"), active)
 
 

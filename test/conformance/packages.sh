@@ -52,6 +52,7 @@ observe() {
   sleep "${CONFORMANCE_REST:-20}"
   vmctl sh "$m" -t 60 "$ctl list-units --all --plain --no-legend" | sed 's/^[^A-Za-z0-9-]* //' | awk '{print $1, $3, $4}' | sort >"$to/units.$side"
   vmctl sh "$m" -t 60 "ls /run/systemd/generator.early" >"$to/masked.$side"
+  vmctl sh "$m" -t 60 "findmnt -rno TARGET" >"$to/mounts.$side"
   vmctl sh "$m" -t 120 /usr/lib/conformance/unit-probe >"$to/probe.$side"
   awk '$2 == "failed" {print $1}' "$to/units.$side" | while read -r unit; do
     echo "--- $unit"
