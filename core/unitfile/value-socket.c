@@ -261,19 +261,15 @@ VALUE_PARSER(socket_service)
 
 VALUE_PARSER(interface)
 {
-	auto_free char *s = NULL;
 	int64_t n;
-	int r;
 
 	(void) arg;
 	if (!*value || streq(value, "*"))
 		return str_set(field, NULL);
-	r = parse_expand(p, value, false, &s);
-	if (r <= 0)
-		return r;
-	if (!*s || strlen(s) >= IFNAMSIZ || parse_number(s, true, &n) >= 0 ||
-	    strpbrk(s, "/:% \t") || streq(s, ".") || streq(s, "..") || streq(s, "all") ||
-	    streq(s, "default"))
-		return parse_warn(p, "'%.60s' is no network interface, ignored", s);
-	return str_set(field, s);
+	/* An index is no name; specifiers are not resolved here. */
+	if (strlen(value) >= IFNAMSIZ || (parse_number(value, true, &n) >= 0 && n >= 0) ||
+	    strpbrk(value, "/:% \t") || streq(value, ".") || streq(value, "..") ||
+	    streq(value, "all") || streq(value, "default"))
+		return parse_warn(p, "'%.60s' is no network interface, ignored", value);
+	return str_set(field, value);
 }

@@ -42,8 +42,7 @@ VALUE_PARSER(trigger_unit)
 	int r;
 
 	(void) arg;
-	if (!*value)
-		return str_set(field, NULL);
+	/* There is no taking it back: the name of the unit itself counts where none is given. */
 	r = parse_expand(p, value, false, &s);
 	if (r <= 0)
 		return r;

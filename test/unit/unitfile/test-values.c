@@ -427,7 +427,8 @@ TEST(socket__ports_in_order)
 TEST(timer_and_path__values)
 {
 	auto_unit f = unit("a.timer", "[Timer]\nOnBootSec=5min\nOnCalendar=daily\n");
-	auto_unit g = unit("a.path", "[Path]\nPathChanged=/a\nPathExists=/b\nUnit=c.service\n");
+	auto_unit g =
+		unit("a.path", "[Path]\nPathChanged=/a\nPathExists=/b\nUnit=c.service\nUnit=\n");
 
 	CHECK_INT(f->timer->values->span_usec, ==, 300000000);
 	CHECK(f->timer->values->next->calendar);
