@@ -112,6 +112,117 @@ int authorized_key_parse(const char *line, const char *instead, cJSON **ret)
 	return 0;
 }
 
+/* What a line unlocks for, whatever its options and comment are; NULL: no key. */
+static int key_of_line(const char *line, char **ret)
+{
+	auto_json cJSON *key = NULL;
+	const char *base64;
+	int r = authorized_key_parse(line, NULL, &key);
+
+	if (r < 0)
+		return r;
+	base64 = json_string_or(key, "base64", NULL);
+	*ret = base64 ? strdup(base64) : NULL;
+	return base64 && !*ret ? -ENOMEM : 0;
+}
+
+struct new_key {
+	const char *line;
+	char *base64;
+	bool is_there;
+};
+
+struct new_keys {
+	struct new_key *items;
+	size_t n;
+};
+
+static void new_keys_done(struct new_keys *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->items[i].base64);
+	free(l->items);
+}
+
+static int new_keys_read(char *const *keys, struct new_keys *ret)
+{
+	ret->items = calloc(strv_length(keys) + 1, sizeof(*ret->items));
+	if (!ret->items)
+		return -ENOMEM;
+	STRV_FOREACH (k, keys) {
+		char *line = str_strip(*k);
+		bool known = false;
+		int r;
+
+		for (size_t i = 0; i < ret->n && !known; i++)
+			known = streq(ret->items[i].line, line);
+		if (known || !*line || strchr(line, '\n'))
+			continue;
+		r = key_of_line(line, &ret->items[ret->n].base64);
+		if (r < 0)
+			return r;
+		ret->items[ret->n++].line = line;
+	}
+	return 0;
+}
+
+static void put_key(struct strbuf *b, struct new_key *k)
+{
+	strbuf_printf(b, "%s\n", k->line);
+	k->is_there = true;
+}
+
+/* An old line stays, or makes place for the first new one of its key that has none yet. */
+static int merge_line(struct strbuf *b, const char *line, struct new_keys *l)
+{
+	auto_free char *base64 = NULL;
+	struct new_key *instead = NULL;
+	bool is_replaced = false;
+	int r = key_of_line(line, &base64);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < l->n; i++) {
+		struct new_key *k = &l->items[i];
+
+		if (streq(k->line, line)) {
+			instead = k->is_there ? NULL : k;
+			is_replaced = true;
+			break;
+		}
+		if (!base64 || !k->base64 || !streq(k->base64, base64))
+			continue;
+		is_replaced = true;
+		if (!k->is_there && !instead)
+			instead = k;
+	}
+	if (instead)
+		put_key(b, instead);
+	else if (!is_replaced)
+		strbuf_printf(b, "%s\n", line);
+	return 0;
+}
+
+int authorized_keys_merge(const char *old, char *const *keys, char **ret)
+{
+	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
+	__attribute__((cleanup(new_keys_done))) struct new_keys l = {0};
+	int r = new_keys_read(keys, &l);
+
+	for (const char *p = old; r >= 0 && *p;) {
+		size_t n = strcspn(p, "\n");
+		auto_free char *line = strndup(p, n);
+
+		r = line ? merge_line(&b, line, &l) : -ENOMEM;
+		p += n + (p[n] == '\n');
+	}
+	for (size_t i = 0; i < l.n && r >= 0; i++)
+		if (!l.items[i].is_there)
+			put_key(&b, &l.items[i]);
+	strbuf_puts(&b, "");
+	return r < 0 ? r : strbuf_take(&b, ret);
+}
+
 static int expand(const char *pattern, const char *home, const char *user, char **ret)
 {
 	auto_strbuf struct strbuf b = {0};

@@ -100,6 +100,9 @@ int users_normalise(const cJSON *config, const cJSON *default_user, struct diag 
 /* One line of authorized_keys: {"options", "keytype", "base64", "comment"}, absent where not
  * there. @instead: options to put in place of its own; or NULL. */
 int authorized_key_parse(const char *line, const char *instead, cJSON **ret);
+/* A file of keys with @keys in it: each line once, and a key that was there with other options has those of
+ * @keys; whoever restricts a key of the image means it. */
+int authorized_keys_merge(const char *old, char *const *keys, char **ret);
 /* sshd's AuthorizedKeysFile for a user: %h, %u, %%, relative to the home. */
 int authorized_keys_paths(const char *value, const char *home, const char *user, char ***ret);
 /* power_state -> argv of shutdown, condition and timeout; -ENOENT: nothing to do. */
@@ -179,6 +182,5 @@ struct account {
 };
 int account_find(const struct context *c, const char *user,
                  struct account *ret); /* -ENOENT; free ret->home */
-/* Adds lines to ~user/.ssh/authorized_keys that are not there; never follows a link inside the
- * home. */
+/* authorized_keys_merge() on ~user/.ssh/authorized_keys; never follows a link inside the home. */
 int authorized_keys_add(const struct context *c, const char *user, char *const *keys);

@@ -99,22 +99,10 @@ int owner_parse(const struct context *c, const char *owner, uid_t *ret_uid, gid_
 	return 0;
 }
 
-/* Lines of @text that are not in @have, one by one. */
-static bool has_line(const char *have, const char *line)
-{
-	size_t n = strlen(line);
-
-	for (const char *p = have; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
-		if (!strncmp(p, line, n) && (p[n] == '\n' || p[n] == '\0'))
-			return true;
-	return false;
-}
-
 int authorized_keys_add(const struct context *c, const char *user, char *const *keys)
 {
 	auto_free char *home = NULL, *old = NULL, *text = NULL;
 	auto_fd int home_fd = -EBADF, ssh_fd = -EBADF, fd = -EBADF;
-	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
 	struct account a;
 	int r;
 
@@ -141,18 +129,7 @@ int authorized_keys_add(const struct context *c, const char *user, char *const *
 		r = errno == ENOENT ? 0 : -errno;
 	if (r < 0)
 		return r;
-	if (old) {
-		strbuf_puts(&b, old);
-		if (*old && !str_ends_with(old, "\n"))
-			strbuf_puts(&b, "\n");
-	}
-	STRV_FOREACH (k, keys) {
-		char *line = str_strip(*k);
-
-		if (*line && !strchr(line, '\n') && !has_line(old, line))
-			strbuf_printf(&b, "%s\n", line);
-	}
-	r = strbuf_take(&b, &text);
+	r = authorized_keys_merge(old ? old : "", keys, &text);
 	if (r < 0)
 		return r;
 	fd_close(fd);

@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_strv char **lines = NULL, **keys = NULL, **paths = NULL;
+	auto_free char *merged = NULL, *again = NULL;
 	auto_json cJSON *key = NULL;
 	auto_blob struct blob b = {0};
 	auto_free char *url = NULL;
@@ -21,5 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void) url_combine(b.data, (const char *const[]){b.data, NULL}, &url);
 	if (strv_split(b.data, "\n", &lines) >= 0)
 		(void) gce_keys_parse(lines, "me", 1795428000, &keys);
+	/* A second boot with the same keys changes nothing. */
+	if (authorized_keys_merge(b.data, lines, &merged) >= 0 &&
+	    authorized_keys_merge(merged, lines, &again) >= 0 && !streq(merged, again))
+		abort();
 	return 0;
 }

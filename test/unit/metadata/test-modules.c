@@ -126,6 +126,32 @@ TEST(authorized_keys__are_added_once_and_links_are_not_followed)
 	close_world(&w);
 }
 
+static void check_merge(const char *old, char *const *keys, const char *want)
+{
+	auto_free char *text = NULL;
+
+	CHECK_INT(authorized_keys_merge(old, keys, &text), ==, 0);
+	CHECK_STR(text, want);
+}
+
+TEST(authorized_keys__the_options_that_are_given_now_count)
+{
+	char *open_key[] = {(char[]){"ssh-rsa AAA me"}, (char[]){"ssh-rsa AAA me"}, NULL};
+	char *restricted[] = {(char[]){"command=\"x\" ssh-rsa AAA me"}, NULL};
+	char *both[] = {(char[]){"ssh-rsa AAA me"}, (char[]){"restrict ssh-rsa AAA me"}, NULL};
+
+	check_merge("", open_key, "ssh-rsa AAA me\n");
+	check_merge("# a\nssh-rsa AAA image\nssh-rsa B b", restricted,
+	            "# a\ncommand=\"x\" ssh-rsa AAA me\nssh-rsa B b\n");
+	check_merge("ssh-rsa AAA me\nssh-rsa B b\ncommand=\"x\" ssh-rsa AAA me\n", restricted,
+	            "command=\"x\" ssh-rsa AAA me\nssh-rsa B b\n");
+	check_merge("", both, "ssh-rsa AAA me\nrestrict ssh-rsa AAA me\n");
+	check_merge("ssh-rsa AAA me\nrestrict ssh-rsa AAA me\n", both,
+	            "ssh-rsa AAA me\nrestrict ssh-rsa AAA me\n");
+	check_merge("restrict ssh-rsa AAA me\n", both, "restrict ssh-rsa AAA me\nssh-rsa AAA me\n");
+	check_merge("none of\tours\n\n", NULL, "none of\tours\n\n");
+}
+
 TEST(sysmaster__writes_the_agents_configuration)
 {
 	auto_free char *fleet = NULL, *ca = NULL, *key = NULL, *channel = NULL, *upgrade = NULL;
