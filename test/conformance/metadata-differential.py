@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What two programs made of the same Debian root: metadata-differential.py CASE ROOT THEIRS OURS KNOWN SEEN, or --unused KNOWN SEEN.
+"""What two programs made of the same Debian root: metadata-differential.py CASE DOCUMENT THEIRS OURS KNOWN SEEN, or --unused KNOWN SEEN.
 
-THEIRS and OURS are folders of overlays (m: the whole, upper: what was changed). A difference is a line "PATH: ASPECT: theirs | ours". Those
+DOCUMENT is the user data. THEIRS and OURS are folders of overlays (m: the whole, upper: what was changed). A difference is a line "PATH: ASPECT: theirs | ours". Those
 that a row of KNOWN names (case, path, aspect as shell patterns; reason) are noted in SEEN and do not count.
 
 What differs by its nature is made equal first: salts (the algorithm of a hash counts), keys that were made (their kind counts), days,
@@ -130,14 +130,10 @@ def unused(known, seen_path):
     return 1 if rows else 0
 
 
-def main(case, root, theirs, ours, known, seen_path):
+def main(case, document, theirs, ours, known, seen_path):
     # Secrets and keys that the document itself gives are compared as they are.
-    given = ""
-    for at in ("user-data", "gz.user-data"):
-        name = os.path.join(os.path.dirname(known), "differential", f"{case}.{at}")
-        if os.path.exists(name):
-            with open(name, encoding="utf-8", errors="replace") as f:
-                given = f.read()
+    with open(document, encoding="utf-8", errors="replace") as f:
+        given = f.read()
     given += "\n".join(line.strip() for line in given.split("\n")) + "\n"
     rows, failed = list(known_rows(known)), 0
     with open(seen_path, "a", encoding="utf-8") as seen:

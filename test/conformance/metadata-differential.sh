@@ -5,7 +5,8 @@
 # modes, contents, users, passwords, sudo rules, keys. metadata-differential.py compares, and knows of the differences that are
 # listed with their reasons in metadata/differential-known.tsv; any other, and a listed one that is none any more, is a failure.
 #
-# CASE.user-data is the document (CASE.gz.user-data is packed first); CASE.meta-data and CASE.vendor-data may be beside it.
+# CASE.user-data is the document (CASE.gz.user-data is packed first); CASE.meta-data and CASE.vendor-data may be beside it. A line
+# @PRIVATE_KEY@ in it, and the word @PUBLIC_KEY@, are a pair of this run.
 # shellcheck disable=SC2034  # the two commands are read by name
 set -euo pipefail
 here=$(cd "$(dirname "$(realpath "$0")")" && pwd)
@@ -15,7 +16,7 @@ if [[ ${1:-} != --inside ]]; then
   VM_BIN=${VM_BIN:-$top/build/test/test/vm} build=${VM_BUILD:-$top/build/test}
   ((EUID == 0)) || { echo "1..0 # SKIP needs root"; exit 77; }
   unshare -mnpu --fork true 2>/dev/null || { echo "1..0 # SKIP no new namespaces here"; exit 77; }
-  for tool in mmdebstrap python3 unshare; do command -v $tool >/dev/null || { echo "1..0 # SKIP no $tool here"; exit 77; }; done
+  for tool in mmdebstrap python3 unshare ssh-keygen; do command -v $tool >/dev/null || { echo "1..0 # SKIP no $tool here"; exit 77; }; done
   root=$("$top/test/vm/image/root.sh" "${VM_CACHE:-$top/build/cache}" cloud-init) || { echo "1..0 # SKIP no Debian root can be made"; exit 77; }
   exec unshare -mnpu --fork --kill-child bash "$here/metadata-differential.sh" --inside "$root" "$build/metadata/sysmaster-metadata" "$@"
 fi
@@ -57,12 +58,20 @@ fresh() { # FOLDER CASE
   # Keys and locales take long to make, and are those of the same programs; documents that are about them say so.
   printf 'datasource_list: [NoCloud]\nlocale: false\nssh_genkeytypes: []\nssh_deletekeys: false\n' >"$m/etc/cloud/cloud.cfg.d/95-test.cfg"
   mkdir -p "$seed"
-  if [[ -e $cases/$2.gz.user-data ]]; then gzip -nc "$cases/$2.gz.user-data" >"$seed/user-data"; else cp "$cases/$2.user-data" "$seed/user-data"; fi
+  if [[ -e $cases/$2.gz.user-data ]]; then gzip -nc "$work/document" >"$seed/user-data"; else cp "$work/document" "$seed/user-data"; fi
   printf 'instance-id: i-test\nlocal-hostname: test-host\n' >"$seed/meta-data"
   [[ ! -e $cases/$2.meta-data ]] || cp "$cases/$2.meta-data" "$seed/meta-data"
   [[ ! -e $cases/$2.vendor-data ]] || cp "$cases/$2.vendor-data" "$seed/vendor-data"
   install -D "$program" "$m/usr/lib/sysmaster/sysmaster-metadata"
 }
+document() { # CASE
+  local file=$cases/$1.user-data
+  [[ -e $file ]] || file=$cases/$1.gz.user-data
+  sed -e "/@PRIVATE_KEY@/ {r $work/key.indented" -e d -e '}' -e "s|@PUBLIC_KEY@|$(cat "$work/key.pub")|" "$file" >"$work/document"
+}
+ssh-keygen -q -t ed25519 -N '' -C given -f "$work/key"
+sed 's/^/    /' "$work/key" >"$work/key.indented"
+
 # In name spaces of its own: a name that one sets is not the other's, and nobody's processes are left.
 inside() { # FOLDER COMMAND
   unshare -nup --fork --kill-child sh -c "hostname image; ip link set lo up; mount -t proc proc '$1/m/proc'; timeout 120 chroot '$1/m' /bin/sh -c '$2
@@ -79,12 +88,13 @@ if ((!$#)); then
 fi
 failed=0 number=0
 for case; do
+  document "$case"
   for kind in theirs ours; do
     fresh "$work/$kind" "$case"
     inside "$work/$kind" "${!kind}"
   done
   number=$((number + 1))
-  if python3 "$here/metadata-differential.py" "$case" "$root" "$work/theirs" "$work/ours" "$here/metadata/differential-known.tsv" "$work/seen"; then
+  if python3 "$here/metadata-differential.py" "$case" "$work/document" "$work/theirs" "$work/ours" "$here/metadata/differential-known.tsv" "$work/seen"; then
     echo "ok $number - $case"
   else
     echo "not ok $number - $case"
