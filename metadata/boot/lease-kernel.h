@@ -9,3 +9,6 @@
 int lease_kernel_up(const char *device);
 /* Until one is bound that is not in the kernel yet: its index. */
 int leases_any(struct lease_set *l, usec_t deadline);
+/* leases.c: the keeper's file; what cannot be a lease is left out, more than there is room for too. */
+int leases_to_json(const struct lease_set *l, cJSON **ret);
+void leases_of_json(const cJSON *list, struct lease_set *l);

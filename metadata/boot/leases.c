@@ -206,15 +206,26 @@ static cJSON *entry_json(const struct lease_entry *e)
 	return j;
 }
 
-int leases_save(const struct lease_set *l)
+int leases_to_json(const struct lease_set *l, cJSON **ret)
 {
 	auto_json cJSON *list = cJSON_CreateArray();
-	auto_free char *text = NULL;
 	int r = list ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < l->n && r >= 0; i++)
 		if (l->items[i].is_wanted)
 			r = json_append_take(list, entry_json(&l->items[i]));
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(list);
+	return 0;
+}
+
+int leases_save(const struct lease_set *l)
+{
+	auto_json cJSON *list = NULL;
+	auto_free char *text = NULL;
+	int r = leases_to_json(l, &list);
+
 	text = r >= 0 ? json_print(list, true) : NULL;
 	if (!text)
 		return r < 0 ? r : -ENOMEM;
@@ -222,41 +233,56 @@ int leases_save(const struct lease_set *l)
 	return r < 0 ? r : file_write_atomic(LEASES_FILE, text, strlen(text), 0600, false);
 }
 
+static uint32_t get_u32(const cJSON *j, const char *key, uint32_t otherwise)
+{
+	uint64_t n = json_u64_or(j, key, otherwise);
+
+	return n <= UINT32_MAX ? (uint32_t) n : otherwise;
+}
+
 static void entry_of(const cJSON *j, struct lease_entry *e)
 {
-	e->metric = (unsigned) json_u64_or(j, "metric", 0);
+	e->metric = get_u32(j, "metric", 0);
 	e->use_dns = json_bool_or(j, "use_dns", true);
 	e->use_routes = json_bool_or(j, "use_routes", true);
 	e->use_mtu = json_bool_or(j, "use_mtu", true);
 	e->use_domains = json_bool_or(j, "use_domains", true);
 	e->is_wanted = true;
+	e->lease.prefix = get_u32(j, "prefix", 32);
+	if (e->lease.prefix > 32)
+		return; /* asked for anew */
 	e->lease.address = get_address(j, "address");
 	e->is_bound = e->is_set = e->lease.address.s_addr != 0;
 	e->lease.server = get_address(j, "server");
 	e->lease.broadcast = get_address(j, "broadcast");
-	e->lease.prefix = (unsigned) json_u64_or(j, "prefix", 32);
-	e->lease.lifetime = (uint32_t) json_u64_or(j, "lifetime", 0);
-	e->lease.t1 = (uint32_t) json_u64_or(j, "t1", 0);
-	e->lease.t2 = (uint32_t) json_u64_or(j, "t2", 0);
+	e->lease.lifetime = get_u32(j, "lifetime", 0);
+	e->lease.t1 = get_u32(j, "t1", 0);
+	e->lease.t2 = get_u32(j, "t2", 0);
 	e->bound_at = json_u64_or(j, "bound_at_usec", 0);
+}
+
+void leases_of_json(const cJSON *list, struct lease_set *l)
+{
+	const cJSON *it;
+
+	cJSON_ArrayForEach(it, list)
+	{
+		const char *device = json_string_or(it, "device", "");
+		struct lease_entry *e = *device ? lease_add(l, device) : NULL;
+
+		if (e)
+			entry_of(it, e);
+	}
 }
 
 int leases_load(struct lease_set *l)
 {
 	auto_json cJSON *list = NULL;
-	const cJSON *it;
 	int r = json_parse_file(LEASES_FILE, NULL, &list);
 
-	if (r < 0)
-		return r;
-	cJSON_ArrayForEach(it, list)
-	{
-		struct lease_entry *e = lease_add(l, json_string_or(it, "device", ""));
-
-		if (e)
-			entry_of(it, e);
-	}
-	return 0;
+	if (r >= 0)
+		leases_of_json(list, l);
+	return r < 0 ? r : 0;
 }
 
 /* ---- keeping ---- */

@@ -8,7 +8,6 @@
 #define SUB_COUNT     65536
 #define LINES_MAX     100000
 
-enum account_file { SUBUID, SUBGID, GSHADOW, GROUP, SHADOW, PASSWD, ACCOUNT_FILES };
 /* clang-format off */
 static const struct {
 	const char *path;
@@ -267,6 +266,16 @@ static int take_lock(struct accounts *a)
 	return 0;
 }
 
+static int set_text(struct accounts *a, enum account_file k, const char *text)
+{
+	int r = strv_split(text, "\n", &a->files[k].lines);
+
+	if (r >= 0 && strv_length(a->files[k].lines) > LINES_MAX)
+		r = -E2BIG;
+	a->files[k].exists = true;
+	return r < 0 ? r : 0;
+}
+
 static int read_file(struct accounts *a, enum account_file k)
 {
 	auto_free char *path = below(a, files[k].path), *text = NULL;
@@ -278,24 +287,30 @@ static int read_file(struct accounts *a, enum account_file k)
 	if (fstat(fd, &a->files[k].st) < 0)
 		return -errno;
 	r = file_read_fd(fd, FILE_SIZE_MAX, &text, NULL);
-	if (r >= 0)
-		r = strv_split(text, "\n", &a->files[k].lines);
-	if (r >= 0 && strv_length(a->files[k].lines) > LINES_MAX)
-		r = -E2BIG;
-	a->files[k].exists = true;
+	if (r >= 0) {
+		r = set_text(a, k, text);
+		explicit_bzero(text, strlen(text));
+	}
 	return r;
+}
+
+static struct accounts *accounts_new(const char *root)
+{
+	struct accounts *a = calloc(1, sizeof(*a));
+
+	if (a)
+		*a = (struct accounts){.root = root, .lock_fd = -EBADF};
+	return a;
 }
 
 int accounts_open(const struct context *c, struct accounts **ret)
 {
-	struct accounts *a = calloc(1, sizeof(*a));
+	struct accounts *a = accounts_new(c->root);
 	auto_free char *policies = NULL, *defaults = NULL;
 	int r;
 
 	if (!a)
 		return -ENOMEM;
-	a->root = c->root;
-	a->lock_fd = -EBADF;
 	r = take_lock(a);
 	for (int k = 0; k < ACCOUNT_FILES && r >= 0; k++)
 		r = read_file(a, (enum account_file) k);
@@ -312,6 +327,37 @@ int accounts_open(const struct context *c, struct accounts **ret)
 	(void) file_read(defaults, &a->defaults, NULL);
 	*ret = a;
 	return 0;
+}
+
+int accounts_of_texts(const struct account_texts *texts, const char *root, struct accounts **ret)
+{
+	struct accounts *a = accounts_new(root);
+	int r = a ? 0 : -ENOMEM;
+
+	for (int k = 0; k < ACCOUNT_FILES && r >= 0; k++)
+		if (texts->files[k])
+			r = set_text(a, (enum account_file) k, texts->files[k]);
+	if (r >= 0 && texts->policies)
+		r = str_set(&a->policies, texts->policies);
+	if (r >= 0 && texts->defaults)
+		r = str_set(&a->defaults, texts->defaults);
+	if (r < 0) {
+		accounts_close(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+int accounts_text(const struct accounts *a, enum account_file k, char **ret)
+{
+	auto_free char *text = strv_join(a->files[k].lines, "\n");
+
+	if (!text)
+		return -ENOMEM;
+	*ret = str_printf("%s%s", text, *text ? "\n" : "");
+	explicit_bzero(text, strlen(text));
+	return *ret ? 0 : -ENOMEM;
 }
 
 void accounts_close(struct accounts *a)
@@ -335,20 +381,17 @@ static int write_file(struct accounts *a, enum account_file k)
 	const struct stat *st = &a->files[k].st;
 	bool exists = a->files[k].exists, is_secret = k == SHADOW || k == GSHADOW;
 	auto_free char *path = below(a, files[k].path),
-		       *next = path ? str_printf("%s+", path) : NULL,
-		       *text = strv_join(a->files[k].lines, "\n");
-	auto_fd int fd =
-		next && text
-			? open(next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)
-			: -EBADF;
-	int r;
+		       *next = path ? str_printf("%s+", path) : NULL, *text = NULL;
+	auto_fd int fd = -EBADF;
+	int r = next ? accounts_text(a, k, &text) : -ENOMEM;
 
-	if (fd < 0)
-		return next && text ? -errno : -ENOMEM;
-	r = fd_write_all(fd, text, strlen(text));
-	if (r >= 0 && *text)
-		r = fd_write_all(fd, "\n", 1);
+	if (r < 0)
+		return r;
+	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	r = fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
 	explicit_bzero(text, strlen(text));
+	if (fd < 0)
+		return r;
 	if (r >= 0 && ((exists && fchown(fd, st->st_uid, st->st_gid) < 0) ||
 	               fchmod(fd, exists      ? st->st_mode & 07777
 	                          : is_secret ? 0600

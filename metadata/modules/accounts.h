@@ -15,6 +15,13 @@
 
 struct accounts;
 
+/* In the order in which they are written. */
+enum account_file { SUBUID, SUBGID, GSHADOW, GROUP, SHADOW, PASSWD, ACCOUNT_FILES };
+struct account_texts {
+	const char *files[ACCOUNT_FILES]; /* NULL: there is no such file */
+	const char *policies, *defaults;  /* login.defs, default/useradd */
+};
+
 struct user_wish {
 	const char *name;
 	const char *gecos, *home, *shell, *uid, *primary_group, *inactive,
@@ -26,6 +33,10 @@ struct user_wish {
 /* -ETIMEDOUT: somebody holds the lock. */
 int accounts_open(const struct context *c, struct accounts **ret);
 void accounts_close(struct accounts *a); /* without writing */
+/* The same without files: @texts alone, no lock, homes below @root. */
+int accounts_of_texts(const struct account_texts *texts, const char *root, struct accounts **ret);
+/* A file as it would be written; the caller frees. */
+int accounts_text(const struct accounts *a, enum account_file k, char **ret);
 bool accounts_has_user(const struct accounts *a, const char *name);
 bool accounts_has_group(const struct accounts *a, const char *name);
 /* 0 also if it is there. */

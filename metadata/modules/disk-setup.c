@@ -6,6 +6,7 @@
 #include "metadata/modules/modules.h"
 
 #include <blkid/blkid.h>
+#include <ctype.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -89,8 +90,17 @@ static const char *type_word(const char *type)
 	return streq(type, "83") || streq(type, "8300") ? "L" : type;
 }
 
+/* A number in hexadecimal, a letter or a UUID; anything else would be more words of sfdisk's. */
+static bool is_type(const char *s)
+{
+	for (size_t i = 0; s[i]; i++)
+		if (!isalnum((unsigned char) s[i]) && s[i] != '-')
+			return false;
+	return *s;
+}
+
 /* Percents of the disk, each alone or with a type; the last one gets what is left. */
-static int layout_script(const cJSON *layout, bool is_gpt, uint64_t bytes, char **ret)
+int disk_layout_script(const cJSON *layout, bool is_gpt, uint64_t bytes, char **ret)
 {
 	auto_strbuf struct strbuf b = {0};
 	const cJSON *it;
@@ -98,6 +108,8 @@ static int layout_script(const cJSON *layout, bool is_gpt, uint64_t bytes, char 
 	strbuf_printf(&b, "label: %s\n", is_gpt ? "gpt" : "dos");
 	if (!cJSON_IsArray(layout))
 		strbuf_puts(&b, "type=L\n");
+	else if (cJSON_GetArraySize(layout) > PARTITIONS_MAX)
+		return -EINVAL;
 	cJSON_ArrayForEach(it, layout)
 	{
 		const cJSON *share = cJSON_IsArray(it) ? cJSON_GetArrayItem(it, 0) : it;
@@ -107,7 +119,7 @@ static int layout_script(const cJSON *layout, bool is_gpt, uint64_t bytes, char 
 		uint32_t percent;
 
 		if (!text || str_to_u32(text, &percent) < 0 || percent < 1 || percent > 100 ||
-		    (type && strpbrk(type, " ,\n")))
+		    (type && !is_type(type)))
 			return -EINVAL;
 		if (it->next)
 			strbuf_printf(&b, "size=%lluMiB, ",
@@ -140,7 +152,7 @@ static int setup_table(struct context *c, const char *name, const cJSON *entry)
 			c, "disk_setup", TOOL_TIMEOUT,
 			(const char *const[]){"wipefs", "--all", "--quiet", device, NULL});
 	r = streq(kind, "gpt") || streq(kind, "mbr")
-	            ? layout_script(layout, streq(kind, "gpt"), bytes, &script)
+	            ? disk_layout_script(layout, streq(kind, "gpt"), bytes, &script)
 	            : -EINVAL;
 	if (r < 0)
 		return diag_add(c->d, r, DIAG_ERROR, "disk_setup", 0,

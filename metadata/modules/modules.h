@@ -103,6 +103,17 @@ int authorized_key_parse(const char *line, const char *instead, cJSON **ret);
 /* A file of keys with @keys in it: each line once, and a key that was there with other options has those of
  * @keys; whoever restricts a key of the image means it. */
 int authorized_keys_merge(const char *old, char *const *keys, char **ret);
+/* @text with each of @lines that it does not have as a whole line. */
+int lines_add(const char *text, char *const *lines, char **ret);
+/* doas.conf(5): one line that permits or denies something to @user. */
+bool doas_rule_is_for(const char *rule, const char *user);
+/* fstab(5): what of @old is not ours, and the devices of it. */
+int fstab_keep(const char *old, char **ret_text, char ***ret_devices);
+#define FSTAB_FIELDS 6
+/* One line of ours; -EINVAL a field is empty. */
+int fstab_line(char *const fields[FSTAB_FIELDS], char **ret);
+/* disk_setup's layout (true, or percents alone or with types) as sfdisk(8) reads it; -EINVAL. */
+int disk_layout_script(const cJSON *layout, bool is_gpt, uint64_t bytes, char **ret);
 /* sshd's AuthorizedKeysFile for a user: %h, %u, %%, relative to the home. */
 int authorized_keys_paths(const char *value, const char *home, const char *user, char ***ret);
 /* power_state -> argv of shutdown, condition and timeout; -ENOENT: nothing to do. */

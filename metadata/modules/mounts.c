@@ -11,11 +11,11 @@
 #include <sys/vfs.h>
 
 #define MARK            "comment=cloudconfig"
-#define FIELDS          6
 #define SWAP_FILE       "/swap.img"
 #define COMMAND_TIMEOUT (60 * USEC_PER_SEC)
 
-static const char *const default_fields[FIELDS] = {NULL, NULL, "auto", "defaults,nofail", "0", "2"};
+static const char *const default_fields[FSTAB_FIELDS] = {NULL, NULL, "auto", "defaults,nofail",
+                                                         "0",  "2"};
 
 /* Blanks in a field are written as fstab(5) says. */
 static void add_field(struct strbuf *b, const char *s)
@@ -59,18 +59,34 @@ struct table {
 	bool has_swap;
 };
 
-static int add_line(struct table *t, char *const fields[FIELDS])
+int fstab_line(char *const fields[FSTAB_FIELDS], char **ret)
 {
+	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
+
+	for (int i = 0; i < FSTAB_FIELDS; i++) {
+		if (!*fields[i])
+			return -EINVAL;
+		if (i)
+			strbuf_puts(&b, "\t");
+		add_field(&b, fields[i]);
+		if (i == 3)
+			strbuf_puts(&b, "," MARK);
+	}
+	strbuf_puts(&b, "\n");
+	return strbuf_take(&b, ret);
+}
+
+static int add_line(struct table *t, char *const fields[FSTAB_FIELDS])
+{
+	auto_free char *line = NULL;
+	int r;
+
 	if (strv_contains(t->devices, fields[0]))
 		return 0;
-	for (int i = 0; i < FIELDS; i++) {
-		if (i)
-			strbuf_puts(&t->text, "\t");
-		add_field(&t->text, fields[i]);
-		if (i == 3)
-			strbuf_puts(&t->text, "," MARK);
-	}
-	strbuf_puts(&t->text, "\n");
+	r = fstab_line(fields, &line);
+	if (r < 0)
+		return r;
+	strbuf_puts(&t->text, line);
 	if (streq(fields[2], "swap"))
 		t->has_swap = true;
 	else if (path_is_absolute(fields[1]) && strv_append(&t->points, fields[1]) < 0)
@@ -78,28 +94,43 @@ static int add_line(struct table *t, char *const fields[FIELDS])
 	return strv_append(&t->devices, fields[0]);
 }
 
-/* The lines that are not ours, and their devices. */
-static int read_fstab(const struct context *c, struct table *t)
+int fstab_keep(const char *old, char **ret_text, char ***ret_devices)
 {
-	auto_free char *path = root_path(c, "etc/fstab"), *old = NULL;
-	auto_strv char **lines = NULL;
-	int r = path ? file_read(path, &old, NULL) : -ENOMEM;
+	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
+	auto_strv char **lines = NULL, **devices = NULL;
+	int r = strv_split(old, "\n", &lines);
 
-	if (r == -ENOENT)
-		return 0;
-	if (r >= 0)
-		r = strv_split(old, "\n", &lines);
 	STRV_FOREACH (l, lines) {
 		auto_strv char **words = NULL;
 
 		if (strstr(*l, MARK))
 			continue;
-		strbuf_printf(&t->text, "%s\n", *l);
+		strbuf_printf(&b, "%s\n", *l);
 		if (r >= 0)
 			r = strv_split(*l, " \t", &words);
-		if (r >= 0 && words && words[0][0] != '#')
-			r = strv_append(&t->devices, words[0]);
+		if (r >= 0 && words && *words && **words != '#')
+			r = strv_append(&devices, words[0]);
 	}
+	strbuf_puts(&b, "");
+	if (r >= 0)
+		r = strbuf_take(&b, ret_text);
+	if (r < 0)
+		return r;
+	*ret_devices = TAKE_PTR(devices);
+	return 0;
+}
+
+static int read_fstab(const struct context *c, struct table *t)
+{
+	auto_free char *path = root_path(c, "etc/fstab"), *old = NULL, *kept = NULL;
+	int r = path ? file_read(path, &old, NULL) : -ENOMEM;
+
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0)
+		r = fstab_keep(old, &kept, &t->devices);
+	if (r >= 0)
+		strbuf_puts(&t->text, kept);
 	return r;
 }
 
@@ -114,10 +145,10 @@ static int add_entry(struct context *c, struct table *t, const cJSON *entry)
 {
 	const cJSON *defaults = cJSON_GetObjectItemCaseSensitive(c->config, "mount_default_fields");
 	auto_free char *name = scalar_text(cJSON_GetArrayItem(entry, 0));
-	char *fields[FIELDS] = {NULL};
+	char *fields[FSTAB_FIELDS] = {NULL};
 	int r;
 
-	if (!cJSON_IsArray(entry) || !name || cJSON_GetArraySize(entry) > FIELDS)
+	if (!cJSON_IsArray(entry) || !name || cJSON_GetArraySize(entry) > FSTAB_FIELDS)
 		return diag_add(c->d, -EINVAL, DIAG_ERROR, "mounts", 0,
 		                "an entry is a list of up to six texts");
 	/* Without a place it says that the device is not to be mounted. */
@@ -126,19 +157,23 @@ static int add_entry(struct context *c, struct table *t, const cJSON *entry)
 	fields[0] = context_device(c, name);
 	if (!fields[0])
 		return diag_add(c->d, 0, DIAG_INFO, "mounts", 0, "there is no \"%s\"", name);
-	for (int i = 1; i < FIELDS; i++) {
+	for (int i = 1; i < FSTAB_FIELDS; i++) {
 		auto_free char *fallback =
 			field_text(cJSON_GetArrayItem(defaults, i), default_fields[i]);
 
 		fields[i] = field_text(cJSON_GetArrayItem(entry, i), fallback);
 	}
 	r = fields[1] ? 0 : -EINVAL;
-	for (int i = 0; i < FIELDS && r >= 0; i++)
+	for (int i = 0; i < FSTAB_FIELDS && r >= 0; i++)
 		if (!fields[i])
 			r = -ENOMEM;
-	if (r >= 0)
+	if (r >= 0) {
 		r = add_line(t, fields);
-	for (int i = 0; i < FIELDS; i++)
+		if (r == -EINVAL)
+			diag_add(c->d, r, DIAG_ERROR, "mounts", 0, "\"%s\": a field is empty",
+			         name);
+	}
+	for (int i = 0; i < FSTAB_FIELDS; i++)
 		free(fields[i]);
 	return r;
 }
@@ -215,9 +250,9 @@ static int make_swap(struct context *c, struct table *t)
 	if (!*c->root && swapon(path, 0) < 0 && errno != EBUSY)
 		diag_add(c->d, -errno, DIAG_ERROR, name, 0, "swap cannot be used: %s",
 		         strerror(errno));
-	return add_line(t, (char *[FIELDS]){(char *) (uintptr_t) name, (char[]){"none"},
-	                                    (char[]){"swap"}, (char[]){"sw"}, (char[]){"0"},
-	                                    (char[]){"0"}});
+	return add_line(t, (char *[FSTAB_FIELDS]){(char *) (uintptr_t) name, (char[]){"none"},
+	                                          (char[]){"swap"}, (char[]){"sw"}, (char[]){"0"},
+	                                          (char[]){"0"}});
 }
 
 /* ---- all of it ---- */

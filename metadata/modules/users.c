@@ -185,32 +185,26 @@ static int sudo_rules(struct context *c, const char *name, const cJSON *sudo)
 {
 	auto_free char *path = root_path(c, "etc/sudoers.d/90-cloud-init-users"), *old = NULL,
 		       *text = NULL;
-	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
-	auto_strv char **rules = NULL;
+	auto_strv char **rules = NULL, **lines = NULL;
 	const cJSON *it;
-	int r;
+	int r = path ? 0 : -ENOMEM;
 
 	if (cJSON_IsString(sudo))
-		strv_append(&rules, sudo->valuestring);
-	cJSON_ArrayForEach(it, sudo) if (cJSON_IsString(it)) strv_append(&rules, it->valuestring);
-	if (!rules)
-		return 0;
-	if (!path)
-		return -ENOMEM;
-	r = file_read(path, &old, NULL);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	strbuf_puts(&b, old ? old : "# Written from instance metadata.\n");
+		r = MIN(r, strv_append(&rules, sudo->valuestring));
+	cJSON_ArrayForEach(it, sudo) if (cJSON_IsString(it) && r >= 0) r =
+		strv_append(&rules, it->valuestring);
 	STRV_FOREACH (rule, rules) {
-		auto_free char *line = str_printf("%s %s\n", name, *rule);
-
 		if (strchr(*rule, '\n'))
 			return diag_add(c->d, -EINVAL, DIAG_ERROR, name, 0,
 			                "a sudo rule has more than one line");
-		if (line && !(old && strstr(old, line)))
-			strbuf_puts(&b, line);
+		if (r >= 0)
+			r = strv_append_consume(&lines, str_printf("%s %s", name, *rule));
 	}
-	r = strbuf_take(&b, &text);
+	if (r < 0 || !lines)
+		return MIN(r, 0);
+	r = file_read(path, &old, NULL);
+	if (r >= 0 || r == -ENOENT)
+		r = lines_add(old ? old : "# Written from instance metadata.\n", lines, &text);
 	if (r >= 0)
 		r = mkdir_parents(path, 0750);
 	return r < 0 ? r : file_write_atomic(path, text, strlen(text), 0440, false);
@@ -218,26 +212,26 @@ static int sudo_rules(struct context *c, const char *name, const cJSON *sudo)
 
 static int doas_rules(struct context *c, const char *name, const cJSON *doas)
 {
-	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
 	auto_free char *path = root_path(c, "etc/doas.conf"), *old = NULL, *text = NULL;
+	auto_strv char **lines = NULL;
 	const cJSON *it;
-	int r;
+	int r = path ? 0 : -ENOMEM;
 
 	if (!cJSON_IsArray(doas) || !doas->child)
 		return 0;
-	if (path && file_read(path, &old, NULL) >= 0)
-		strbuf_puts(&b, old);
 	cJSON_ArrayForEach(it, doas)
 	{
 		/* A rule for somebody else under this user's name is a mistake, or worse. */
-		if (!cJSON_IsString(it) || strpbrk(it->valuestring, "\r\n") ||
-		    !strstr(it->valuestring, name))
+		if (!cJSON_IsString(it) || !doas_rule_is_for(it->valuestring, name))
 			return diag_add(c->d, -EINVAL, DIAG_ERROR, name, 0,
 			                "a doas rule is not about this user");
-		if (!old || !strstr(old, it->valuestring))
-			strbuf_printf(&b, "%s\n", it->valuestring);
+		if (r >= 0)
+			r = strv_append(&lines, it->valuestring);
 	}
-	r = strbuf_take(&b, &text);
+	if (r >= 0)
+		r = file_read(path, &old, NULL);
+	if (r >= 0 || r == -ENOENT)
+		r = lines_add(old ? old : "", lines, &text);
 	return r < 0 ? r : module_write(c, "etc/doas.conf", text, 0440);
 }
 

@@ -178,3 +178,61 @@ int power_state_parse(const cJSON *config, struct diag *d, cJSON **ret)
 	*ret = j;
 	return 0;
 }
+
+static bool has_line(const char *text, const char *line)
+{
+	size_t n = strlen(line);
+
+	for (const char *p = text; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
+		if (!strncmp(p, line, n) && (p[n] == '\n' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+int lines_add(const char *text, char *const *lines, char **ret)
+{
+	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
+
+	strbuf_puts(&b, text);
+	if (*text && !str_ends_with(text, "\n"))
+		strbuf_puts(&b, "\n");
+	STRV_FOREACH (l, lines)
+		if (!has_line(text, *l))
+			strbuf_printf(&b, "%s\n", *l);
+	return strbuf_take(&b, ret);
+}
+
+/* "{ A=b ... }" behind setenv, in one word or many; the index behind it. */
+static size_t behind_braces(char *const *words, size_t n, size_t i)
+{
+	if (i < n && words[i][0] == '{')
+		while (i < n && !strchr(words[i], '}'))
+			i++;
+	return i + 1;
+}
+
+bool doas_rule_is_for(const char *rule, const char *user)
+{
+	static const char *const options[] = {"nopass", "nolog", "persist", "keepenv", NULL};
+	auto_strv char **words = NULL;
+	size_t i = 1, n;
+
+	if (strpbrk(rule, "\r\n") || strv_split(rule, " \t", &words) < 0)
+		return false;
+	n = strv_length(words);
+	if (!n || !(streq(words[0], "permit") || streq(words[0], "deny")))
+		return false;
+	while (i < n) {
+		bool is_option = false;
+
+		for (size_t k = 0; options[k]; k++)
+			is_option |= streq(words[i], options[k]);
+		if (streq(words[i], "setenv"))
+			i = behind_braces(words, n, i + 1);
+		else if (is_option)
+			i++;
+		else
+			break;
+	}
+	return i < n && streq(words[i], user);
+}

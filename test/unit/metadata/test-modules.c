@@ -152,6 +152,59 @@ TEST(authorized_keys__the_options_that_are_given_now_count)
 	check_merge("none of\tours\n\n", NULL, "none of\tours\n\n");
 }
 
+TEST(rules__of_one_user_are_not_those_of_another)
+{
+	char *rules[] = {(char[]){"min ALL=(ALL) ALL"}, (char[]){"admin ALL=(ALL) ALL"}, NULL};
+	auto_free char *text = NULL;
+
+	CHECK_INT(lines_add("# rules\nadmin ALL=(ALL) ALL", rules, &text), ==, 0);
+	CHECK_STR(text, "# rules\nadmin ALL=(ALL) ALL\nmin ALL=(ALL) ALL\n");
+
+	CHECK(doas_rule_is_for("permit nopass me", "me"));
+	CHECK(doas_rule_is_for("permit setenv { A=b C } persist me as root cmd ls", "me"));
+	CHECK(doas_rule_is_for("deny me", "me"));
+	CHECK(!doas_rule_is_for("permit mean", "me"));
+	CHECK(!doas_rule_is_for("permit you as me", "me"));
+	CHECK(!doas_rule_is_for("permit nopass", "me"));
+	CHECK(!doas_rule_is_for("me permit", "me"));
+	CHECK(!doas_rule_is_for("permit me\npermit you", "me"));
+	CHECK(!doas_rule_is_for("permit setenv { A", "me"));
+}
+
+TEST(fstab__keeps_what_is_not_ours)
+{
+	char *entry[] = {(char[]){"/dev/a"}, (char[]){"/b c"}, (char[]){"auto"},
+	                 (char[]){"rw"},     (char[]){"0"},    (char[]){"2"}};
+	auto_free char *text = NULL, *line = NULL;
+	auto_strv char **devices = NULL;
+
+	CHECK_INT(fstab_keep("/dev/a / ext4\n \t\n# c\nLABEL=b /b auto x,comment=cloudconfig 0 2\n",
+	                     &text, &devices),
+	          ==, 0);
+	CHECK_STR(text, "/dev/a / ext4\n \t\n# c\n");
+	CHECK_INT(strv_length(devices), ==, 1);
+	CHECK_STR(devices[0], "/dev/a");
+	CHECK_INT(fstab_line(entry, &line), ==, 0);
+	CHECK_STR(line, "/dev/a\t/b\\040c\tauto\trw,comment=cloudconfig\t0\t2\n");
+	entry[2][0] = '\0';
+	CHECK_INT(fstab_line(entry, &line), ==, -EINVAL);
+}
+
+TEST(disk_layout__is_words_of_its_own)
+{
+	auto_json cJSON *good = cJSON_Parse("[[33, \"82\"], 67]"), *whole = cJSON_Parse("true"),
+			*words = cJSON_Parse("[[100, \"83\\tbootable\"]]"),
+			*much = cJSON_Parse("[101]");
+	auto_free char *script = NULL, *one = NULL, *none = NULL;
+
+	CHECK_INT(disk_layout_script(good, false, 300ULL << 20, &script), ==, 0);
+	CHECK_STR(script, "label: dos\nsize=99MiB, type=S\ntype=L\n");
+	CHECK_INT(disk_layout_script(whole, true, 300ULL << 20, &one), ==, 0);
+	CHECK_STR(one, "label: gpt\ntype=L\n");
+	CHECK_INT(disk_layout_script(words, true, 300ULL << 20, &none), ==, -EINVAL);
+	CHECK_INT(disk_layout_script(much, true, 300ULL << 20, &none), ==, -EINVAL);
+}
+
 TEST(sysmaster__writes_the_agents_configuration)
 {
 	auto_free char *fleet = NULL, *ca = NULL, *key = NULL, *channel = NULL, *upgrade = NULL;
