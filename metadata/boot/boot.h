@@ -81,6 +81,8 @@ usec_t search_network_wait(const struct search *s);
 int media_each(const struct search *s, const struct source_row *row,
                int (*read)(void *userdata, const struct tree *t, const char *origin),
                void *userdata);
+/* Whether a device may hold what @row reads: 0 or 1; -ENOMEM. */
+int media_is_of(const struct search *s, const struct source_row *row, const struct block_device *b);
 
 /* ---- leases.c ---- */
 

@@ -34,15 +34,37 @@ static int each_seed(const struct search *s, const struct source_row *row, read_
 	return -ENOENT;
 }
 
-static bool is_medium_of(const struct source_row *row, char *const *labels,
-                         const struct block_device *b)
+/* datasource: {NoCloud: {fs_label: X}}: another label, or null for none. */
+static int labels_of(const struct search *s, const struct source_row *row, char ***ret)
 {
+	const cJSON *all = cJSON_GetObjectItemCaseSensitive(s->config, "datasource"),
+		    *label = cJSON_GetObjectItemCaseSensitive(
+			    cJSON_GetObjectItemCaseSensitive(all, row->name), "fs_label");
+
+	if (cJSON_IsNull(label))
+		return 0;
+	if (cJSON_IsString(label) && strcasecmp(label->valuestring, "cidata") != 0)
+		return strv_append(ret, label->valuestring);
+	return strv_split(row->labels ? row->labels : "", " ", ret);
+}
+
+static bool has_label(const struct block_device *b, char *const *labels)
+{
+	return (b->label && strv_contains(labels, b->label)) ||
+	       (b->label_fatboot && strv_contains(labels, b->label_fatboot));
+}
+
+int media_is_of(const struct search *s, const struct source_row *row, const struct block_device *b)
+{
+	auto_strv char **labels = NULL;
+	int r;
+
 	if (!b->type ||
 	    !(streq(b->type, "iso9660") || streq(b->type, "vfat") || streq(b->type, "udf")))
 		return false;
-	if ((b->label && strv_contains(labels, b->label)) ||
-	    (b->label_fatboot && strv_contains(labels, b->label_fatboot)))
-		return true;
+	r = labels_of(s, row, &labels);
+	if (r < 0 || has_label(b, labels))
+		return r < 0 ? r : true;
 	if (!row->any_cdrom)
 		return false;
 	return streq(b->type, "vfat") ? str_after(b->name, "/dev/fd") != NULL
@@ -67,7 +89,9 @@ static int read_device(const struct search *s, const struct block_device *b, rea
 	if (r >= 0)
 		r = mkdir_p(MOUNT_POINT, 0700);
 	if (r < 0)
-		return r;
+		return diag_add(s->d, r, DIAG_ERROR, MOUNT_POINT, 0,
+		                "cannot be made, and so \"%s\" not be read: %s", b->name,
+		                strerror(-r));
 	if (mount(b->name, MOUNT_POINT, b->type, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 	          NULL) < 0) {
 		diag_add(s->d, -errno, DIAG_WARNING, b->name, 0, "cannot be mounted: %s",
@@ -84,35 +108,20 @@ static int read_device(const struct search *s, const struct block_device *b, rea
 	return r;
 }
 
-/* datasource: {NoCloud: {fs_label: X}}: another label, or null for none. */
-static int labels_of(const struct search *s, const struct source_row *row, char ***ret)
-{
-	const cJSON *all = cJSON_GetObjectItemCaseSensitive(s->config, "datasource"),
-		    *label = cJSON_GetObjectItemCaseSensitive(
-			    cJSON_GetObjectItemCaseSensitive(all, row->name), "fs_label");
-
-	if (cJSON_IsNull(label))
-		return 0;
-	if (cJSON_IsString(label) && strcasecmp(label->valuestring, "cidata") != 0)
-		return strv_append(ret, label->valuestring);
-	return strv_split(row->labels ? row->labels : "", " ", ret);
-}
-
 int media_each(const struct search *s, const struct source_row *row, read_fn read, void *userdata)
 {
-	auto_strv char **labels = NULL;
 	int r = each_seed(s, row, read, userdata);
 
 	if (r != -ENOENT || !s->is_live || (s->machine.is_confidential && !s->found.is_pinned))
 		return r;
-	r = labels_of(s, row, &labels);
-	for (size_t i = 0; i < s->machine.n_devices && r >= 0; i++) {
-		if (!is_medium_of(row, labels, &s->machine.devices[i]))
+	for (size_t i = 0; i < s->machine.n_devices; i++) {
+		r = media_is_of(s, row, &s->machine.devices[i]);
+		if (r > 0)
+			r = read_device(s, &s->machine.devices[i], read, userdata);
+		else if (r == 0)
 			continue;
-		r = read_device(s, &s->machine.devices[i], read, userdata);
 		if (r != -ENOENT)
 			return r;
-		r = 0;
 	}
-	return r < 0 ? r : -ENOENT;
+	return -ENOENT;
 }

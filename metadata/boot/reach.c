@@ -188,7 +188,12 @@ static int try_new_lease(struct reach *x, usec_t until, struct instance **ret)
 	if (k < 0)
 		return k;
 	r = lease_set_kernel(&x->leases->items[k]);
-	if (r < 0 && !x->leases->items[k].is_set)
+	if (r < 0)
+		log_warning_errno(r, "%s: the lease cannot be set: %s", x->leases->items[k].device,
+		                  strerror(-r));
+	/* It would be the new one again and again, and the others would never have their turn. */
+	x->leases->items[k].is_bound = x->leases->items[k].is_set;
+	if (!x->leases->items[k].is_set)
 		return r;
 	set_resolver(x, &x->leases->items[k]);
 	return try_way(x, (size_t) k, ret);
