@@ -67,6 +67,8 @@ struct search {
 /* Reads the machine and detects. Verdicts are in s->found. search_done() in any case. */
 int search_begin(struct search *s, const char *root, const char *only, struct diag *d);
 void search_done(struct search *s);
+/* The part of it that is data alone: s->names of what was detected and configured. */
+int search_take_names(struct search *s);
 /* 0; -ENOENT nobody is here; -EAGAIN the network is needed; another error: here, but unreadable. */
 int search_local(struct search *s, struct instance **ret);
 /* Over the network as it is; @lease: what DHCP told of it, or NULL. 0, -ENOENT, -ETIMEDOUT, -EBADMSG. */

@@ -52,7 +52,21 @@ static int configured_names(struct search *s)
 	return r < 0 ? r : 0;
 }
 
-static int take_names(struct search *s)
+/* A seed in credentials comes before all that was found, unless somebody named what counts. */
+static int take_credentials(struct search *s)
+{
+	bool is_switched_off = s->found.verdict == DETECT_DISABLED || s->found.is_report ||
+	                       (s->found.verdict == DETECT_NOT_FOUND && !s->found.list);
+
+	if (is_switched_off || s->found.is_pinned || s->machine.is_confidential ||
+	    !credentials_are_given(&s->machine.root))
+		return 0;
+	if (s->found.verdict == DETECT_NOT_FOUND)
+		s->found.verdict = DETECT_ENABLED;
+	return add_name(s, "Credentials");
+}
+
+static int detected_names(struct search *s)
 {
 	int r = 0;
 
@@ -70,6 +84,13 @@ static int take_names(struct search *s)
 		if (r >= 0)
 			r = add_name(s, *n);
 	return r;
+}
+
+int search_take_names(struct search *s)
+{
+	int r = s->is_live ? take_credentials(s) : 0;
+
+	return r < 0 ? r : detected_names(s);
 }
 
 static char *backdoor(void *userdata, const char *key)
@@ -103,7 +124,7 @@ int search_begin(struct search *s, const char *root, const char *only, struct di
 		s->found.verdict = DETECT_ENABLED;
 		r = add_name(s, only);
 	} else if (r >= 0) {
-		r = take_names(s);
+		r = search_take_names(s);
 	}
 	return r < 0 ? r : 0;
 }

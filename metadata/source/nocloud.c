@@ -21,7 +21,7 @@ static int read_document(const struct tree *t, const char *name, struct blob *re
 	return tree_read(t, upper, METADATA_DOCUMENT_MAX, ret);
 }
 
-static int take_meta_data(struct instance *i, const struct blob *b, struct diag *d)
+int seed_take_meta_data(struct instance *i, const struct blob *b, struct diag *d)
 {
 	cJSON *v = NULL;
 	int r = yaml_parse(b->data, b->size, "meta-data", d, &v);
@@ -61,7 +61,7 @@ static int read_seed_tree(const struct tree *t, const char *origin, struct diag 
 	(void) read_document(t, "network-config", &network);
 	if (network.size)
 		(void) yaml_parse(network.data, network.size, "network-config", d, &i->network);
-	r = take_meta_data(i, &meta, d);
+	r = seed_take_meta_data(i, &meta, d);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(i);
@@ -172,7 +172,7 @@ static int read_inline(struct nocloud *n, const cJSON *meta, const cJSON *user)
 	if (r >= 0)
 		r = config_blob(meta, &b);
 	if (r >= 0 && b.data)
-		r = take_meta_data(more, &b, n->c->d);
+		r = seed_take_meta_data(more, &b, n->c->d);
 	if (r >= 0)
 		r = config_blob(user, &more->user_data);
 	if (r >= 0)

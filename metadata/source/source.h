@@ -127,3 +127,11 @@ int vendor_data_text(const cJSON *v, struct diag *d, cJSON **ret);
  * meta-data counts. */
 int source_nocloud_local(const struct source_context *c, struct instance **ret);
 int source_nocloud_network(const struct source_context *c, struct instance **ret);
+/* The document meta-data: a map, or nothing. */
+int seed_take_meta_data(struct instance *i, const struct blob *b, struct diag *d);
+
+/* ---- credentials of the machine (SMBIOS strings of type 11, fw_cfg, kernel command line), as the manager keeps them ---- */
+
+/* One of ours is there. */
+bool credentials_are_given(const struct tree *root);
+int source_credentials(const struct source_context *c, struct instance **ret);

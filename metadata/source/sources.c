@@ -14,6 +14,7 @@ const struct source_row sources[] = {
 	{"CloudSigma",     NULL,                   NULL,                   SOURCE_MEDIA,                    source_cloudsigma,          NULL,                NULL},
 	{"CloudStack",     NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_cloudstack},
 	{"ConfigDrive",    "config-2 CONFIG-2",    "config_drive",         SOURCE_MEDIA,                    source_configdrive_media,   NULL,                NULL},
+	{"Credentials",    NULL,                   NULL,                   SOURCE_MEDIA,                    source_credentials,         NULL,                NULL},
 	{"DigitalOcean",   NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_digitalocean, .same_by_dmi = true},
 	{"Ec2",            NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       source_ec2,          NULL},
 	{"Exoscale",       NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_exoscale},

@@ -69,6 +69,100 @@ TEST(config__an_image_without_any_has_an_empty_one)
 	CHECK_INT(d.n_items, ==, 0);
 }
 
+/* ---- credentials, and where they stand among the names ---- */
+
+#define OF_SYSTEM "run/credentials/@system/metadata."
+
+static void check_names(const char *files, struct search s, const char *want)
+{
+	auto_json cJSON *j = cJSON_Parse(files);
+	auto_free char *names = NULL;
+	struct diag d = {0};
+
+	s.d = &d;
+	s.machine.root = tree_of_json(j);
+	CHECK_INT(search_take_names(&s), >=, 0);
+	names = strv_join(s.names, " ");
+	CHECK_STR(names ? names : "", want);
+	CHECK(!s.names || s.found.verdict == DETECT_ENABLED);
+	strv_free(s.names);
+}
+
+TEST(credentials__come_first_unless_somebody_named_what_counts)
+{
+	static const char given[] = "{\"" OF_SYSTEM "user-data\": \"\"}",
+			  strange[] =
+				  "{\"run/credentials/@system/ssh.authorized_keys.root\": \"\"}";
+	char *nocloud[] = {(char[]){"NoCloud"}, NULL}, *none[] = {NULL};
+	struct search found = {.is_live = true,
+	                       .found = {.verdict = DETECT_ENABLED, .list = nocloud}},
+		      nothing = {.is_live = true,
+	                         .found = {.verdict = DETECT_NOT_FOUND, .list = none}},
+		      pinned = found, confidential = found, image = found, off = nothing,
+		      disabled = nothing, report = nothing;
+
+	pinned.found.is_pinned = true;
+	confidential.machine.is_confidential = true;
+	image.is_live = false;
+	off.found.list = NULL;
+	disabled.found.verdict = DETECT_DISABLED;
+	report.found.is_report = true;
+	check_names(given, found, "Credentials NoCloud");
+	check_names(given, nothing, "Credentials");
+	check_names(strange, found, "NoCloud");
+	check_names(strange, nothing, "");
+	check_names(given, pinned, "NoCloud");
+	check_names(given, confidential, "NoCloud");
+	check_names(given, image, "NoCloud");
+	check_names(given, off, "");
+	check_names(given, disabled, "");
+	check_names(given, report, "");
+}
+
+static int read_credentials(const char *files, const char *uuid, bool trusted, struct diag *d,
+                            struct instance **ret)
+{
+	auto_json cJSON *j = cJSON_Parse(files);
+	struct machine m = {.root = tree_of_json(j),
+	                    .dmi = {[DMI_PRODUCT_UUID] = (char *) (uintptr_t) uuid}};
+	struct source_context c = {.machine = &m, .host_is_trusted = trusted, .d = d};
+
+	return source_credentials(&c, ret);
+}
+
+TEST(credentials__are_a_seed)
+{
+	auto_cleanup(instance_free) struct instance *i = NULL, *named = NULL, *bare = NULL;
+	struct diag d = {0};
+
+	CHECK_INT(read_credentials("{}", "U-1", true, &d, &i), ==, -ENOENT);
+	CHECK_INT(read_credentials("{\"" OF_SYSTEM "user-data\": \"#cloud-config\"}", "U-1", false,
+	                           &d, &i),
+	          ==, -ENOENT);
+	CHECK_INT(read_credentials("{\"" OF_SYSTEM "user-data\": \"#cloud-config\"}", "U-1", true,
+	                           &d, &i),
+	          ==, 0);
+	CHECK_STR(i->datasource, "Credentials");
+	CHECK_STR(i->id, "u-1");
+	CHECK_STR(i->user_data.data, "#cloud-config");
+	CHECK_INT(read_credentials("{\"" OF_SYSTEM "meta-data\": \"instance-id: i-1\\n\","
+	                           " \"" OF_SYSTEM "vendor-data\": \"v\","
+	                           " \"" OF_SYSTEM "network-config\": \"{version: 2}\"}",
+	                           "U-1", true, &d, &named),
+	          ==, 0);
+	CHECK_STR(named->id, "i-1");
+	CHECK_STR(named->vendor_data.data, "v");
+	CHECK(cJSON_HasObjectItem(named->network, "version"));
+	CHECK_INT(read_credentials("{\"" OF_SYSTEM "vendor-data\": \"v\"}", NULL, true, &d, &bare),
+	          ==, 0);
+	CHECK_STR(bare->id, "credentials");
+	CHECK_INT(read_credentials("{\"" OF_SYSTEM "meta-data\": \"[1]\"}", NULL, true, &d, &i), ==,
+	          -EBADMSG);
+	CHECK_INT(read_credentials("{\"" OF_SYSTEM "meta-data\": \"instance-id: ../x\"}", NULL,
+	                           true, &d, &i),
+	          ==, -EBADMSG);
+}
+
 /* ---- media.c ---- */
 
 struct reader {
