@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Instance metadata in a machine that boots under our init: from an ISO, a config drive, a seed behind a URL that SMBIOS names, and as a machine
-# of EC2 by its SMBIOS. Who logs in by ssh has the key that the metadata gave.
+# Instance metadata in a machine that boots under our init: from an ISO, a config drive, a seed behind a URL that SMBIOS names, credentials, and as a machine
+# of EC2 by its SMBIOS. Who logs in by ssh has the key that the metadata gave. test-metadata.sh [iso|drive|url|credentials|ec2]...: only those.
 # shellcheck disable=SC2154  # lib.sh sets vm_work and its like
 source "$(dirname "$0")/lib.sh"
 m='' # vm_start's
@@ -39,45 +39,66 @@ trap 'vm_stop_service; vm_cleanup' EXIT
 net=user,hostfwd=tcp:127.0.0.1:$ssh_port-:22
 
 # An ISO.
-mkdir "$vm_work/seed"
-printf 'instance-id: i-iso\nlocal-hostname: iso-host\n' >"$vm_work/seed/meta-data"
-user_data iso >"$vm_work/seed/user-data"
-start ISO iso --seed "$vm_work/seed" --net "$net"
-is "ISO: its name" "$(guest hostname)" iso-host
-is "ISO: the medium is not mounted any more" "$(guest 'grep -c cidata /proc/mounts; ls -A /run/sysmaster/metadata/media')" 0
-is "ISO: ssh login with its key" "$(within 60 login true; login id -un)" tester
-# The image runs networkd: it gets a file for the interface, and there is nothing for us to keep.
-is "ISO: the image's manager has its file" "$(guest 'grep -c ^DHCP=ipv4 /etc/systemd/network/10-cloud-init-*.network')" 1
-is "ISO: its network came by DHCP" "$(guest 'ip -o -4 addr show scope global' | grep -c '10\.0\.2\.')" 1
-is "ISO: no lease of ours is kept" "$(guest 'sctl is-active sysmaster-metadata-leases.service')" inactive
-is "ISO: what was found is for all to read" "$(guest 'stat -c %a /run/sysmaster/metadata /run/sysmaster/metadata/result.json' | tr '\n' ' ')" "755 644 "
-stop
-start "ISO, second boot" iso --seed "$vm_work/seed" --net "$net"
-is "ISO, second boot: commands ran once" "$(guest 'cat /root/ran')" iso
-stop
-sed -i s/i-iso/i-other/ "$vm_work/seed/meta-data"; user_data other >"$vm_work/seed/user-data"
-start "ISO, another instance" other --seed "$vm_work/seed" --net "$net"
-is "ISO, another instance: commands ran again" "$(guest 'cat /root/ran')" $'iso\nother'
-stop
-rm "$vm_work/disk.qcow2"
+platform_iso() {
+  mkdir "$vm_work/seed"
+  printf 'instance-id: i-iso\nlocal-hostname: iso-host\n' >"$vm_work/seed/meta-data"
+  user_data iso >"$vm_work/seed/user-data"
+  start ISO iso --seed "$vm_work/seed" --net "$net"
+  is "ISO: its name" "$(guest hostname)" iso-host
+  is "ISO: the medium is not mounted any more" "$(guest 'grep -c cidata /proc/mounts; ls -A /run/sysmaster/metadata/media')" 0
+  is "ISO: ssh login with its key" "$(within 60 login true; login id -un)" tester
+  # The image runs networkd: it gets a file for the interface, and there is nothing for us to keep.
+  is "ISO: the image's manager has its file" "$(guest 'grep -c ^DHCP=ipv4 /etc/systemd/network/10-cloud-init-*.network')" 1
+  is "ISO: its network came by DHCP" "$(guest 'ip -o -4 addr show scope global' | grep -c '10\.0\.2\.')" 1
+  is "ISO: no lease of ours is kept" "$(guest 'sctl is-active sysmaster-metadata-leases.service')" inactive
+  is "ISO: what was found is for all to read" "$(guest 'stat -c %a /run/sysmaster/metadata /run/sysmaster/metadata/result.json' | tr '\n' ' ')" "755 644 "
+  stop
+  start "ISO, second boot" iso --seed "$vm_work/seed" --net "$net"
+  is "ISO, second boot: commands ran once" "$(guest 'cat /root/ran')" iso
+  stop
+  sed -i s/i-iso/i-other/ "$vm_work/seed/meta-data"; user_data other >"$vm_work/seed/user-data"
+  start "ISO, another instance" other --seed "$vm_work/seed" --net "$net"
+  is "ISO, another instance: commands ran again" "$(guest 'cat /root/ran')" $'iso\nother'
+  stop
+  rm "$vm_work/disk.qcow2"
+}
 
 # A config drive.
-mkdir -p "$vm_work/drive/openstack/latest"
-jq -n '{uuid: "83679162-1378-4288-a2d4-70e13ec132aa", hostname: "drive-host"}' >"$vm_work/drive/openstack/latest/meta_data.json"
-user_data drive >"$vm_work/drive/openstack/latest/user_data"
-start "config drive" drive --seed "$vm_work/drive" --seed-label config-2 --net "$net"
-is "config drive: its name" "$(guest hostname)" drive-host
-stop
-rm "$vm_work/disk.qcow2"
+platform_drive() {
+  mkdir -p "$vm_work/drive/openstack/latest"
+  jq -n '{uuid: "83679162-1378-4288-a2d4-70e13ec132aa", hostname: "drive-host"}' >"$vm_work/drive/openstack/latest/meta_data.json"
+  user_data drive >"$vm_work/drive/openstack/latest/user_data"
+  start "config drive" drive --seed "$vm_work/drive" --seed-label config-2 --net "$net"
+  is "config drive: its name" "$(guest hostname)" drive-host
+  stop
+  rm "$vm_work/disk.qcow2"
+}
 
 # A seed behind a URL.
-jq -n --arg user "$(user_data url)" '{"/seed/meta-data": "instance-id: i-url\nlocal-hostname: url-host\n", "/seed/user-data": $user}' >"$vm_work/routes"
-start "seed behind a URL" url --smbios "type=1,serial=ds=nocloud;s=http://10.0.2.2:$http_port/seed/" --net "$net"
-is "seed behind a URL: its name" "$(guest hostname)" url-host
-stop
-rm "$vm_work/disk.qcow2"
+platform_url() {
+  jq -n --arg user "$(user_data url)" '{"/seed/meta-data": "instance-id: i-url\nlocal-hostname: url-host\n", "/seed/user-data": $user}' >"$vm_work/routes"
+  start "seed behind a URL" url --smbios "type=1,serial=ds=nocloud;s=http://10.0.2.2:$http_port/seed/" --net "$net"
+  is "seed behind a URL: its name" "$(guest hostname)" url-host
+  stop
+  rm "$vm_work/disk.qcow2"
+}
 
-# EC2: the network is link-local, so that the service can be in it.
+# A seed in the machine's credentials: SMBIOS strings and QEMU's fw_cfg. A medium beside it does not count.
+platform_credentials() {
+  mkdir -p "$vm_work/other"
+  printf 'instance-id: i-other\nlocal-hostname: other-host\n' >"$vm_work/other/meta-data"
+  user_data other >"$vm_work/other/user-data"
+  user_data credentials >"$vm_work/credential"
+  start credentials credentials --seed "$vm_work/other" --net "$net" --qemu-arg -fw_cfg --qemu-arg "name=opt/io.systemd.credentials/metadata.user-data,file=$vm_work/credential" \
+    --smbios "type=11,value=io.systemd.credential.binary:metadata.meta-data=$(printf 'instance-id: i-credentials\nlocal-hostname: credentials-host\n' | base64 -w 0)"
+  is "credentials: its name" "$(guest hostname)" credentials-host
+  is "credentials: the source" "$(guest 'cat /run/cloud-init/cloud-id')" credentials
+  is "credentials: no document is for all to read" "$(guest "grep -rl '$(cut -d' ' -f2 "$vm_work/key.pub")' /run /var/lib/cloud /var/lib/sysmaster | xargs -r stat -c %A | grep -c 'r..$'")" 0
+  stop
+  rm "$vm_work/disk.qcow2"
+}
+
+# EC2: the network is so wide that the service is in it, since QEMU has no other place for one; its leases are not link-local, which networkd would refuse.
 ec2_routes() { # INSTANCE-ID WORD
   jq -n --arg id "$1" --arg user "$(user_data "$2")" --arg key "$key" '{token: true, "/2021-03-23/meta-data/instance-id": $id, "/2021-03-23/meta-data/": "instance-id\nlocal-hostname\npublic-keys/",
     "/2021-03-23/meta-data/local-hostname": "ec2-host.internal", "/2021-03-23/meta-data/public-keys/": "0=mine", "/2021-03-23/meta-data/public-keys/0/": "openssh-key",
@@ -85,30 +106,35 @@ ec2_routes() { # INSTANCE-ID WORD
     "/2021-03-23/user-data": $user}' >"$vm_work/routes"
 }
 ec2() { # UUID: the options of such a machine
-  printf '%s\n' --smbios "type=1,manufacturer=Amazon EC2,uuid=$1,serial=$1" --net "user,net=169.254.169.0/24,host=169.254.169.2,dhcpstart=169.254.169.15,hostfwd=tcp:127.0.0.1:$ssh_port-:22,guestfwd=tcp:169.254.169.254:80-cmd:socat STDIO TCP:127.0.0.1:$http_port"
+  printf '%s\n' --smbios "type=1,manufacturer=Amazon EC2,uuid=$1,serial=$1" --net "user,net=168.0.0.0/7,host=168.0.0.2,dns=168.0.0.3,dhcpstart=168.0.0.15,hostfwd=tcp:127.0.0.1:$ssh_port-:22,guestfwd=tcp:169.254.169.254:80-cmd:socat STDIO TCP:127.0.0.1:$http_port"
 }
 host_key() { guest 'cat /etc/ssh/ssh_host_ed25519_key.pub'; }
-mapfile -t original < <(ec2 ec2e1916-9099-7caf-fd21-012345abcdef)
-mapfile -t clone < <(ec2 ec2e1916-9099-7caf-fd21-0123456789ab)
-ec2_routes i-ec2 ec2
-start EC2 ec2 "${original[@]}"
-is "EC2: its name" "$(guest hostname)" ec2-host
-is "EC2: the platform" "$(guest 'cat /run/cloud-init/cloud-id')" aws
-is "EC2: ssh login with its key" "$(within 60 login true; login id -un)" tester
-is "EC2: network-online is reached after it" "$(guest 'sctl start network-online.target && sctl is-active network-online.target sysmaster-metadata-network.service' | tr '\n' ' ')" "active active "
-first_key=$(host_key)
-stop
-# A copy of the disk in another machine: an instance of its own, with host keys of its own.
-ec2_routes i-clone clone
-start "EC2, cloned disk" clone "${clone[@]}"
-is "EC2, cloned disk: its instance" "$(guest 'jq -r .instance_id /run/sysmaster/metadata/result.json 2>/dev/null || sed -n "s/.*\"instance_id\":[^\"]*\"\([^\"]*\)\".*/\1/p" /run/sysmaster/metadata/result.json')" i-clone
-is "EC2, cloned disk: commands ran for it" "$(guest 'cat /root/ran')" $'ec2\nclone'
-is "EC2, cloned disk: other host keys" "$([ -n "$first_key" ] && [ "$(host_key)" != "$first_key" ] && echo other)" other
-stop
-vm_stop_service
-# Nobody answers at the next boot: it stays what it was, and sshd is there in time.
-vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" "${clone[@]}" || fail "EC2, second boot: it boots"
-is "EC2, second boot without the service: ssh login" "$(within 300 login true; login id -un)" tester
-like "EC2, second boot without the service: said" "$(guest 'cat /run/sysmaster/metadata/apply.json')" 'the boot goes on'
-stop
+platform_ec2() {
+  mapfile -t original < <(ec2 ec2e1916-9099-7caf-fd21-012345abcdef)
+  mapfile -t clone < <(ec2 ec2e1916-9099-7caf-fd21-0123456789ab)
+  ec2_routes i-ec2 ec2
+  start EC2 ec2 "${original[@]}"
+  is "EC2: its name" "$(guest hostname)" ec2-host
+  is "EC2: the platform" "$(guest 'cat /run/cloud-init/cloud-id')" aws
+  is "EC2: ssh login with its key" "$(within 60 login true; login id -un)" tester
+  is "EC2: network-online is reached after it" "$(guest 'sctl start network-online.target && sctl is-active network-online.target sysmaster-metadata-network.service' | tr '\n' ' ')" "active active "
+  first_key=$(host_key)
+  stop
+  # A copy of the disk in another machine: an instance of its own, with host keys of its own.
+  ec2_routes i-clone clone
+  start "EC2, cloned disk" clone "${clone[@]}"
+  is "EC2, cloned disk: its instance" "$(guest 'jq -r .instance_id /run/sysmaster/metadata/result.json 2>/dev/null || sed -n "s/.*\"instance_id\":[^\"]*\"\([^\"]*\)\".*/\1/p" /run/sysmaster/metadata/result.json')" i-clone
+  is "EC2, cloned disk: commands ran for it" "$(guest 'cat /root/ran')" $'ec2\nclone'
+  is "EC2, cloned disk: other host keys" "$([ -n "$first_key" ] && [ "$(host_key)" != "$first_key" ] && echo other)" other
+  stop
+  vm_stop_service
+  # Nobody answers at the next boot: it stays what it was, and sshd is there in time.
+  vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" "${clone[@]}" || fail "EC2, second boot: it boots"
+  is "EC2, second boot without the service: ssh login" "$(within 300 login true; login id -un)" tester
+  like "EC2, second boot without the service: said" "$(guest 'cat /run/sysmaster/metadata/apply.json')" 'the boot goes on'
+  stop
+}
+
+[ $# -gt 0 ] || set -- iso drive url credentials ec2
+for platform; do "platform_$platform"; done
 done_testing
