@@ -8,13 +8,14 @@
  *   search.c   the names of detection -> local readers -> an instance, or "the network is needed"
  *   reach.c    DHCP on all candidates, the source over each lease
  *   leases.c   leases of several interfaces, and the keeper; lease-kernel.c: into the kernel and out of it
+ *   leases6.c  the same for an interface's IPv6 address, by DHCPv6 or router advertisement
  *   cache.c    the instance of an earlier boot, and whether this is the same machine
  *
  * It puts the rooms together and is used by cmd/ alone. Nothing here waits without a deadline.
  */
 #pragma once
 
-#include "metadata/dhcp/dhcp.h"
+#include "metadata/dhcp/dhcp6.h"
 #include "metadata/source/source.h"
 
 #define METADATA_STATE "var/lib/sysmaster/metadata"
@@ -88,6 +89,22 @@ int media_is_of(const struct search *s, const struct source_row *row, const stru
 
 /* ---- leases.c ---- */
 
+/* How an interface comes to an IPv6 address beyond its link. */
+enum six_how {
+	SIX_NONE,
+	SIX_RA,         /* router advertisements alone */
+	SIX_RA_OR_DHCP, /* as the router says; without one, DHCPv6 */
+	SIX_DHCP,
+};
+struct lease6 {
+	enum six_how how; /* what the configuration asks for */
+	struct dhcp6_client *client;
+	struct dhcp6_lease lease;
+	bool is_bound, is_set, use_dns, use_domains;
+	usec_t bound_at;
+	struct in6_addr set_address;
+};
+
 struct lease_entry {
 	char device[16];
 	int index;                  /* the interface may get another name meanwhile */
@@ -100,6 +117,7 @@ struct lease_entry {
 	usec_t bound_at;            /* BOOTTIME, when the lease began */
 	struct in_addr set_address; /* what is in the kernel */
 	unsigned set_prefix;
+	struct lease6 six;
 };
 struct lease_set {
 	struct lease_entry items[CANDIDATES_MAX];
@@ -113,8 +131,22 @@ int lease_begin(struct lease_set *l, const char *device, const char *host_name);
 int lease_set_kernel(struct lease_entry *e);
 /* Takes address (and so the routes) away. */
 int lease_unset_kernel(struct lease_entry *e);
+/* What is in the kernel shall stay there. */
+void lease_keep(struct lease_entry *e);
 /* Until all that are wanted are bound, at most @deadline. Number of those that are not. */
 int leases_wait(struct lease_set *l, usec_t deadline);
+
+/* leases6.c: asks for an address, beside or without IPv4's; @how is set. */
+int lease6_begin(struct lease_set *l, const char *device, enum six_how how);
+/* The configuration wants a lease, and not only what routers announce. */
+bool lease6_is_asked(const struct lease_entry *e);
+/* It is wanted, and neither a lease nor an advertised address is there. */
+bool lease6_is_missing(const struct lease_entry *e);
+int lease6_set_kernel(struct lease_entry *e);
+int lease6_unset_kernel(struct lease_entry *e);
+/* An address beyond the link, that is settled, on any interface but lo: 0 or 1. */
+int network_has_address6(void);
+
 /* Servers and domains of all leases in use, after those of @servers and @domains. */
 int leases_names(const struct lease_set *l, char ***servers, char ***domains);
 /* What the keeper goes on with: METADATA_RUN/leases.json. */

@@ -8,12 +8,15 @@
 #include <poll.h>
 #include <stdio.h>
 
+#define RA_PAUSE      (100 * USEC_PER_MSEC)
 #define KEEP_POLL_MAX (3600 * USEC_PER_SEC)
 
 void lease_set_done(struct lease_set *l)
 {
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		dhcp_client_free(l->items[i].client);
+		dhcp6_client_free(l->items[i].six.client);
+	}
 	l->n = 0;
 }
 
@@ -27,14 +30,17 @@ struct lease_entry *lease_find(struct lease_set *l, const char *device)
 	return NULL;
 }
 
-static struct lease_entry *lease_add(struct lease_set *l, const char *device)
+struct lease_entry *lease_add(struct lease_set *l, const char *device)
 {
 	struct lease_entry *e = &l->items[l->n];
 
 	if (l->n == ELEMENTSOF(l->items) || strlen(device) >= sizeof(e->device))
 		return NULL;
-	*e = (struct lease_entry){
-		.use_dns = true, .use_routes = true, .use_mtu = true, .use_domains = true};
+	*e = (struct lease_entry){.use_dns = true,
+	                          .use_routes = true,
+	                          .use_mtu = true,
+	                          .use_domains = true,
+	                          .six = {.use_dns = true, .use_domains = true}};
 	strcpy(e->device, device);
 	e->index = (int) if_nametoindex(device);
 	l->n++;
@@ -65,6 +71,13 @@ int lease_begin(struct lease_set *l, const char *device, const char *host_name)
 	return r;
 }
 
+void lease_keep(struct lease_entry *e)
+{
+	e->is_wanted = e->is_set;
+	if (e->six.how == SIX_NONE && e->six.is_set)
+		e->six.how = SIX_DHCP;
+}
+
 /* ---- waiting ---- */
 
 static bool take_event(struct lease_entry *e, enum dhcp_event event)
@@ -81,23 +94,30 @@ static bool take_event(struct lease_entry *e, enum dhcp_event event)
 	return true;
 }
 
-/* One look at all; then waits until something may have happened. @changed: called for each event. */
+/* One look at all; then waits until something may have happened. @changed, @changed6: called for each event. */
 static int run_once(struct lease_set *l, usec_t deadline,
-                    void (*changed)(struct lease_set *l, struct lease_entry *e))
+                    void (*changed)(struct lease_set *l, struct lease_entry *e),
+                    void (*changed6)(struct lease_set *l, struct lease_entry *e))
 {
-	struct pollfd p[CANDIDATES_MAX];
+	struct pollfd p[2 * CANDIDATES_MAX];
 	usec_t next = deadline, at;
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
 		struct lease_entry *e = &l->items[i];
 
-		if (!e->client)
-			continue;
-		if (take_event(e, dhcp_client_dispatch(e->client)) && changed)
-			changed(l, e);
-		next = MIN(next, dhcp_client_next(e->client));
-		p[n++] = (struct pollfd){dhcp_client_fd(e->client), POLLIN, 0};
+		if (e->client) {
+			if (take_event(e, dhcp_client_dispatch(e->client)) && changed)
+				changed(l, e);
+			next = MIN(next, dhcp_client_next(e->client));
+			p[n++] = (struct pollfd){dhcp_client_fd(e->client), POLLIN, 0};
+		}
+		if (e->six.client) {
+			if (lease6_dispatch(e) && changed6)
+				changed6(l, e);
+			next = MIN(next, dhcp6_client_next(e->six.client));
+			p[n++] = (struct pollfd){dhcp6_client_fd(e->six.client), POLLIN, 0};
+		}
 	}
 	at = now(CLOCK_BOOTTIME);
 	if (poll(p, n, next > at ? (int) (MIN(next - at, KEEP_POLL_MAX) / USEC_PER_MSEC) + 1 : 0) <
@@ -116,13 +136,29 @@ static int n_missing(const struct lease_set *l)
 	return n;
 }
 
+/* Router advertisements are heard by the kernel, and looked for now and then. */
+static int n_missing6(const struct lease_set *l)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += lease6_is_missing(&l->items[i]);
+	return n;
+}
+
 int leases_wait(struct lease_set *l, usec_t deadline)
 {
-	int r = 0;
+	int r = 0, six;
 
-	while (r >= 0 && n_missing(l) && now(CLOCK_BOOTTIME) < deadline)
-		r = run_once(l, deadline, NULL);
-	return r < 0 ? r : n_missing(l);
+	for (;;) {
+		usec_t at = now(CLOCK_BOOTTIME);
+
+		six = n_missing6(l);
+		if (r < 0 || (!n_missing(l) && !six) || at >= deadline)
+			break;
+		r = run_once(l, six ? MIN(deadline, at + RA_PAUSE) : deadline, NULL, NULL);
+	}
+	return r < 0 ? r : n_missing(l) + six;
 }
 
 int leases_any(struct lease_set *l, usec_t deadline)
@@ -135,7 +171,7 @@ int leases_any(struct lease_set *l, usec_t deadline)
 				return (int) i;
 		if (now(CLOCK_BOOTTIME) >= deadline)
 			return -ETIMEDOUT;
-		r = run_once(l, deadline, NULL);
+		r = run_once(l, deadline, NULL, NULL);
 		if (r < 0)
 			return r;
 	}
@@ -151,6 +187,7 @@ int leases_names(const struct lease_set *l, char ***servers, char ***domains)
 		const struct lease_entry *e = &l->items[i];
 		char text[INET_ADDRSTRLEN];
 
+		r = lease6_names(e, servers, domains);
 		if (!e->is_bound || !e->is_wanted)
 			continue;
 		for (size_t k = 0; k < e->lease.n_dns && e->use_dns && r >= 0; k++)
@@ -188,6 +225,12 @@ static cJSON *entry_json(const struct lease_entry *e)
 	cJSON *j = cJSON_CreateObject();
 
 	json_add_string(j, "device", e->device);
+	if (lease6_is_asked(e))
+		json_add_take(j, "six", lease6_to_json(e));
+	if (!e->is_wanted) {
+		json_add_bool(j, "four", false);
+		return j;
+	}
 	json_add_u64(j, "metric", e->metric);
 	json_add_bool(j, "use_dns", e->use_dns);
 	json_add_bool(j, "use_routes", e->use_routes);
@@ -212,7 +255,7 @@ int leases_to_json(const struct lease_set *l, cJSON **ret)
 	int r = list ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < l->n && r >= 0; i++)
-		if (l->items[i].is_wanted)
+		if (l->items[i].is_wanted || lease6_is_asked(&l->items[i]))
 			r = json_append_take(list, entry_json(&l->items[i]));
 	if (r < 0)
 		return r;
@@ -233,7 +276,7 @@ int leases_save(const struct lease_set *l)
 	return r < 0 ? r : file_write_atomic(LEASES_FILE, text, strlen(text), 0600, false);
 }
 
-static uint32_t get_u32(const cJSON *j, const char *key, uint32_t otherwise)
+uint32_t json_u32_or(const cJSON *j, const char *key, uint32_t otherwise)
 {
 	uint64_t n = json_u64_or(j, key, otherwise);
 
@@ -242,22 +285,25 @@ static uint32_t get_u32(const cJSON *j, const char *key, uint32_t otherwise)
 
 static void entry_of(const cJSON *j, struct lease_entry *e)
 {
-	e->metric = get_u32(j, "metric", 0);
+	lease6_of_json(cJSON_GetObjectItemCaseSensitive(j, "six"), e);
+	if (!json_bool_or(j, "four", true))
+		return;
+	e->metric = json_u32_or(j, "metric", 0);
 	e->use_dns = json_bool_or(j, "use_dns", true);
 	e->use_routes = json_bool_or(j, "use_routes", true);
 	e->use_mtu = json_bool_or(j, "use_mtu", true);
 	e->use_domains = json_bool_or(j, "use_domains", true);
 	e->is_wanted = true;
-	e->lease.prefix = get_u32(j, "prefix", 32);
+	e->lease.prefix = json_u32_or(j, "prefix", 32);
 	if (e->lease.prefix > 32)
 		return; /* asked for anew */
 	e->lease.address = get_address(j, "address");
 	e->is_bound = e->is_set = e->lease.address.s_addr != 0;
 	e->lease.server = get_address(j, "server");
 	e->lease.broadcast = get_address(j, "broadcast");
-	e->lease.lifetime = get_u32(j, "lifetime", 0);
-	e->lease.t1 = get_u32(j, "t1", 0);
-	e->lease.t2 = get_u32(j, "t2", 0);
+	e->lease.lifetime = json_u32_or(j, "lifetime", 0);
+	e->lease.t1 = json_u32_or(j, "t1", 0);
+	e->lease.t2 = json_u32_or(j, "t2", 0);
 	e->bound_at = json_u64_or(j, "bound_at_usec", 0);
 }
 
@@ -287,21 +333,43 @@ int leases_load(struct lease_set *l)
 
 /* ---- keeping ---- */
 
-static void on_change(struct lease_set *l, struct lease_entry *e)
+static void note_change(const struct lease_set *l, const struct lease_entry *e, bool is_bound,
+                        int r)
 {
-	int r;
-
-	/* Another address, or none any more: what is set is not ours to use. */
-	if (e->is_set && (!e->is_bound || e->set_address.s_addr != e->lease.address.s_addr))
-		(void) lease_unset_kernel(e);
-	r = e->is_bound ? lease_set_kernel(e) : 0;
 	if (r < 0)
 		log_warning_errno(r, "%s: the lease cannot be set: %s", e->device, strerror(-r));
 	else
-		log_info("%s: %s", e->device, e->is_bound ? "lease renewed" : "lease lost");
+		log_info("%s: %s", e->device, is_bound ? "lease renewed" : "lease lost");
 	r = leases_save(l);
 	if (r < 0)
 		log_warning_errno(r, "Leases cannot be noted: %s", strerror(-r));
+}
+
+static void on_change(struct lease_set *l, struct lease_entry *e)
+{
+	/* Another address, or none any more: what is set is not ours to use. */
+	if (e->is_set && (!e->is_bound || e->set_address.s_addr != e->lease.address.s_addr))
+		(void) lease_unset_kernel(e);
+	note_change(l, e, e->is_bound, e->is_bound ? lease_set_kernel(e) : 0);
+}
+
+static void on_change6(struct lease_set *l, struct lease_entry *e)
+{
+	struct lease6 *s = &e->six;
+
+	if (s->is_set && (!s->is_bound || memcmp(&s->set_address, &s->lease.address, 16) != 0))
+		(void) lease6_unset_kernel(e);
+	note_change(l, e, s->is_bound, s->is_bound ? lease6_set_kernel(e) : 0);
+}
+
+static void begin_keeping(struct lease_set *l, struct lease_entry *e)
+{
+	int r = e->is_wanted ? lease_begin(l, e->device, NULL) : 0;
+
+	if (r >= 0 && e->six.how != SIX_NONE)
+		r = lease6_begin(l, e->device, e->six.how);
+	if (r < 0)
+		log_warning_errno(r, "%s: no lease can be kept: %s", e->device, strerror(-r));
 }
 
 int leases_keep(struct lease_set *l, const volatile bool *stop)
@@ -309,17 +377,11 @@ int leases_keep(struct lease_set *l, const volatile bool *stop)
 	int r = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		struct lease_entry *e = &l->items[i];
-
-		e->set_address = e->lease.address;
-		e->set_prefix = e->lease.prefix;
-		r = lease_begin(l, e->device, NULL);
-		if (r < 0)
-			log_warning_errno(r, "%s: no lease can be kept: %s", e->device,
-			                  strerror(-r));
+		l->items[i].set_address = l->items[i].lease.address;
+		l->items[i].set_prefix = l->items[i].lease.prefix;
+		begin_keeping(l, &l->items[i]);
 	}
-	r = 0;
 	while (!*stop && r >= 0)
-		r = run_once(l, now(CLOCK_BOOTTIME) + KEEP_POLL_MAX, on_change);
+		r = run_once(l, now(CLOCK_BOOTTIME) + KEEP_POLL_MAX, on_change, on_change6);
 	return r;
 }

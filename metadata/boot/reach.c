@@ -11,7 +11,9 @@
 #include "metadata/network/network.h"
 
 #define FIRST_SLICE   (2 * USEC_PER_SEC)
-#define WITHOUT_LEASE (6 * USEC_PER_SEC) /* then IPv6, which needs none, is tried */
+#define PAUSE         USEC_PER_SEC          /* between two rounds */
+#define ROUND         (200 * USEC_PER_MSEC) /* addresses of IPv6 are looked for so often */
+#define WITHOUT_LEASE (6 * USEC_PER_SEC)    /* then IPv6, which needs none, is tried */
 
 #define BAD_MAX    3                   /* documents that cannot be read, from one service */
 #define LATE_LEASE (10 * USEC_PER_SEC) /* how long another lease is waited for after a refusal */
@@ -90,7 +92,7 @@ struct reach {
 	struct search *s;
 	struct lease_set *leases;
 	struct http http;
-	usec_t deadline, began;
+	usec_t deadline, began, next_round;
 	unsigned round;
 	bool as_is;                          /* the machine has an address already */
 	struct way ways[CANDIDATES_MAX + 1]; /* of leases by their index; the last: as it is */
@@ -159,6 +161,8 @@ static void begin_leases(struct reach *x)
 	for (size_t i = 0; i < x->s->n_nics; i++) {
 		int r = lease_begin(x->leases, x->s->nics[i].name, NULL);
 
+		if (r >= 0)
+			r = lease6_begin(x->leases, x->s->nics[i].name, SIX_NONE);
 		if (r < 0 && r != -EOPNOTSUPP)
 			log_debug_errno(r, "%s: no lease: %s", x->s->nics[i].name, strerror(-r));
 		x->s->nics[i].is_up = true; /* it was brought up, for IPv6's link-local addresses */
@@ -199,6 +203,22 @@ static int try_new_lease(struct reach *x, usec_t until, struct instance **ret)
 	return try_way(x, (size_t) k, ret);
 }
 
+/* An IPv6 address came, by DHCPv6 or by a router's advertisement: a way that needs no lease of IPv4. */
+static bool has_new_six(struct reach *x)
+{
+	for (size_t i = 0; i < x->leases->n; i++) {
+		struct lease_entry *e = &x->leases->items[i];
+
+		if (!e->six.is_bound || e->six.is_set)
+			continue;
+		e->six.is_bound = lease6_set_kernel(e) >= 0;
+	}
+	if (x->as_is || network_has_address6() <= 0)
+		return false;
+	x->as_is = true;
+	return true;
+}
+
 static int try_all(struct reach *x, struct instance **ret)
 {
 	int r = -ENOENT;
@@ -237,9 +257,11 @@ static int run(struct reach *x, struct instance **ret)
 		return r;
 	while (now(CLOCK_BOOTTIME) < x->deadline && !is_over(x)) {
 		begin_leases(x);
-		/* Without anything new this is the pause between two rounds. */
-		r = try_new_lease(x, now(CLOCK_BOOTTIME) + USEC_PER_SEC, ret);
-		if (r == -ETIMEDOUT) {
+		r = try_new_lease(x, now(CLOCK_BOOTTIME) + ROUND, ret);
+		if (r == -ETIMEDOUT && has_new_six(x)) {
+			r = try_way(x, CANDIDATES_MAX, ret);
+		} else if (r == -ETIMEDOUT && now(CLOCK_BOOTTIME) >= x->next_round) {
+			x->next_round = now(CLOCK_BOOTTIME) + PAUSE;
 			r = try_all(x, ret);
 			x->round++;
 		}
@@ -267,6 +289,7 @@ int reach_instance(struct search *s, struct lease_set *leases, usec_t deadline,
 		                strerror(-r));
 	x.http = http_of_curl(curl);
 	x.as_is = network_has_address() > 0;
+	x.next_round = x.began + PAUSE;
 	r = run(&x, ret);
 	s->d = own;
 	for (size_t i = 0; i < findings.n_items; i++)

@@ -131,12 +131,14 @@ static void drop_unwanted(struct run *x)
 	for (size_t i = 0; i < x->leases.n; i++) {
 		struct lease_entry *e = &x->leases.items[i];
 
-		if (e->is_wanted)
-			continue;
-		if (e->is_set)
+		if (!e->is_wanted && e->is_set)
 			(void) lease_unset_kernel(e);
-		if (e->client)
+		if (!e->is_wanted && e->client)
 			dhcp_client_release(e->client);
+		if (!lease6_is_asked(e) && e->six.client)
+			dhcp6_client_release(e->six.client);
+		if (!lease6_is_asked(e) && e->six.is_set)
+			(void) lease6_unset_kernel(e);
 	}
 }
 
@@ -286,7 +288,7 @@ static int find_in_network(struct run *x, usec_t deadline, struct instance **ret
 static void keep_leases(struct run *x)
 {
 	for (size_t i = 0; i < x->leases.n; i++)
-		x->leases.items[i].is_wanted = x->leases.items[i].is_set;
+		lease_keep(&x->leases.items[i]);
 	if (x->leases.n && leases_save(&x->leases) < 0)
 		log_warning("Leases cannot be noted");
 }

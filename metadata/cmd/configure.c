@@ -69,36 +69,53 @@ static bool is_dhcp4(const char *type)
 	return streq(type, "dhcp") || streq(type, "dhcp4");
 }
 
+/* "dhcp6" is netplan's: as the router says. */
+static enum six_how how_of(const char *type)
+{
+	return streq(type, "ipv6_dhcpv6-stateful") ? SIX_DHCP
+	       : streq(type, "dhcp6")              ? SIX_RA_OR_DHCP
+	                                           : SIX_RA;
+}
+
+static int begin_one(struct lease_set *l, const cJSON *wanted, const char *host_name)
+{
+	const char *device = json_string_or(wanted, "device", ""),
+		   *type = json_string_or(wanted, "type", "");
+	const cJSON *o = cJSON_GetObjectItemCaseSensitive(wanted, "overrides");
+	struct lease_entry *e;
+	int r = is_dhcp4(type) ? lease_begin(l, device, host_name)
+	                       : lease6_begin(l, device, how_of(type));
+
+	e = r >= 0 ? lease_find(l, device) : NULL;
+	if (!e)
+		return MIN(r, 0);
+	if (is_dhcp4(type)) {
+		e->is_wanted = true;
+		take_overrides(wanted, e);
+	} else {
+		e->six.use_dns = json_bool_or(o, "use-dns", true);
+		e->six.use_domains = json_bool_or(o, "use-domains", true);
+	}
+	return 0;
+}
+
 static void begin_wanted(struct network_job *job, const cJSON *wanted, const char *host_name,
                          struct diag *d)
 {
 	const cJSON *it;
 
-	for (size_t i = 0; i < job->leases->n; i++)
+	for (size_t i = 0; i < job->leases->n; i++) {
 		job->leases->items[i].is_wanted = false;
+		job->leases->items[i].six.how = SIX_NONE;
+	}
 	cJSON_ArrayForEach(it, wanted)
 	{
-		const char *device = json_string_or(it, "device", ""),
-			   *type = json_string_or(it, "type", "");
-		struct lease_entry *e;
-		int r;
+		const char *device = json_string_or(it, "device", "");
+		int r = begin_one(job->leases, it, host_name);
 
-		if (streq(type, "ipv6_dhcpv6-stateless"))
-			continue; /* its addresses are the kernel's */
-		if (!is_dhcp4(type)) {
-			diag_add(d, -EOPNOTSUPP, DIAG_WARNING, "network", 0,
-			         "%s: leases of DHCPv6 are not supported", device);
-			continue;
-		}
-		r = lease_begin(job->leases, device, host_name);
-		e = r >= 0 ? lease_find(job->leases, device) : NULL;
-		if (!e) {
+		if (r < 0)
 			diag_add(d, r, DIAG_WARNING, "network", 0, "%s: no lease: %s", device,
 			         strerror(-r));
-			continue;
-		}
-		e->is_wanted = true;
-		take_overrides(it, e);
 	}
 }
 
@@ -106,6 +123,21 @@ struct hook {
 	struct context *c;
 	struct network_job *job;
 };
+
+static void set_six(struct lease_entry *e, struct diag *d)
+{
+	bool asks = lease6_is_asked(e);
+	int r = asks && e->six.is_bound ? lease6_set_kernel(e) : 0;
+
+	if (r < 0)
+		diag_add(d, r, DIAG_WARNING, "network", 0, "%s: the IPv6 address: %s", e->device,
+		         strerror(-r));
+	else if (lease6_is_missing(e))
+		diag_add(d, -ETIMEDOUT, DIAG_WARNING, "network", 0, "%s: %s", e->device,
+		         asks ? "neither a router nor a DHCPv6 server gave an address yet; it is "
+		                "asked on"
+		              : "no router announced a network yet");
+}
 
 static void get_leases(void *userdata, const cJSON *wanted, struct diag *d)
 {
@@ -124,6 +156,7 @@ static void get_leases(void *userdata, const cJSON *wanted, struct diag *d)
 			diag_add(d, r, DIAG_WARNING, "network", 0, "%s: %s", e->device,
 			         e->is_bound ? strerror(-r)
 			                     : "no DHCP server answered yet; it is asked on");
+		set_six(e, d);
 	}
 	if (leases_save(l) < 0)
 		diag_add(d, -EIO, DIAG_WARNING, "network", 0, "leases cannot be noted");
@@ -162,6 +195,14 @@ static int write_names(const struct network_plan *plan, const struct lease_set *
 
 /* ---- by netlink ---- */
 
+static void unset(struct lease_entry *e)
+{
+	if (e->is_set)
+		(void) lease_unset_kernel(e);
+	if (e->six.is_set)
+		(void) lease6_unset_kernel(e);
+}
+
 static int apply(struct context *c, struct network_job *job, const cJSON *state)
 {
 	struct hook hook = {c, job};
@@ -179,8 +220,7 @@ static int apply(struct context *c, struct network_job *job, const cJSON *state)
 	/* An address of the search may be the first of a network that a configured one joins, and would take that along
 	 * when it goes. Those that are wanted come back. */
 	for (size_t i = 0; job->leases && i < job->leases->n; i++)
-		if (job->leases->items[i].is_set)
-			(void) lease_unset_kernel(&job->leases->items[i]);
+		unset(&job->leases->items[i]);
 	r = network_apply(&plan, &o, c->d);
 	if (r >= 0 && job->leases) {
 		r = write_names(&plan, job->leases);
@@ -231,8 +271,15 @@ static int fallback_of(const struct context *c, struct network_job *job, cJSON *
 
 	/* Where an address came with the machine (initramfs, container) or a lease of the search is in use by
 	 * somebody else, the network is not ours to make. */
-	if (*c->root || has_other_manager(c) || (!job->device && network_has_address() != 0))
+	if (*c->root || has_other_manager(c))
 		return -ENOENT;
+	if (!job->device && network_has_address() != 0) {
+		/* The search went over IPv6 without a lease of IPv4. */
+		for (size_t i = 0; job->leases && i < job->leases->n; i++)
+			if (job->leases->items[i].six.is_set)
+				lease_keep(&job->leases->items[i]);
+		return job->leases && leases_save(job->leases) < 0 ? -EIO : -ENOENT;
+	}
 	/* Drivers may be late. */
 	job->is_pending = !job->n_nics && !job->leases && nics_may_come();
 	if (!job->n_nics)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metadata/dhcp/dhcp.h"
+#include "metadata/dhcp/dhcp6.h"
 
 #include <ctype.h>
 
@@ -358,10 +358,9 @@ static size_t domain_name(const uint8_t *p, size_t size, size_t at, char to[DHCP
 	return 0;
 }
 
-static size_t search_list(const struct options *o, char to[DHCP_LIST_MAX][DHCP_NAME_MAX + 1])
+size_t dhcp_names_read(const uint8_t *p, size_t n, char to[DHCP_LIST_MAX][DHCP_NAME_MAX + 1])
 {
-	size_t n, at = 0, k = 0;
-	const uint8_t *p = get(o, OPTION_SEARCH, &n);
+	size_t at = 0, k = 0;
 
 	while (p && at < n && k < DHCP_LIST_MAX) {
 		at = domain_name(p, n, at, to[k]);
@@ -370,6 +369,14 @@ static size_t search_list(const struct options *o, char to[DHCP_LIST_MAX][DHCP_N
 		k += is_name(to[k]);
 	}
 	return k;
+}
+
+static size_t search_list(const struct options *o, char to[DHCP_LIST_MAX][DHCP_NAME_MAX + 1])
+{
+	size_t n = 0;
+	const uint8_t *p = get(o, OPTION_SEARCH, &n);
+
+	return dhcp_names_read(p, n, to);
 }
 
 /* RFC 3442: a prefix, as many of its bytes as count, a router. 0: broken. */

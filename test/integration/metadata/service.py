@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A platform's metadata service on port 80 of the addresses that are given: service.py ROUTES MODE-FILE LOG ADDRESS[:PORT]...
+"""A platform's metadata service on port 80 of the addresses that are given: service.py ROUTES MODE-FILE LOG ADDRESS[:PORT]|[ADDRESS]...
 
 ROUTES is a JSON object of path -> text; what is not there is 404. "token": true, or the name of the header, asks for a token from
 latest/api/token; "require": {HEADER: VALUE} refuses requests without. What is posted is appended to LOG.posted. The first line of
@@ -10,6 +10,7 @@ in the middle of the answers to them); loop (redirects to itself); huge (a body 
 import http.server
 import json
 import os
+import socket
 import socketserver
 import sys
 import threading
@@ -129,8 +130,18 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass
 
 
-places = [a.partition(":") for a in sys.argv[4:]]
-servers = [Server((host, int(port or 80)), Handler) for host, _, port in places]
+class Server6(Server):
+    address_family = socket.AF_INET6
+
+
+def server_of(place):
+    if place.startswith("["):
+        return Server6((place.strip("[]"), 80), Handler)
+    host, _, port = place.partition(":")
+    return Server((host, int(port or 80)), Handler)
+
+
+servers = [server_of(a) for a in sys.argv[4:]]
 for server in servers[1:]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 servers[0].serve_forever()
