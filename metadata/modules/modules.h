@@ -114,6 +114,11 @@ int fstab_keep(const char *old, char **ret_text, char ***ret_devices);
 int fstab_line(char *const fields[FSTAB_FIELDS], char **ret);
 /* disk_setup's layout (true, or percents alone or with types) as sfdisk(8) reads it; -EINVAL. */
 int disk_layout_script(const cJSON *layout, bool is_gpt, uint64_t bytes, char **ret);
+/* "256 SHA256:... comment (ED25519)" of a public key's line; -ENOENT: it is no key, -EBADMSG: a broken one, -EOPNOTSUPP. */
+int key_fingerprint(const char *line, char **ret);
+/* The same of all lines that are keys, a line each. */
+int keys_fingerprints(const char *text, char **ret);
+void sha256(const void *data, size_t size, uint8_t ret[32]);
 /* sshd's AuthorizedKeysFile for a user: %h, %u, %%, relative to the home. */
 int authorized_keys_paths(const char *value, const char *home, const char *user, char ***ret);
 /* power_state -> argv of shutdown, condition and timeout; -ENOENT: nothing to do. */

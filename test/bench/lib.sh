@@ -3,7 +3,7 @@
 # lib.sh - what the benchmarks share: one guest measured once, medians, and where the results go.
 #
 #   bench_init NAME ARGUMENT...       reads --rounds N and --update-docs
-#   bench_boot KIND GOALS OPTION...   boots one guest ("systemd" is under systemd), remembers "KIND METRIC VALUE" rows
+#   bench_boot KIND GOALS OPTION...   boots one guest ("systemd" and "systemd-..." are under systemd), remembers "KIND METRIC VALUE" rows
 #   bench_each KIND MACHINE REPORT    if the benchmark defines it: called for each guest that reached its goals, while it still runs
 #   bench_median KIND METRIC          the median of those rows, empty without any
 #
@@ -46,7 +46,7 @@ qemu_cpu() {
 bench_boot() {
   local kind=$1 goals=$2 machine='' report starter=vm_start
   shift 2
-  [ "$kind" != systemd ] || starter=vm_start_systemd
+  case $kind in systemd | systemd-*) starter=vm_start_systemd ;; esac
   "$starter" machine --no-agent --probe "$goals" "$@" || { echo "bench: $kind does not start" >&2; exit 1; }
   report=$(vm_path "$machine")/report
   if ! within 180 report_ended "$report" || ! grep -q '^end' "$report"; then

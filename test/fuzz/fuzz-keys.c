@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_strv char **lines = NULL, **keys = NULL, **paths = NULL;
-	auto_free char *merged = NULL, *again = NULL;
+	auto_free char *merged = NULL, *again = NULL, *prints = NULL;
 	auto_json cJSON *key = NULL;
 	auto_blob struct blob b = {0};
 	auto_free char *url = NULL;
@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (blob_set(&b, data, size) < 0)
 		return 0;
 	(void) authorized_key_parse(b.data, NULL, &key);
+	(void) keys_fingerprints(b.data, &prints);
 	(void) authorized_keys_paths(b.data, "/home/me", "me", &paths);
 	(void) size_parse(b.data, &n);
 	(void) url_combine(b.data, (const char *const[]){b.data, NULL}, &url);

@@ -152,6 +152,64 @@ TEST(authorized_keys__the_options_that_are_given_now_count)
 	check_merge("none of\tours\n\n", NULL, "none of\tours\n\n");
 }
 
+TEST(fingerprints__are_ssh_keygens)
+{
+	/* "ssh-keygen -l" printed these, with the options where there is no comment. */
+	static const char keys[] =
+		"# a comment\n"
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+		" one@example\n"
+		"command=\"x\" ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDIGd+iSE85FaaBlcn3/EBV1C7dTS"
+		"mxhkIrICx8j10Jn4yuFye28OuZXGhP1mFlL6Vj9vxvEpr6oPr9oekKb+NI0SE2htCBVxUspR1mj6C8oc"
+		"0d/VVH7jsKq3fOCsRi3bb/dTDruqcmX4fbxObE0di7Iz96N+wEQuyCkqocckn7dw==\n"
+		"ecdsa-sha2-nistp521 AAAAE2VjZHNhLXNoYTItbmlzdHA1MjEAAAAIbmlzdHA1MjEAAACFBAHWxos6"
+		"z03vIKsH6AAslStpkzTV9reAZe9x2MLcEk2+WOZ0k07Irl1QFhiNSu1WkfBLcWanTOw8yGEDbtw8Sn71"
+		"OQGJEaIeOIvq7GKp21FHAlXpLE7enS/EcjOPN6h94EDpO4/d6IQMAdnG+aLj11lziOvXQ3GBSuRKRRET"
+		"z9WejDVr4Q== c ecdsa -b 521\n"
+		"ssh-ed25519 AAAA broken\nssh-rsa\nnone\n";
+	static const char prints[] =
+		"256 SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU one@example (ED"
+		"25519)\n"
+		"1024 SHA256:VGZxEEA+TK3Y/pK9OVIbZyZP1OE4NoeOB0RY9PeSvhk no comment (RS"
+		"A)\n"
+		"521 SHA256:wthaBKG67O5wh/bJEhODBlIjJA7VozXk/sBBGh1xmow c ecdsa -b 521 "
+		"(ECDSA)\n";
+	auto_free char *text = NULL, *none = NULL;
+
+	CHECK_INT(keys_fingerprints(keys, &text), ==, 0);
+	CHECK_STR(text, prints);
+	CHECK_INT(keys_fingerprints("", &none), ==, 0);
+	CHECK_STR(none, "");
+}
+
+static void check_sha256(const char *text, size_t times, const char *want)
+{
+	auto_strbuf struct strbuf b = {0};
+	uint8_t hash[32];
+	char hex[65];
+
+	strbuf_puts(&b, "");
+	for (size_t i = 0; i < times; i++)
+		strbuf_puts(&b, text);
+	sha256(b.data, b.size, hash);
+	for (int i = 0; i < 32; i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	CHECK_STR(hex, want);
+}
+
+TEST(sha256__is_fips_180_4s)
+{
+	check_sha256("", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	check_sha256("abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	check_sha256("a", 55, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318");
+	check_sha256("a", 56, "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a");
+	check_sha256("a", 64, "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
+	check_sha256("a", 119, "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb");
+	check_sha256("a", 120, "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c");
+	check_sha256("a", 1000000,
+	             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
 TEST(rules__of_one_user_are_not_those_of_another)
 {
 	char *rules[] = {(char[]){"min ALL=(ALL) ALL"}, (char[]){"admin ALL=(ALL) ALL"}, NULL};
