@@ -83,7 +83,7 @@ static void touch_all(struct chaos *c, bool units)
 
 /*
  * To start what runs changes nothing, unless it conflicts with something: after a flush, which calls off the stop of the one and not
- * the start of the other, both may be up, and the next start stops the other.
+ * the start of the other, both may be up, and the next start stops the other. Or unless what it requires was stopped below it.
  */
 static bool changes(const struct chaos *c, const char *verb, int unit)
 {
@@ -92,7 +92,8 @@ static bool changes(const struct chaos *c, const char *verb, int unit)
 	if (streq(verb, "reload"))
 		return false;
 	return !streq(verb, "start") || m->touched || m->pid == 0 ||
-	       !(unit_rows[unit].flags & UNIT_DAEMON) || unit_rows[unit].flags & UNIT_GROUPED;
+	       !(unit_rows[unit].flags & UNIT_DAEMON) || unit_rows[unit].flags & UNIT_GROUPED ||
+	       streq(unit_rows[unit].name, "s2.service");
 }
 
 bool order_queue(struct chaos *c, const char *verb, int unit)
