@@ -69,9 +69,9 @@ static int add_packages(struct context *c, const struct manager *m, const cJSON 
 		                                            : NULL;
 
 		if (cJSON_GetArrayItem(it, 1) && !version)
-			/* 1.10 without quotes is the number 1.1. */
+			/* A list or a map names none. */
 			worst = diag_add(c->d, -EINVAL, DIAG_ERROR, "packages", 0,
-			                 "a version is a text, in quotes");
+			                 "a version is a text or a number");
 		else if (name || first)
 			worst = MIN(worst, add_package(c, m, argv, name ? name : first, version));
 		else if (cJSON_IsObject(it))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "metadata/modules/modules.h"
+#include "metadata/userdata/userdata.h"
 
 #include <grp.h>
 #include <math.h>
@@ -16,9 +17,12 @@ char *scalar_text(const cJSON *v)
 {
 	if (cJSON_IsString(v))
 		return strdup(v->valuestring);
-	if (cJSON_IsNumber(v) && v->valuedouble == trunc(v->valuedouble))
-		return str_printf("%.0f", v->valuedouble);
-	return NULL;
+	if (!cJSON_IsNumber(v))
+		return NULL;
+	if (v->valuestring)
+		return strdup(v->valuestring);
+	return v->valuedouble == trunc(v->valuedouble) ? str_printf("%.0f", v->valuedouble)
+	                                               : float_text(v->valuedouble);
 }
 
 int account_find(const struct context *c, const char *user, struct account *ret)

@@ -21,7 +21,9 @@
 
 /* ---- YAML ---- */
 
-/* One YAML document as JSON, YAML 1.1 scalars as cloud-init's parser sees them. -EBADMSG with line,
+/* The shortest decimal that is @v, with a fraction, as Python writes it; the caller frees. */
+char *float_text(double v);
+/* One YAML document as JSON (a number with a fraction has its spelling as its valuestring), YAML 1.1 scalars as cloud-init's parser sees them. -EBADMSG with line,
  * -E2BIG. */
 int yaml_parse(const char *text, size_t size, const char *name, struct diag *d, cJSON **ret);
 /* As yaml_parse; *ret_lines: the tree of @ret with each value's line as a number: an object's own

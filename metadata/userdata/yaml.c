@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <yaml.h>
 
 struct reader {
@@ -94,6 +95,33 @@ static int binary_to_json(const char *s, cJSON **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+char *float_text(double v)
+{
+	char text[32];
+
+	for (int digits = 1; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, v);
+		if (strtod(text, NULL) == v)
+			break;
+	}
+	return str_printf("%s%s", text, strpbrk(text, ".en") ? "" : ".0");
+}
+
+/* A decimal fraction keeps its spelling: 1.10 is another version than 1.1. */
+static cJSON *number_to_json(const char *s, double number)
+{
+	cJSON *v = cJSON_CreateNumber(number);
+
+	if (!v || !strchr(s, '.'))
+		return v;
+	v->valuestring = strdup(s);
+	if (!v->valuestring) {
+		cJSON_Delete(v);
+		return NULL;
+	}
+	return v;
+}
+
 static cJSON *scalar_to_json(const yaml_event_t *e)
 {
 	static const char *const nulls[] = {"", "~", "null"};
@@ -111,7 +139,7 @@ static cJSON *scalar_to_json(const yaml_event_t *e)
 	if (is_word(s, falses, ELEMENTSOF(falses)))
 		return cJSON_CreateFalse();
 	if (scalar_to_number(s, &number))
-		return cJSON_CreateNumber(number);
+		return number_to_json(s, number);
 	return cJSON_CreateString(s);
 }
 

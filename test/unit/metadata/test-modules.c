@@ -152,6 +152,24 @@ TEST(authorized_keys__the_options_that_are_given_now_count)
 	check_merge("none of\tours\n\n", NULL, "none of\tours\n\n");
 }
 
+TEST(scalars__a_fraction_keeps_its_spelling)
+{
+	static const struct {
+		const char *yaml, *want;
+	} rows[] = {{"1.0", "1.0"},   {"1.10", "1.10"}, {"2", "2"},     {"-0.1", "-0.1"},
+	            {"'1.0'", "1.0"}, {"1e3", "1000"},  {"0x10", "16"}, {"100000.25", "100000.25"}};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		auto_json cJSON *v = NULL, *copy = NULL;
+		auto_free char *text = NULL;
+
+		CHECK_INT(yaml_parse(rows[i].yaml, strlen(rows[i].yaml), "test", NULL, &v), ==, 0);
+		copy = cJSON_Duplicate(v, true);
+		text = scalar_text(copy);
+		CHECK_STR(text, rows[i].want);
+	}
+}
+
 TEST(fingerprints__are_ssh_keygens)
 {
 	/* "ssh-keygen -l" printed these, with the options where there is no comment. */

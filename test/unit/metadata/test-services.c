@@ -309,7 +309,8 @@ TEST(packages__the_images_manager_is_told)
 	struct world w;
 
 	open_recorded(&w, "#cloud-config\npackage_update: true\npackage_upgrade: true\n"
-	                  "packages: [vim, [nginx, '1.22'], [bad, 1.10], {apt: [curl]}, {snap: "
+	                  "packages: [vim, [nginx, '1.22'], [fraction, 1.10], [bad, [1]], {apt: "
+	                  "[curl]}, {snap: "
 	                  "[x]}, '-o evil']\n");
 	CHECK_INT(module_packages(&w.context), ==, -ENOENT);
 	put_program(&w, "apt-get");
@@ -318,8 +319,8 @@ TEST(packages__the_images_manager_is_told)
 	                    "apt-get --option=Dpkg::Options::=--force-confold --assume-yes --quiet "
 	                    "dist-upgrade\n"
 	                    "apt-get --option=Dpkg::Options::=--force-confold --assume-yes --quiet "
-	                    "install vim nginx=1.22 curl\n");
-	CHECK_STR(w.d.items[1].text, "a version is a text, in quotes");
+	                    "install vim nginx=1.22 fraction=1.10 curl\n");
+	CHECK_STR(w.d.items[1].text, "a version is a text or a number");
 	CHECK_STR(w.d.items[2].text, "this image's packages are not snap's");
 	CHECK_STR(w.d.items[3].text, "\"-o evil\" is not the name of a package");
 	close_world(&w);
