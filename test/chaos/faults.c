@@ -353,12 +353,15 @@ static void fault_point(struct chaos *c)
 	chaos_sleep(c, 3 * USEC_PER_MSEC);
 	/* Not passed: then in the next core's start. */
 	if (c->page->fired == before) {
-		pid_t victim = core_of(c);
+		pid_t victim;
 
-		/* Or passed this moment: then the victim is the one after it. */
+		/* Or passed this moment, by the victim or by the one before it: which, its pid tells. */
 		life = c->page->core_pid;
-		if (world_pid(&c->w, life) != victim)
+		victim = world_pid(&c->w, life);
+		if (victim <= 0) {
 			life = 0;
+			victim = core_of(c);
+		}
 		from = now(CLOCK_BOOTTIME);
 		kill(victim, SIGKILL);
 		due(c, 1, 1);
