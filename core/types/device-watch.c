@@ -254,8 +254,13 @@ static int on_netlink(_unused_ struct source *source, int fd, _unused_ uint32_t 
 			read_again_soon(w);
 			continue;
 		}
-		if (r < 0 && r != -EBADMSG && r != -EPERM)
-			return log_warning_errno(r, "Cannot receive from udev: %m");
+		if (r < 0 && r != -EBADMSG && r != -EPERM) {
+			log_warning_errno(r, "Cannot receive from udev, trying again: %m");
+			/* To be called for ever, or never more, would be worse. */
+			(void) source_set_state(w->source, SOURCE_OFF);
+			read_again_soon(w);
+			return 0;
+		}
 		if (r >= 0 && on_message(w->manager, buf, (size_t) n) < 0)
 			read_again_soon(w);
 	}
@@ -463,8 +468,11 @@ static int read_again(struct manager *m)
 static int on_again(_unused_ struct source *source, _unused_ usec_t deadline, void *userdata)
 {
 	struct device_watch *w = userdata;
-	int r = read_again(w->manager);
+	int r = w->source ? source_set_state(w->source, SOURCE_ON) : 0;
 
+	/* Listen first, look after. */
+	if (r >= 0)
+		r = read_again(w->manager);
 	if (r < 0) {
 		log_debug_errno(r, "Cannot read udev's database now, trying again: %m");
 		read_again_soon(w);
