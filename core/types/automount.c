@@ -45,7 +45,14 @@ static void vault_update(const struct automount *a)
 
 static int on_answer_again(struct source *source, usec_t deadline, void *userdata);
 
-/* Whoever cannot be answered for want of fds or memory waits until he can. */
+/* autofs knows nothing of who waits, or there is no autofs any more: he was let go. */
+static bool nobody_waits(int error)
+{
+	return error == -EINVAL || error == -ENOENT || error == -ENODEV || error == -ENXIO ||
+	       error == -ENOTTY || error == -EBADF;
+}
+
+/* Whoever cannot be answered now, for want of fds or memory mostly, waits until he can: he has no other way out. */
 static void answer_all(struct automount *a, int error)
 {
 	size_t left = 0;
@@ -53,7 +60,7 @@ static void answer_all(struct automount *a, int error)
 	for (size_t i = 0; i < a->n_tokens; i++) {
 		int r = autofs_answer(a->where, a->device, a->tokens[i], error);
 
-		if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		if (r < 0 && !nobody_waits(r))
 			a->tokens[left++] = a->tokens[i];
 		else if (r < 0)
 			log_unit_errno(LOG_WARNING, a->unit.id, r,
