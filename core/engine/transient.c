@@ -54,7 +54,9 @@ static int load_from_scratch(struct manager *m, struct unit *u)
 
 	if (!name)
 		return -ENOMEM;
-	unit_clear_dependencies(u);
+	/* What has no file yet has no dependencies but those that others have on it: a timer's on the service that comes with it. */
+	if (u->load_state != LOAD_NOT_FOUND)
+		unit_clear_dependencies(u);
 	u->file = unit_file_free(u->file);
 	u->load_state = LOAD_STUB;
 	unit_queue_load(u);

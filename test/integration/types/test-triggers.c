@@ -199,6 +199,25 @@ static const char *lines_reach(struct world *w, const char *name, size_t n)
 	return seen;
 }
 
+/* A timer and the service that it triggers in one call, as systemd-run(1) makes them. */
+static int run_on_zone(struct world *w, const char *file)
+{
+	auto_free char *command = str_printf("ExecStart=/bin/sh -c 'echo x >>%s/%s'", w->dir, file);
+	char *timer[] = {(char *) (uintptr_t) "OnTimezoneChange=yes",
+	                 (char *) (uintptr_t) "RemainAfterElapse=no", NULL},
+	     *service[] = {command, NULL};
+	cJSON *p = cJSON_CreateObject(), *aux = cJSON_CreateArray(), *a = cJSON_CreateObject();
+	auto_json cJSON *answer = NULL;
+
+	json_add_string(p, "name", "run-1.timer");
+	json_add_strv(p, "properties", timer);
+	json_add_string(a, "name", "run-1.service");
+	json_add_strv(a, "properties", service);
+	json_append_take(aux, a);
+	json_add_take(p, "aux", aux);
+	return world_call(w, "org.sysmaster.Unit.StartTransient", p, &answer);
+}
+
 TEST(timer__hears_of_another_time_zone)
 {
 	char before[64], after[64];
@@ -219,10 +238,12 @@ TEST(timer__hears_of_another_time_zone)
 	CHECK_STR(world_order(&w, "start", "zone.timer"), "done");
 	CHECK_STR(world_order(&w, "start", "noon.timer"), "done");
 	CHECK_STATE(&w, "zone.timer", "waiting");
+	CHECK_INT(run_on_zone(&w, "run"), ==, 0);
 	snprintf(before, sizeof(before), "%s",
 	         world_property(&w, "noon.timer", "NextElapseUSecRealtime"));
 	CHECK_INT(set_zone(&w, "Pacific/Kiritimati"), ==, 0);
 	CHECK_STR(lines_reach(&w, "zone", 1), "1");
+	CHECK_STR(lines_reach(&w, "run", 1), "1");
 	CHECK_STATE(&w, "zone.timer", "waiting");
 	/* Fourteen hours before UTC. */
 	snprintf(after, sizeof(after), "%lld", atoll(before) - 14LL * 3600 * 1000000);
