@@ -203,15 +203,15 @@ static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t 
 	if (r == 0)
 		/* An expiry, for which we never ask. */
 		return 0;
-	log_unit(LOG_INFO, a->unit.id, "Got automount request for %s, triggered by %d", a->where,
-	         pid);
 	if (a->n_tokens >= AUTOMOUNT_TOKENS_MAX) {
 		(void) autofs_answer(a->where, a->device, token, -E2BIG);
 		return 0;
 	}
 	a->tokens[a->n_tokens++] = token;
-	/* The request is out of the pipe: whoever waits would do so for ever if we forgot. */
+	/* The request is out of the pipe: whoever waits would do so for ever if we forgot. Nothing that takes time comes before. */
 	unit_save(&a->unit);
+	log_unit(LOG_INFO, a->unit.id, "Got automount request for %s, triggered by %d", a->where,
+	         pid);
 	enter_running(a);
 	return 0;
 }
