@@ -293,3 +293,21 @@ int autofs_read(int pipe_fd, uint32_t *ret_token, pid_t *ret_pid)
 	*ret_pid = (pid_t) packet.v5_packet.pid;
 	return packet.hdr.type == autofs_ptype_missing_direct;
 }
+
+int autofs_peek(int pipe_fd, uint32_t *ret_token, pid_t *ret_pid)
+{
+	auto_fd int copy = -EBADF, into = -EBADF;
+	int pair[2];
+	ssize_t n;
+
+	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	copy = pair[0];
+	into = pair[1];
+	n = tee(pipe_fd, into, sizeof(union autofs_v5_packet_union), SPLICE_F_NONBLOCK);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if (n == 0)
+		return -EPIPE;
+	return autofs_read(copy, ret_token, ret_pid);
+}

@@ -2,6 +2,8 @@
 /* The automount type: states and operations. */
 #include "types/automount.h"
 
+#include "base/fault.h"
+
 #include <sys/stat.h>
 
 /* clang-format off */
@@ -181,10 +183,23 @@ static int reserve_token(struct automount *a)
 	return 0;
 }
 
+static bool has_token(const struct automount *a, uint32_t token)
+{
+	for (size_t i = 0; i < a->n_tokens; i++)
+		if (a->tokens[i] == token)
+			return true;
+	return false;
+}
+
+/*
+ * The request stays in the pipe until it is in the record: whoever waits would do so for ever if core died in between. Where that
+ * needs more fds than there are it is taken as it comes.
+ */
 static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
                       void *userdata)
 {
 	struct automount *a = userdata;
+	bool is_taken = false;
 	uint32_t token;
 	pid_t pid;
 	int r;
@@ -192,7 +207,11 @@ static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t 
 	/* Without it the request stays in the pipe, and this is called again. */
 	if (reserve_token(a) < 0)
 		return 0;
-	r = autofs_read(fd, &token, &pid);
+	r = autofs_peek(fd, &token, &pid);
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM) {
+		is_taken = true;
+		r = autofs_read(fd, &token, &pid);
+	}
 	if (r == -EAGAIN)
 		return 0;
 	if (r < 0) {
@@ -200,16 +219,20 @@ static int on_request(_unused_ struct source *source, int fd, _unused_ uint32_t 
 		enter_dead(a, RESULT_RESOURCES);
 		return 0;
 	}
-	if (r == 0)
-		/* An expiry, for which we never ask. */
-		return 0;
-	if (a->n_tokens >= AUTOMOUNT_TOKENS_MAX) {
+	/* 0: an expiry, for which we never ask. */
+	if (r > 0 && a->n_tokens >= AUTOMOUNT_TOKENS_MAX) {
 		(void) autofs_answer(a->where, a->device, token, -E2BIG);
-		return 0;
+		r = 0;
+	} else if (r > 0 && !has_token(a, token)) {
+		a->tokens[a->n_tokens++] = token;
+		unit_save(&a->unit);
 	}
-	a->tokens[a->n_tokens++] = token;
-	/* The request is out of the pipe: whoever waits would do so for ever if we forgot. Nothing that takes time comes before. */
-	unit_save(&a->unit);
+	FAULT_POINT("automount.saved");
+	if (!is_taken)
+		(void) autofs_read(fd, &token, &pid);
+	FAULT_POINT("automount.taken");
+	if (r == 0)
+		return 0;
 	log_unit(LOG_INFO, a->unit.id, "Got automount request for %s, triggered by %d", a->where,
 	         pid);
 	enter_running(a);

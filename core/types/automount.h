@@ -59,3 +59,5 @@ int autofs_unmount(const char *where);
 /* One request from the pipe: 1 a lookup that waits under *ret_token, 0 another kind, -EAGAIN none.
  */
 int autofs_read(int pipe_fd, uint32_t *ret_token, pid_t *ret_pid);
+/* The same, and the request stays in the pipe. Needs two fds: -EMFILE, -ENFILE. */
+int autofs_peek(int pipe_fd, uint32_t *ret_token, pid_t *ret_pid);
