@@ -68,10 +68,17 @@ void books_forget(struct chaos *c)
 	books_read(c);
 	for (size_t i = 0; i < ELEMENTSOF(returns); i++)
 		c->books->last_end[i].at = 0;
-	/* A start since then may have failed before there was a process. */
-	for (size_t i = 0; i < c->books->n; i++)
-		if (c->books->runs[i].ended)
-			*c->books->runs[i].unit = 0;
+	for (size_t i = 0; i < c->books->n; i++) {
+		struct run *r = &c->books->runs[i];
+		int unit = unit_find(r->unit);
+
+		/* A start since then may have failed before there was a process, or have been ended without a word. What
+		 * was there when all was quiet has to be there again, which others check. */
+		if (r->ended)
+			*r->unit = 0;
+		else if (unit < 0 || truth_pid_inside(c->models[unit].pid) != r->pid)
+			r->asked = true;
+	}
 }
 
 static struct run *run_find(struct books *b, const char *unit, pid_t pid)
