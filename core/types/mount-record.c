@@ -90,6 +90,9 @@ static int on_go_on(struct source *source, void *userdata)
 	m->coldplug_source = NULL;
 	source_free(source);
 	seen = mount_refresh(m->unit.manager);
+	/* What was mounted is believed to be so until somebody could look. */
+	if (seen < 0 && m->state == MOUNT_STATE_MOUNTED)
+		m->is_mounted = true;
 	if (m->spawning && !is_done(m)) {
 		doubt_begin(&m->doubt);
 	} else if (m->spawning) {

@@ -153,7 +153,10 @@ void mount_command_ended(struct mount *m, int seen, enum result result)
 {
 	struct mount_watch *w = m->unit.manager->mount_data;
 
-	proc_watch_command_ended(&w->table, &m->unit, &m->outcome, seen, result);
+	if (seen >= 0)
+		mount_on_control_exit(m, result);
+	else
+		proc_watch_wait(&w->table, &m->unit, &m->outcome, seen, result);
 }
 
 int mount_enumerate(struct manager *manager)
@@ -170,10 +173,9 @@ int mount_enumerate(struct manager *manager)
 		r = proc_watch_open(&w->table, manager, &ops);
 	if (r >= 0) {
 		source_set_ratelimit(w->table.source, WATCH_INTERVAL, WATCH_BURST);
+		/* A look that fails is repeated, so the watch stays. */
 		r = mount_refresh(manager);
 	}
-	if (r < 0)
-		mount_shutdown(manager);
 	return r;
 }
 

@@ -23,11 +23,11 @@ static int look(struct proc_watch *w)
 /* One that goes on with a command that cannot be judged either is for the next look. */
 static void judge(struct proc_watch *w)
 {
-	struct list todo;
+	struct list clear;
 	struct proc_outcome *o;
 
-	list_move(&todo, &w->unclear);
-	while ((o = LIST_FIRST(&todo, struct proc_outcome, link))) {
+	list_move(&clear, &w->unclear);
+	while ((o = LIST_FIRST(&clear, struct proc_outcome, link))) {
 		list_remove(&o->link);
 		w->ops->command_ended(o->unit, o->result);
 	}
@@ -47,14 +47,10 @@ int proc_watch_look(struct proc_watch *w)
 	return r;
 }
 
-void proc_watch_command_ended(struct proc_watch *w, struct unit *u, struct proc_outcome *o,
-                              int seen, enum result result)
+void proc_watch_wait(struct proc_watch *w, struct unit *u, struct proc_outcome *o, int error,
+                     enum result result)
 {
-	if (seen >= 0) {
-		w->ops->command_ended(u, result);
-		return;
-	}
-	log_unit_errno(LOG_WARNING, u->id, seen, "Cannot read %s now, trying again: %m",
+	log_unit_errno(LOG_WARNING, u->id, error, "Cannot read %s now, trying again: %m",
 	               w->ops->path);
 	list_remove(&o->link);
 	o->unit = u;

@@ -12,7 +12,7 @@ struct proc_watch_ops {
 	const char *path;
 	/* Compares the table with the units. 0 or -errno: it has to be read again. */
 	int (*compare)(struct manager *m, char *text);
-	/* A command that changes the table ended, and what it did was seen. */
+	/* Of proc_watch_wait(): what the command did was seen. */
 	void (*command_ended)(struct unit *u, enum result result);
 };
 struct proc_watch {
@@ -43,9 +43,8 @@ void proc_watch_close(struct proc_watch *w);
  * while */
 int proc_watch_look(struct proc_watch *w);
 /**
- * proc_watch_command_ended - what a command did is judged now if the table was seen, else after the
- * next look that succeeds: what nobody could see is not told from nothing
- * @seen: of proc_watch_look() after the command
+ * proc_watch_wait - @u's command ended, and a look failed with @error: what nobody could see is not told from nothing, so
+ * ops->command_ended is called after the next look that succeeds
  */
-void proc_watch_command_ended(struct proc_watch *w, struct unit *u, struct proc_outcome *o,
-                              int seen, enum result result);
+void proc_watch_wait(struct proc_watch *w, struct unit *u, struct proc_outcome *o, int error,
+                     enum result result);

@@ -173,7 +173,10 @@ void swap_command_ended(struct swap *s, int seen, enum result result)
 {
 	struct swap_watch *w = s->unit.manager->swap_data;
 
-	proc_watch_command_ended(&w->table, &s->unit, &s->outcome, seen, result);
+	if (seen >= 0)
+		swap_on_control_exit(s, result);
+	else
+		proc_watch_wait(&w->table, &s->unit, &s->outcome, seen, result);
 }
 
 int swap_enumerate(struct manager *m)
@@ -187,11 +190,8 @@ int swap_enumerate(struct manager *m)
 	r = proc_watch_open(&w->table, m, &ops);
 	if (r == -ENOENT)
 		return 0; /* a kernel without swap */
-	if (r >= 0)
-		r = swap_refresh(m);
-	if (r < 0)
-		swap_shutdown(m);
-	return r;
+	/* A look that fails is repeated, so the watch stays. */
+	return r < 0 ? r : swap_refresh(m);
 }
 
 void swap_shutdown(struct manager *m)

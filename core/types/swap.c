@@ -442,6 +442,9 @@ static int on_go_on(struct source *source, void *userdata)
 	s->coldplug_source = NULL;
 	source_free(source);
 	seen = swap_refresh(s->unit.manager);
+	/* What was active is believed to be so until somebody could look. */
+	if (seen < 0 && s->state == SWAP_STATE_ACTIVE)
+		s->is_active = true;
 	if (s->spawning && s->is_active == s->spawning_off) {
 		doubt_begin(&s->doubt);
 	} else if (s->spawning) {
