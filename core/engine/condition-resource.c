@@ -2,6 +2,7 @@
 /* condition-resource.c - conditions on how much there is and how busy it is: memory, processors,
  * power, controllers, pressure. */
 #include "engine/private.h"
+#include "unitfile/value.h"
 #include "unitfile/word.h"
 
 #include <ctype.h>
@@ -164,24 +165,11 @@ CONDITION_FN(condition_ac_power)
 /* Those of the words that are names of controllers; how many. */
 static int known_controllers(const char *text, char ***ret)
 {
-	static const char *const names[] = {"cpu",
-	                                    "cpuacct",
-	                                    "cpuset",
-	                                    "io",
-	                                    "blkio",
-	                                    "memory",
-	                                    "devices",
-	                                    "pids",
-	                                    "bpf-firewall",
-	                                    "bpf-devices",
-	                                    "bpf-foreign",
-	                                    "bpf-socket-bind",
-	                                    "bpf-restrict-network-interfaces"};
 	auto_strv char **words = NULL;
 	int r = word_split(text, NULL, 0, &words), n = 0;
 
 	STRV_FOREACH (w, words)
-		if (r >= 0 && ENUM_FROM_STRING(names, *w) >= 0) {
+		if (r >= 0 && cgroup_controller_is_known(*w)) {
 			r = strv_append(ret, *w);
 			n++;
 		}

@@ -50,7 +50,7 @@ VALUE_PARSER(slice)
 	return str_set(field, s);
 }
 
-VALUE_PARSER(delegate)
+bool cgroup_controller_is_known(const char *name)
 {
 	static const char *const controllers[] = {"cpu",
 	                                          "cpuacct",
@@ -65,6 +65,12 @@ VALUE_PARSER(delegate)
 	                                          "bpf-foreign",
 	                                          "bpf-socket-bind",
 	                                          "bpf-restrict-network-interfaces"};
+
+	return ENUM_FROM_STRING(controllers, name) >= 0;
+}
+
+VALUE_PARSER(delegate)
+{
 	struct cgroup_settings *g = CGROUP_OF(field, delegate);
 	auto_strv char **words = NULL;
 	int b, r;
@@ -90,7 +96,7 @@ VALUE_PARSER(delegate)
 			return -ENOMEM;
 	}
 	STRV_FOREACH (w, words) {
-		if (ENUM_FROM_STRING(controllers, *w) < 0)
+		if (!cgroup_controller_is_known(*w))
 			parse_warn(p, "'%.60s' is no controller, ignored", *w);
 		else if ((r = strv_append_unique(&g->delegate_controllers, *w)) < 0)
 			return r;

@@ -146,6 +146,8 @@ bool user_name_is_valid(const char *s); /* or a number */
 bool env_name_is_valid(const char *s, size_t size);
 bool env_assignment_is_valid(const char *s);
 bool text_is_safe(const char *s); /* no control characters */
+/* A controller that can be delegated or asked for, of cgroup v1 or v2 or made of BPF programs. */
+bool cgroup_controller_is_known(const char *name);
 /* Words of @value, specifiers resolved, each given to @fn; a word that fails is reported and passed over. */
 typedef int (*word_fn)(struct parse *p, char *word, void *field, int64_t arg);
 int parse_words(struct parse *p, const char *value, unsigned flags, word_fn fn, void *field,
