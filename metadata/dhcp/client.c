@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The states of RFC 2131, figure 5, over a packet socket: the interface needs no address. */
-#include "metadata/dhcp/dhcp.h"
+#include "metadata/dhcp/common.h"
 
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <poll.h>
 #include <stddef.h>
-#include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #define FIRST_WAIT    USEC_PER_SEC /* RFC 2131 says 4 s; a lost packet must not cost a boot that */
@@ -74,40 +71,12 @@ static int open_socket(struct dhcp_client *c)
 	return bind(c->fd, (struct sockaddr *) &a, sizeof(a)) < 0 ? -errno : 0;
 }
 
-static int read_interface(struct dhcp_client *c, const char *name)
-{
-	struct ifreq rq = {0};
-	auto_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (strlen(name) >= IF_NAMESIZE)
-		return -ENODEV;
-	strcpy(c->interface, name);
-	strcpy(rq.ifr_name, name);
-	c->index = (int) if_nametoindex(name);
-	if (!c->index)
-		return -ENODEV;
-	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &rq) < 0)
-		return -errno;
-	if (rq.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-		return -EOPNOTSUPP;
-	memcpy(c->mac, rq.ifr_hwaddr.sa_data, sizeof(c->mac));
-	return 0;
-}
-
 /* ---- time ---- */
-
-static uint32_t random_number(void)
-{
-	uint32_t x = 0;
-
-	(void) !getrandom(&x, sizeof(x), GRND_NONBLOCK);
-	return x;
-}
 
 /* Up to an eighth more or less, so that machines that start together do not ask together. */
 static usec_t about(usec_t t)
 {
-	return t - t / 8 + t / 4 * (random_number() % 1024) / 1024;
+	return t - t / 8 + t / 4 * (dhcp_random() % 1024) / 1024;
 }
 
 static void begin(struct dhcp_client *c, enum state s)
@@ -117,11 +86,11 @@ static void begin(struct dhcp_client *c, enum state s)
 	c->wait = FIRST_WAIT;
 	c->next = now(CLOCK_BOOTTIME);
 	if (s == SELECTING) {
-		c->xid = random_number();
+		c->xid = dhcp_random();
 		c->began = c->next;
 		c->has_lease = false;
 	} else if (s != REQUESTING) {
-		c->xid = random_number();
+		c->xid = dhcp_random();
 	}
 }
 
@@ -319,7 +288,9 @@ int dhcp_client_new(const char *interface, const char *host_name, struct dhcp_cl
 	if (!c)
 		return -ENOMEM;
 	c->fd = -EBADF;
-	r = read_interface(c, interface);
+	r = dhcp_interface_read(interface, &c->index, c->mac);
+	if (r >= 0)
+		strcpy(c->interface, interface);
 	if (r >= 0)
 		r = str_set(&c->host_name, host_name);
 	if (r >= 0)
@@ -384,18 +355,12 @@ void dhcp_client_release(struct dhcp_client *c)
 	begin(c, SELECTING);
 }
 
-static void age(usec_t *t, usec_t by)
-{
-	if (*t && *t != USEC_INFINITY)
-		*t -= MIN(*t - 1, by);
-}
-
 void dhcp_client_age(struct dhcp_client *c, usec_t by)
 {
-	age(&c->next, by);
-	age(&c->t1, by);
-	age(&c->t2, by);
-	age(&c->end, by);
+	dhcp_age(&c->next, by);
+	dhcp_age(&c->t1, by);
+	dhcp_age(&c->t2, by);
+	dhcp_age(&c->end, by);
 }
 
 /* ---- several ---- */

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "metadata/dhcp/common.h"
 #include "metadata/dhcp/dhcp6.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
-#include <net/if_arp.h>
-#include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #define CLIENT_PORT   546
@@ -33,18 +30,10 @@ struct dhcp6_client {
 	bool has_lease;
 };
 
-static uint32_t random_number(void)
-{
-	uint32_t x = 0;
-
-	(void) !getrandom(&x, sizeof(x), GRND_NONBLOCK);
-	return x;
-}
-
 /* A tenth more or less. */
 static usec_t about(usec_t t)
 {
-	return t - t / 10 + t / 5 * (random_number() % 1024) / 1024;
+	return t - t / 10 + t / 5 * (dhcp_random() % 1024) / 1024;
 }
 
 static void begin(struct dhcp6_client *c, enum state s)
@@ -53,7 +42,7 @@ static void begin(struct dhcp6_client *c, enum state s)
 	c->tries = 0;
 	c->wait = s == RENEWING || s == REBINDING ? KEEP_WAIT : FIRST_WAIT;
 	c->next = c->began = now(CLOCK_BOOTTIME);
-	c->xid = random_number() & 0xffffff;
+	c->xid = dhcp_random() & 0xffffff;
 	if (s == SELECTING)
 		c->has_lease = false;
 }
@@ -194,25 +183,6 @@ enum dhcp_event dhcp6_client_dispatch(struct dhcp6_client *c)
 
 /* ---- the object ---- */
 
-static int read_interface(struct dhcp6_client *c, const char *name)
-{
-	struct ifreq rq = {0};
-	auto_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (strlen(name) >= IF_NAMESIZE)
-		return -ENODEV;
-	strcpy(rq.ifr_name, name);
-	c->index = (int) if_nametoindex(name);
-	if (!c->index)
-		return -ENODEV;
-	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &rq) < 0)
-		return -errno;
-	if (rq.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-		return -EOPNOTSUPP;
-	memcpy(c->mac, rq.ifr_hwaddr.sa_data, sizeof(c->mac));
-	return 0;
-}
-
 static int open_socket(struct dhcp6_client *c, const char *interface)
 {
 	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(CLIENT_PORT)};
@@ -240,7 +210,7 @@ int dhcp6_client_new(const char *interface, struct dhcp6_client **ret)
 	if (!c)
 		return -ENOMEM;
 	c->fd = -EBADF;
-	r = read_interface(c, interface);
+	r = dhcp_interface_read(interface, &c->index, c->mac);
 	if (r >= 0)
 		r = open_socket(c, interface);
 	if (r < 0)
@@ -289,16 +259,10 @@ void dhcp6_client_release(struct dhcp6_client *c)
 	begin(c, SELECTING);
 }
 
-static void age(usec_t *t, usec_t by)
-{
-	if (*t && *t != USEC_INFINITY)
-		*t -= MIN(*t - 1, by);
-}
-
 void dhcp6_client_age(struct dhcp6_client *c, usec_t by)
 {
-	age(&c->next, by);
-	age(&c->t1, by);
-	age(&c->t2, by);
-	age(&c->end, by);
+	dhcp_age(&c->next, by);
+	dhcp_age(&c->t1, by);
+	dhcp_age(&c->t2, by);
+	dhcp_age(&c->end, by);
 }
