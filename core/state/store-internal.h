@@ -25,6 +25,7 @@
 #define STORE_NEW        "data.mdb.new"
 #define STORE_FLAGS      (MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK | MDB_NORDAHEAD)
 #define STORE_MAP_SIZE   (64U * 1024 * 1024)
+#define STORE_ROOM       (256 * 1024) /* blocks that the file has beyond what it uses */
 #define STORE_DATA_MAX   (256U * 1024)
 #define STORE_KEY_MAX    500 /* LMDB takes 511 */
 #define STORE_QUEUE_MAX  16384

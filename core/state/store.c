@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "state/store-internal.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ struct store {
 	char *path;
 	struct map *queue; /* key -> struct pending, whose own key it is */
 	uint64_t savepoints, bytes;
+	off_t room; /* the file has blocks up to here */
 	bool iterating;
 };
 
@@ -86,6 +88,27 @@ static int env_open(const char *path, MDB_env **ret_env, MDB_dbi *ret_dbi)
 	}
 	*ret_env = env;
 	return 0;
+}
+
+/*
+ * The file has more blocks than it uses, so that savepoints go on while somebody else has filled the file system. All from its
+ * start: of the pages below the last one LMDB never writes some. That there is no room to be had is no error yet.
+ */
+static void keep_room(struct store *s)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	off_t used;
+	int fd;
+
+	if (mdb_env_info(s->env, &info) != 0 || mdb_env_stat(s->env, &stat) != 0 ||
+	    mdb_env_get_fd(s->env, &fd) != 0)
+		return;
+	used = (off_t) (info.me_last_pgno + 1) * stat.ms_psize;
+	if (used + STORE_ROOM / 2 <= s->room)
+		return;
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, used + STORE_ROOM) >= 0)
+		s->room = used + STORE_ROOM;
 }
 
 /* As much as a transaction of a rebuild takes: LMDB has every page of one in memory, and uses them again in the next. */
@@ -176,6 +199,8 @@ static int open_in(struct store *s, const char *path, const char *fresh, const c
 	/* No room for two: then in the old file, which was found to be readable. */
 	if (r == -ENOSPC && damaged == 0)
 		r = env_open(path, &s->env, &s->dbi);
+	if (r >= 0)
+		keep_room(s);
 	return r < 0 ? r : damaged;
 }
 
@@ -345,6 +370,7 @@ int store_flush(struct store *s)
 	s->savepoints++;
 	s->bytes += bytes;
 	queue_clear(s);
+	keep_room(s);
 	return 0;
 }
 

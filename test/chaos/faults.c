@@ -526,10 +526,6 @@ static void fault_full(struct chaos *c)
 	c->returns_ordered = now(CLOCK_BOOTTIME);
 	kill_and_recover(c, SIGKILL);
 	(void) unlink(path);
-	/* What could not be stored was kept in memory, which is gone now. */
-	forget_orders(c);
-	for (size_t i = 0; i < n_unit_rows; i++)
-		c->models[i].touched = true;
 }
 
 /* ---- hostile clients ---- */

@@ -370,7 +370,7 @@ TEST(transaction__a_thousand_units_take_little_time)
 		char name[32], lines[64];
 
 		snprintf(name, sizeof(name), "u%d.service", i);
-		snprintf(lines, sizeof(lines), i ? "After=u%d.service" : "", i - 1);
+		snprintf(lines, sizeof(lines), i ? "After=u%d.service" : " ", i - 1);
 		put_unit(name, lines);
 		strbuf_printf(&wants, "Wants=%s\n", name);
 	}

@@ -314,6 +314,60 @@ TEST(store__keeps_its_queue_while_the_file_system_is_full)
 	free(big);
 }
 
+/* Fills the file system of @dir to its last byte. */
+static void fill(const char *dir)
+{
+	auto_free char *path = path_join(dir, "fill"), *block = calloc(1, 65536);
+	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	while (write(fd, block, 65536) == 65536)
+		;
+	while (write(fd, block, 1) == 1)
+		;
+	CHECK_INT(errno, ==, ENOSPC);
+}
+
+TEST(store__savepoints_go_on_while_others_have_filled_the_file_system)
+{
+	char dir[] = "/tmp/test-store-room-XXXXXX", value[600], key[32];
+	struct store *s;
+
+	CHECK(mkdtemp(dir));
+	if (mount("tmpfs", dir, "tmpfs", 0, "size=8m") < 0) {
+		printf("(skipped: no mount) ");
+		rmdir(dir);
+		return;
+	}
+	memset(value, 'v', sizeof(value));
+	CHECK_INT(store_open(dir, &s), ==, 0);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "unit/%d.service", i);
+		CHECK_INT(store_put(s, key, value, sizeof(value)), ==, 0);
+		if (i % 3 == 0)
+			CHECK_INT(store_flush(s), ==, 0);
+	}
+	CHECK_INT(store_flush(s), ==, 0);
+	fill(dir);
+	/* Twice: the next core has the same file, since there is no room for a new one. */
+	for (int core = 0; core < 2; core++) {
+		for (int i = 0; i < 2000; i++) {
+			/* Some records come and go. */
+			snprintf(key, sizeof(key), "unit/%d.service", i * 7 % 1040);
+			if (i % 11)
+				CHECK_INT(store_put(s, key, value, (size_t) (i % 600)), ==, 0);
+			else
+				CHECK_INT(store_delete(s, key), ==, 0);
+			if (i % 2)
+				CHECK_INT(store_flush(s), ==, 0);
+		}
+		store_free(s);
+		CHECK_INT(store_open(dir, &s), ==, 0);
+	}
+	store_free(s);
+	CHECK_INT(umount(dir), ==, 0);
+	rmdir(dir);
+}
+
 TEST(store__a_savepoint_is_cheap)
 {
 	char *dir = temporary(), value[600];
