@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# machine.sh [SECONDS] - the faults of a whole machine: one with our init as the real PID 1 is driven from outside (paused, reset,
+# machine.sh [SECONDS | --lies] - the faults of a whole machine: one with our init as the real PID 1 is driven from outside (paused, reset,
 # hung until its watchdog ends it) and inside (signals to PID 1, the end of core), while the same driver as in namespaces works in
 # a world of its own in the guest. After each fault check.sh looks in the guest. CHAOS_SEED= repeats what is done, and in which order.
+# --lies: no faults; things are made wrong behind everybody's back, and check.sh has to tell each (lies.sh).
 #
 # VM_BUILD: the build that is installed; CHAOS_BUILD: the one with crash points, for the driver's world.
 # shellcheck disable=SC2154  # lib.sh sets vm_work and its like
-seconds=${1:-600}
+seconds=${1:-600} lies=
+[ "$seconds" != --lies ] || seconds=0 lies=1
 source "$(dirname "$0")/../vm/lib.sh"
+source "$(dirname "$0")/machine/lies.sh"
 m='' # vm_start's
 here=$vm_top/test/chaos
 chaos=${CHAOS_BUILD:-$vm_top/build/chaos}
@@ -66,8 +69,13 @@ recover() {
   [ "$took" -le "${worst[$fault]:-0}" ] || worst[$fault]=$took
 }
 world_violations() { guest 'grep -A30 VIOLATION /run/chaos-world.log' 2>/dev/null; }
-world_figures() { guest 'tail -n 3 /run/chaos-world.log' 2>/dev/null | tail -n 1; }
-worlds=0
+# How many faults the driver in the guest has come to; asked before its log goes with the machine.
+worlds=0 world_faults=0
+world_count() {
+  local n
+  n=$(guest "sed -n 's/^# \\([0-9]*\\) faults, .* checks$/\\1/p' /run/chaos-world.log" 2>/dev/null | tail -n 1)
+  world_faults=$((world_faults + ${n:-0}))
+}
 world_begin() {
   worlds=$((worlds + 1))
   guest "echo CHAOS_SEED=$((seed + worlds)) >/run/chaos-world.env; sctl start chaos-world.service && touch /run/chaos-world.started" ||
@@ -92,8 +100,12 @@ settle() {
 
 # ---- faults ----
 
-random() { echo $((RANDOM % $1)); }
-pause() { sleep "$(random "$1").$(random 10)"; }
+# In this shell: the seed is not that of a subshell.
+random() { drawn=$((RANDOM % $1)); }
+pause() {
+  random "$((10 * $1))"
+  sleep "$((drawn / 10)).$((drawn % 10))"
+}
 fault_none() { pause 3; look 0 0; }
 fault_pause() {
   vmctl qmp "$m" stop >/dev/null
@@ -115,7 +127,8 @@ fault_init() {
     return
   fi
   last_init=$SECONDS
-  guest "kill -${signals[$(random 5)]} 1"
+  random 5
+  guest "kill -${signals[drawn]} 1"
   recover 120 && look 0 0
 }
 fault_init_kill() {
@@ -132,10 +145,10 @@ fault_reexec() { guest 'timeout 60 sctl daemon-reexec'; recover 120 && look 0 1;
 fault_reload() { guest 'timeout 60 sctl daemon-reload' || violation "daemon-reload is refused"; look 0 0; }
 # Records are being written when the power fails.
 fault_reset() {
-  local n
-  n=$(random 20)
+  random 20
+  world_count
   guest 'setsid sh -c "while :; do sctl enable cwe.service; sctl disable cwe.service; done" >/dev/null 2>&1 &'
-  sleep "0.$n"
+  sleep "0.$drawn"
   vmctl qmp "$m" system_reset >/dev/null
   settle
 }
@@ -143,20 +156,27 @@ fault_reset() {
 fault_hang() {
   local before
   before=$(boot_id)
+  world_count
   guest 'sync; setsid sh -c "sleep 0.2; echo 1 >/sys/fs/cgroup/init.scope/cgroup.freeze" >/dev/null 2>&1 &'
   within 300 is_new_boot "$before" || { violation "the watchdog does not end a machine that hangs"; vmctl qmp "$m" system_reset >/dev/null; }
   settle
 }
-# name weight
-table=(none 2 pause 4 kill 6 segv 2 stop 1 init 3 init_kill 2 reexec 2 reload 2 reset 2 hang 1)
+# How often each is in one deck. The deck is shuffled and used up before the next one, so that no kind is left to luck.
+deal=(none 1 pause 2 kill 3 segv 1 stop 1 init 2 init_kill 1 reexec 1 reload 1 reset 1 hang 1)
+deck=()
 pick() {
-  local sum=0 i
-  for ((i = 1; i < ${#table[@]}; i += 2)); do sum=$((sum + table[i])); done
-  n=$(random "$sum")
-  for ((i = 0; i < ${#table[@]}; i += 2)); do
-    [ "$n" -ge "${table[i + 1]}" ] || { fault=${table[i]}; return; }
-    n=$((n - table[i + 1]))
-  done
+  local i k n
+  if [ ${#deck[@]} -eq 0 ]; then
+    for ((i = 0; i < ${#deal[@]}; i += 2)); do
+      for ((n = deal[i + 1]; n > 0; n--)); do deck+=("${deal[i]}"); done
+    done
+    for ((i = ${#deck[@]} - 1; i > 0; i--)); do
+      random $((i + 1))
+      k=${deck[i]} deck[i]=${deck[drawn]} deck[drawn]=$k
+    done
+  fi
+  fault=${deck[-1]}
+  unset 'deck[-1]'
 }
 
 # ---- the run ----
@@ -166,6 +186,7 @@ vm_start m --image "$image" --kernel "$kernel/vmlinuz" --initrd "$initrd" --over
   --append "sysmaster.watchdog=30" --qemu-arg -device --qemu-arg i6300esb --qemu-arg -watchdog-action --qemu-arg reset ||
   { violation "the machine does not start"; exit 1; }
 settle
+[ -z "$lies" ] || lies
 end=$((SECONDS + seconds))
 while [ $SECONDS -lt $end ] && [ "$violations" -lt "${CHAOS_VIOLATIONS:-1}" ]; do
   if [ -n "${CHAOS_ONLY:-}" ]; then fault=$CHAOS_ONLY; else pick; fi
@@ -180,7 +201,7 @@ done
 
 fault=end
 guest 'timeout 280 sctl stop chaos-world.service' >/dev/null 2>&1
-world=$(world_figures)
+world_count
 world_look
 guest 'sync; sctl poweroff' >/dev/null 2>&1
 case $(vmctl wait "$m" -t 200) in guest-shutdown | guest-*) ;; *) violation "the machine does not go down" ;; esac
@@ -190,5 +211,6 @@ printf '| fault | faults | recoveries | worst, s |\n|---|---|---|---|\n'
 for fault in "${!faults[@]}"; do
   printf '| %s | %s | %s | %s |\n' "$fault" "${faults[$fault]}" "${recovered[$fault]:-0}" "${worst[$fault]:--}"
 done | sort
-echo "$total faults of the machine in $seconds s, $worlds worlds in it, $violations violations; the last world: $world"
+[ -z "$lies" ] || echo "$told lies, $violations of them not told"
+echo "$total faults of the machine in $seconds s, $world_faults more in $worlds worlds in it, $violations violations"
 [ "$violations" -eq 0 ]

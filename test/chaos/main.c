@@ -229,6 +229,9 @@ static void step(struct chaos *c, const struct options *o)
 		check_quiet(c);
 	else
 		check_light(c);
+	/* The machine may be reset at any moment, and its driver with it. */
+	if (c->machine)
+		printf("# %lu faults, %lu full checks\n", report_faults(), c->checks);
 }
 
 static void run_random(struct chaos *c, const struct options *o)
