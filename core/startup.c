@@ -220,6 +220,7 @@ static void boot_units(struct core *c)
 	int r;
 
 	m->generators_done = stamp_now();
+	m->boot_to_come = false;
 	options_write_units(c);
 	options_write_startup();
 	/* Units are there if somebody asked for one while generators ran, or if we took over. */
@@ -313,6 +314,7 @@ static int take_over(struct core *c)
 	note_step(&steps_taken, "enumerate");
 	FAULT_POINT("takeover.enumerated");
 	m->taking_over = true;
+	m->boot_to_come = c->needs_boot;
 	if (!c->safe_mode) {
 		n = state_restore(c->state, d);
 		if (n < 0)
@@ -330,7 +332,8 @@ static int take_over(struct core *c)
 		diag_log(d, "state");
 	note_step(&steps_taken, "units");
 	FAULT_POINT("takeover.restored");
-	m->records_lost = c->adopting;
+	/* A boot that begins again starts all that it started before. */
+	m->records_lost = c->adopting && !c->needs_boot;
 	r = look_around(m, manager_coldplug);
 	m->taking_over = false;
 	FAULT_POINT("takeover.coldplugged");

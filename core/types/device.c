@@ -32,6 +32,7 @@ void device_update(struct device *d, unsigned found)
 	d->state = state_of(found);
 	if (d->state == old)
 		return;
+	d->is_news = false;
 	log_unit(LOG_DEBUG, d->unit.id, "Changed %s -> %s", state_name[old], state_name[d->state]);
 	unit_save_soon(&d->unit);
 	unit_notify(&d->unit, state_active[old], state_active[d->state], true);
@@ -170,7 +171,9 @@ static void device_save(const struct unit *u, struct strbuf *b)
 	const struct device *d = DEVICE(u);
 
 	record_add(b, "state", state_name[d->state]);
-	record_add_u64(b, "found", d->found);
+	/* News must be news to the next core, too, if this one dies before it told them. */
+	record_add_u64(b, "found",
+	               d->is_news ? d->found & ~(unsigned) DEVICE_FOUND_UDEV : d->found);
 	record_add(b, "sysfs", d->sysfs);
 }
 
@@ -219,10 +222,13 @@ static int on_coldplug(struct source *source, void *userdata)
 
 	d->coldplug_source = NULL;
 	source_free(source);
-	/* Where all records are lost nothing is new: what devices want was started when they came. */
 	if (is_gone(d)) {
 		device_update(d, 0);
-	} else if (is_new(d) && !d->unit.manager->records_lost) {
+	} else if (d->is_news && d->unit.manager->records_lost) {
+		/* Then nothing is new: what devices want was started when they came. */
+		d->is_news = false;
+		unit_save_soon(&d->unit);
+	} else if (d->is_news && is_new(d)) {
 		d->found = 0;
 		d->state = DEVICE_DEAD;
 		device_update(d, found);
@@ -233,8 +239,16 @@ static int on_coldplug(struct source *source, void *userdata)
 static int device_coldplug(struct unit *u)
 {
 	struct device *d = DEVICE(u);
+	const struct manager *m = u->manager;
 
-	if (!is_gone(d) && !(d->unit.manager->taking_over && is_new(d)))
+	if (m->taking_over)
+		d->is_news = is_new(d);
+	if (d->is_news && m->boot_to_come) {
+		/* What it wants may come from a generator: this is asked again behind them. */
+		u->coldplugged = false;
+		return 0;
+	}
+	if (!is_gone(d) && !d->is_news)
 		return 0;
 	return loop_add_defer(u->manager->loop, "device-coldplug", on_coldplug, d,
 	                      &d->coldplug_source);

@@ -18,6 +18,7 @@ struct device {
 	enum device_state state;
 	unsigned found;
 	bool was_found;    /* the core before this one had it plugged */
+	bool is_news;      /* plugged when this core came, and nobody was told of it yet */
 	bool is_confirmed; /* this core has heard of it from udev, or found it in its database */
 	char *sysfs;       /* "/sys/devices/..."; NULL: not known to udev */
 	struct list same_sysfs;

@@ -485,6 +485,49 @@ TEST(device__is_what_udev_wrote_while_there_was_no_core)
 	CHECK_STATE(&w, "wanted.service", "dead");
 }
 
+/* A generator that does as udevd of an initramfs does, then something once, and then makes the unit. */
+static void put_early_udev(struct world *w, const char *end)
+{
+	auto_free char *path = path_join(w->dir, "generators/udev");
+	auto_free char *text = str_printf(
+		"#!/bin/sh\nmkdir -p /run/udev/data /run/udev/tags/systemd\n"
+		"printf 'E:SYSTEMD_WANTS=wanted.service\\nG:systemd\\nQ:systemd\\nV:1\\n' "
+		">/run/udev/data/c1:3\n: >/run/udev/tags/systemd/c1:3\n"
+		"[ -e /run/once ] || { : >/run/once; %s; }\n"
+		"printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >$1/wanted.service\n",
+		end);
+
+	CHECK_INT(mkdir_parents(path, 0755), >=, 0);
+	CHECK_INT(file_write_atomic(path, text, strlen(text), 0755, false), ==, 0);
+}
+
+static void check_early_device(const char *end)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	put_early_udev(&w, end);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STATE(&w, "dev-null.device", "plugged");
+	CHECK_STATE(&w, "wanted.service", "running");
+	/* Once: what was stopped stays so, whatever becomes of core. */
+	CHECK_STATE(&w, "default.target", "active");
+	CHECK_STR(world_order(&w, "stop", "wanted.service"), "done");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STATE(&w, "dev-null.device", "plugged");
+	CHECK_STATE(&w, "wanted.service", "dead");
+}
+
+TEST(device__that_was_there_before_the_first_core_starts_what_it_wants)
+{
+	check_early_device("true");
+}
+
+/* The boot begins again, and the device is still news to it. */
+TEST(device__that_was_there_before_a_core_that_died_in_the_boot_starts_what_it_wants)
+{
+	check_early_device("kill -9 $PPID; exit");
+}
+
 /* Who looks waits in the kernel while there is no core; the next one has to get past the point, too. */
 TEST(automount__is_answered_by_the_next_core)
 {
