@@ -5,7 +5,8 @@
  *   /run/cloud-init/       status.json result.json instance-data.json instance-data-sensitive.json cloud-id ...
  *   /var/lib/cloud/        instance -> instances/ID, data/, sem/, scripts/
  *
- * They are written, and never read by what applies metadata: its own state is below /var/lib/sysmaster/metadata.
+ * They are written, and never read by what applies metadata, but for the folders of scripts (modules/commands.c): its own state is
+ * below /var/lib/sysmaster/metadata.
  * Under the names cloud-init and cloud-id the program answers to status, query, schema, clean, analyze.
  */
 #pragma once

@@ -65,6 +65,13 @@ int run_program(char *const *argv, const char *input, usec_t timeout)
 	return run(&k, timeout);
 }
 
+int module_status(struct context *c, usec_t timeout, const char *const *argv)
+{
+	struct command k = {c->root, argv, NULL, -EBADF};
+
+	return c->run ? c->run(c->run_userdata, argv, NULL) : run(&k, timeout);
+}
+
 int module_command_input(struct context *c, const char *subject, usec_t timeout, const char *input,
                          const char *const *argv)
 {

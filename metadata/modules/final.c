@@ -242,8 +242,7 @@ static int condition_holds(struct context *c, const cJSON *condition)
 	if (r < 0 || !argv)
 		return -EINVAL;
 	/* A status other than 0 is an answer and no failure. */
-	r = c->run ? c->run(c->run_userdata, (const char *const *) argv, NULL)
-	           : run_program(argv, NULL, CONDITION_TIMEOUT);
+	r = module_status(c, CONDITION_TIMEOUT, (const char *const *) argv);
 	return r < 0 ? r : r == 0;
 }
 

@@ -20,7 +20,7 @@ struct context {
 	const struct userdata *data;
 	const cJSON *config;
 	const char *root;  /* "" or a prefix for tests */
-	const char *state; /* folder of this instance's marks and scripts */
+	const char *state; /* folder of this instance's marks */
 	struct diag *d;
 	const char *sem; /* folder where cloud-init's marks are looked for; NULL: none are made */
 	const struct http *http; /* NULL: there is no network yet */
@@ -174,6 +174,8 @@ int password_change(struct context *c, const char *name, const struct password_c
 int module_command(struct context *c, const char *subject, usec_t timeout, const char *const *argv);
 int module_command_input(struct context *c, const char *subject, usec_t timeout, const char *input,
                          const char *const *argv);
+/* Its exit status or -errno, which may be an answer: no finding. */
+int module_status(struct context *c, usec_t timeout, const char *const *argv);
 /* Its standard output; no finding. */
 int module_output(struct context *c, const char *const *argv, usec_t timeout, char **ret);
 bool module_has_program(const struct context *c, const char *name);

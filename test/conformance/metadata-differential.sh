@@ -1,28 +1,35 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# metadata-differential.sh [CASE...]: each user-data document of metadata/differential is applied by Debian's own cloud-init and by our
+# metadata-differential.sh [--keep DIR] [CASE...]: each user-data document of metadata/differential is applied by Debian's own cloud-init and by our
 # program, each to a fresh copy of one Debian root in name spaces without a network; what comes of it has to be the same: owners,
 # modes, contents, users, passwords, sudo rules, keys. metadata-differential.py compares, and knows of the differences that are
 # listed with their reasons in metadata/differential-known.tsv; any other, and a listed one that is none any more, is a failure.
 #
+# --keep: what cloud-init made of a document is kept in DIR, and taken from there as long as document, image and this script's ways are the same.
+#
 # CASE.user-data is the document (CASE.gz.user-data is packed first); CASE.meta-data and CASE.vendor-data may be beside it. A line
 # @PRIVATE_KEY@ in it, and the word @PUBLIC_KEY@, are a pair of this run.
-# shellcheck disable=SC2034  # the two commands are read by name
 set -euo pipefail
 here=$(cd "$(dirname "$(realpath "$0")")" && pwd)
 
 if [[ ${1:-} != --inside ]]; then
+  keep=
+  if [[ ${1:-} == --keep ]]; then
+    mkdir -p "$2"
+    keep=$(realpath "$2")
+    shift 2
+  fi
   top=$(cd "$here/../.." && pwd)
   VM_BIN=${VM_BIN:-$top/build/test/test/vm} build=${VM_BUILD:-$top/build/test}
   ((EUID == 0)) || { echo "1..0 # SKIP needs root"; exit 77; }
   unshare -mnpu --fork true 2>/dev/null || { echo "1..0 # SKIP no new namespaces here"; exit 77; }
   for tool in mmdebstrap python3 unshare ssh-keygen; do command -v $tool >/dev/null || { echo "1..0 # SKIP no $tool here"; exit 77; }; done
   root=$("$top/test/vm/image/root.sh" "${VM_CACHE:-$top/build/cache}" cloud-init) || { echo "1..0 # SKIP no Debian root can be made"; exit 77; }
-  exec unshare -mnpu --fork --kill-child bash "$here/metadata-differential.sh" --inside "$root" "$build/metadata/sysmaster-metadata" "$@"
+  exec unshare -mnpu --fork --kill-child bash "$here/metadata-differential.sh" --inside "$root" "$build/metadata/sysmaster-metadata" "$keep" "$@"
 fi
 
-root=$2 program=$3
-shift 3
+root=$2 program=$3 keep=$4
+shift 4
 cases=$here/metadata/differential
 mount --make-rprivate /
 work=$(mktemp -d)
@@ -67,10 +74,11 @@ fresh() { # FOLDER CASE
 document() { # CASE
   local file=$cases/$1.user-data
   [[ -e $file ]] || file=$cases/$1.gz.user-data
-  sed -e "/@PRIVATE_KEY@/ {r $work/key.indented" -e d -e '}' -e "s|@PUBLIC_KEY@|$(cat "$work/key.pub")|" "$file" >"$work/document"
+  sed -e "/@PRIVATE_KEY@/ {r $work/key.indented" -e d -e '}' -e "s|@PUBLIC_KEY@|$(cat "$key.pub")|" "$file" >"$work/document"
 }
-ssh-keygen -q -t ed25519 -N '' -C given -f "$work/key"
-sed 's/^/    /' "$work/key" >"$work/key.indented"
+key=${keep:-$work}/key
+[[ -e $key.pub ]] || ssh-keygen -q -t ed25519 -N '' -C given -f "$key"
+sed 's/^/    /' "$key" >"$work/key.indented"
 
 # In name spaces of its own: a name that one sets is not the other's, and nobody's processes are left.
 inside() { # FOLDER COMMAND
@@ -79,6 +87,30 @@ inside() { # FOLDER COMMAND
 }
 theirs='cloud-init init --local; cloud-init init; cloud-init modules --mode=config; cloud-init modules --mode=final; sleep 0.3'
 ours='/usr/lib/sysmaster/sysmaster-metadata apply; /usr/lib/sysmaster/sysmaster-metadata final'
+
+# The folder's name of what is kept: all that cloud-init's half depends on.
+kept() { # CASE
+  { declare -f recorder fresh inside; echo "$root" "$theirs"; cat "$work/document" "$cases/$1".{meta,vendor}-data 2>/dev/null || true; } | sha256sum | cut -c 1-16
+}
+run_theirs() { # CASE
+  local file=$keep/$1-$(kept "$1").tar
+  if [[ -n $keep && -e $file ]]; then
+    mkdir -p "$work"/theirs/{m,upper,work}
+    tar -C "$work/theirs" --xattrs --xattrs-include='*' --numeric-owner -xpf "$file"
+    mount -t overlay overlay -o "lowerdir=$root,upperdir=$work/theirs/upper,workdir=$work/theirs/work" "$work/theirs/m"
+    return
+  fi
+  fresh "$work/theirs" "$1"
+  date +%s >"$work/theirs/made"
+  inside "$work/theirs" "$theirs"
+  [[ -n $keep ]] || return 0
+  tar -C "$work/theirs" --xattrs --xattrs-include='*' --numeric-owner -cf "$file.new" upper log made
+  mv "$file.new" "$file"
+}
+run_ours() { # CASE
+  fresh "$work/ours" "$1"
+  inside "$work/ours" "$ours"
+}
 
 if ((!$#)); then
   for f in "$cases"/*.user-data; do
@@ -89,10 +121,8 @@ fi
 failed=0 number=0
 for case; do
   document "$case"
-  for kind in theirs ours; do
-    fresh "$work/$kind" "$case"
-    inside "$work/$kind" "${!kind}"
-  done
+  run_theirs "$case"
+  run_ours "$case"
   number=$((number + 1))
   if python3 "$here/metadata-differential.py" "$case" "$work/document" "$work/theirs" "$work/ours" "$here/metadata/differential-known.tsv" "$work/seen"; then
     echo "ok $number - $case"

@@ -95,7 +95,8 @@ check "nothing to do: disabled" "$(cloud-init status --wait | tail -n 1)" "statu
 mkdir -p "$work/image/etc" "$work/image/var/lib/cloud/seed/nocloud"
 echo 'root:x:0:0::/root:/bin/sh' >"$work/image/etc/passwd"; echo 'root:x:0:' >"$work/image/etc/group"
 printf 'instance-id: i-image\nlocal-hostname: inside\n' >"$work/image/var/lib/cloud/seed/nocloud/meta-data"
-printf '#cloud-config\nusers: []\nwrite_files: [{path: /etc/inside, content: x}]\n' >"$work/image/var/lib/cloud/seed/nocloud/user-data"
+for file in /bin/sh $(ldd /bin/sh | grep -o '/[^ ]*'); do mkdir -p "$work/image$(dirname "$file")"; cp -L "$file" "$work/image$file"; done
+printf '#cloud-config\nusers: []\nwrite_files: [{path: /etc/inside, content: x}]\nbootcmd: ["echo boot >>/etc/below"]\nruncmd: ["echo run >>/etc/below"]\n' >"$work/image/var/lib/cloud/seed/nocloud/user-data"
 printf 'version: 2\nethernets: {e0: {addresses: [10.0.0.5/24]}}\n' >"$work/image/var/lib/cloud/seed/nocloud/network-config"
 mkdir -p "$work/image/etc/systemd/system/multi-user.target.wants"
 ln -s /lib/systemd/system/systemd-networkd.service "$work/image/etc/systemd/system/multi-user.target.wants/"
@@ -106,6 +107,8 @@ echo mine >"$work/image/etc/systemd/network/10-cloud-init-e0.network"
 "$program" apply --root "$work/image"
 check "which is the administrator's from then on" "$(cat "$work/image/etc/systemd/network/10-cloud-init-e0.network")" mine
 check "its status" "$(cloud-init status --root "$work/image")" "status: running"
+check "final --root" "$(status_of "$program" final --root "$work/image")" 0
+check "its commands see it alone" "$(cat "$work/image/etc/below" 2>/dev/null; ls /etc/below 2>/dev/null)" $'boot\nboot\nrun'
 check "our own name stays" "$(hostname)" "$outside"
 check "so do our files" "$(ls /etc/inside 2>/dev/null; ls -A /run/cloud-init)" disabled
 exit $failed

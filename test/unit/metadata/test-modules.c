@@ -3,6 +3,8 @@
  * tests. */
 #include "world.h"
 
+#include <sys/stat.h>
+
 TEST(write_files__content_mode_owner_and_encoding)
 {
 	auto_free char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *g = NULL, *z = NULL,
@@ -319,24 +321,155 @@ TEST(sysmaster__a_line_end_cannot_smuggle_a_key)
 	close_world(&w);
 }
 
+/* Only root can go below a folder: the programs of the world's root are run by their full names. */
+static int run_below(void *userdata, const char *const *argv, const char *input)
+{
+	const struct world *w = userdata;
+	auto_strv char **words = NULL;
+
+	for (size_t i = 0; argv[i]; i++) {
+		auto_free char *full = path_join(w->root, argv[i]);
+
+		if (!full ||
+		    strv_append(&words, path_is_absolute(argv[i]) && access(full, X_OK) >= 0
+		                                ? full
+		                                : argv[i]) < 0)
+			return -ENOMEM;
+	}
+	return run_program(words, input, 60 * USEC_PER_SEC);
+}
+
+static void open_scripts(struct world *w, const char *config)
+{
+	auto_free char *out = NULL;
+
+	open_world(w, config);
+	w->context.run = run_below;
+	w->context.run_userdata = w;
+	out = path_join(w->root, "out");
+	setenv("OUT", out, 1);
+}
+
 TEST(runcmd__lines_and_word_lists_run_once_an_instance)
 {
 	auto_free char *out = NULL, *again = NULL;
-	char config[512];
 	struct world w;
 
-	snprintf(config, sizeof(config),
-	         "#cloud-config\nruncmd:\n- echo line >> \"$OUT\"\n- [sh, -c, 'echo \"it''s $0\" "
-	         ">> \"$OUT\"', 'a b']\n");
-	open_world(&w, config);
-	auto_free char *path = path_join(w.root, "out");
-	setenv("OUT", path, 1);
+	open_scripts(
+		&w,
+		"#cloud-config\nruncmd:\n- echo line >> \"$OUT\"\n- [sh, -c, 'echo \"it''s $0\" "
+		">> \"$OUT\"', 'a b']\n");
 	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
 	out = get(&w, "out");
 	CHECK_STR(out, "line\nit's a b\n");
 	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
 	again = get(&w, "out");
 	CHECK_STR(again, out);
+	close_world(&w);
+}
+
+#define TELL "#!/bin/sh\necho \"${0#*/var/lib/cloud/}\" >>\"$OUT\"\n"
+
+static void put_program(const struct world *w, const char *name, const char *text)
+{
+	auto_free char *path = path_join(w->root, name);
+
+	put(w, name, text);
+	CHECK_INT(chmod(path, 0755), ==, 0);
+}
+
+static void link_instance(const struct world *w, const char *target)
+{
+	auto_free char *path = path_join(w->root, "var/lib/cloud/instance");
+
+	CHECK_INT(mkdir_parents(path, 0755), ==, 0);
+	CHECK_INT(symlink(target, path), ==, 0);
+}
+
+#define MESSAGE                                                                                    \
+	"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"                         \
+	"--b\nContent-Type: text/x-shellscript\n\n" TELL                                           \
+	"--b\nContent-Type: text/x-shellscript\nContent-Disposition: attachment; "                 \
+	"filename=\"a b/c.sh\"\n\n" TELL "--b\nContent-Type: text/x-shellscript-per-boot\n\n" TELL \
+	"--b\nContent-Type: text/x-shellscript-per-instance\n\n" TELL                              \
+	"--b\nContent-Type: text/x-shellscript-per-once\n\n" TELL                                  \
+	"--b\nContent-Type: text/cloud-boothook\n\n" TELL                                          \
+	"--b\nContent-Type: text/cloud-config\n\n#cloud-config\nruncmd: ['echo \"${0#*/var/lib/"   \
+	"cloud/}\" >>\"$OUT\"']\n--b--\n"
+
+TEST(scripts__stand_where_cloud_init_puts_them)
+{
+	auto_free char *out = NULL, *again = NULL;
+	struct world w;
+
+	open_scripts(&w, MESSAGE);
+	link_instance(&w, "instances/i-1");
+	CHECK_INT(module_boothooks(&w.context), ==, 0);
+	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
+	out = get(&w, "out");
+	CHECK_STR(out, "instances/i-1/boothooks/part-006\nscripts/per-once/part-005\n"
+	               "scripts/per-boot/part-003\nscripts/per-instance/part-004\n"
+	               "instance/scripts/ab_c.sh\ninstance/scripts/part-001\n"
+	               "instance/scripts/runcmd\n");
+	CHECK_INT(mode_of(&w, "var/lib/cloud/instances/i-1/scripts/part-001"), ==, 0700);
+	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
+	again = get(&w, "out");
+	CHECK_STR(again + strlen(out), "scripts/per-boot/part-003\n");
+	close_world(&w);
+}
+
+TEST(scripts__of_others_in_these_folders_are_run)
+{
+	auto_free char *out = NULL;
+	struct world w;
+
+	open_scripts(&w, "#cloud-config\n{}\n");
+	link_instance(&w, "instances/i-1");
+	put_program(&w, "var/lib/cloud/scripts/per-boot/20-later", TELL);
+	put_program(&w, "var/lib/cloud/scripts/per-boot/10-fails", TELL "exit 3\n");
+	put_program(&w, "var/lib/cloud/scripts/per-instance/one", TELL);
+	put_program(&w, "var/lib/cloud/instances/i-1/scripts/vendor/not-a-users", TELL);
+	put(&w, "var/lib/cloud/scripts/per-once/notes", "text\n");
+	CHECK_INT(module_scripts_per_boot(&w.context), ==, -EIO);
+	CHECK_STR(w.d.items[0].file, "/var/lib/cloud/scripts/per-boot/10-fails");
+	CHECK_STR(w.d.items[0].text, "ended with status 3");
+	CHECK_INT(module_scripts_per_instance(&w.context), ==, 0);
+	CHECK_INT(module_scripts_per_once(&w.context), ==, 0);
+	CHECK_INT(w.d.n_items, ==, 2);
+	CHECK_STR(w.d.items[1].text, "is not executable, and was not run");
+	CHECK_INT(module_scripts_user(&w.context), ==, 0);
+	out = get(&w, "out");
+	CHECK_STR(out, "scripts/per-boot/10-fails\nscripts/per-boot/20-later\n"
+	               "scripts/per-instance/one\n");
+	close_world(&w);
+}
+
+TEST(scripts__of_another_instance_are_not_run)
+{
+	auto_free char *out = NULL;
+	struct world w;
+
+	open_scripts(&w, "#cloud-config\nruncmd: ['echo \"${0#*/var/lib/cloud/}\" >>\"$OUT\"']\n");
+	link_instance(&w, "instances/i-0");
+	put_program(&w, "var/lib/cloud/instances/i-0/scripts/old", TELL);
+	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
+	out = get(&w, "out");
+	CHECK_STR(out, "instances/i-1/scripts/runcmd\n");
+	close_world(&w);
+}
+
+TEST(scripts__vendors_are_started_by_their_prefix)
+{
+	auto_free char *out = NULL;
+	struct world w;
+
+	open_scripts(&w, "#cloud-config\nvendor_data: {prefix: [/bin/prefix, 7]}\n");
+	link_instance(&w, "instances/i-1");
+	put_program(&w, "bin/prefix", "#!/bin/sh\necho \"$1 ${2#*/var/lib/cloud/}\" >>\"$OUT\"\n");
+	put_program(&w, "var/lib/cloud/instances/i-1/scripts/vendor/part-001", TELL);
+	CHECK_INT(module_scripts_vendor(&w.context), ==, 0);
+	out = get(&w, "out");
+	CHECK_STR(out, "7 instance/scripts/vendor/part-001\n");
 	close_world(&w);
 }
 

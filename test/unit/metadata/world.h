@@ -52,7 +52,7 @@ static inline void open_world(struct world *w, const char *config)
 	put(w, "etc/passwd", uid);
 	snprintf(uid, sizeof(uid), "mine:x:%u:\nroot:x:0:\n", getgid());
 	put(w, "etc/group", uid);
-	w->state = path_join(w->root, "state");
+	w->state = path_join(w->root, "state/instances/i-1");
 	mkdir_p(w->state, 0700);
 	w->instance = calloc(1, sizeof(*w->instance));
 	w->instance->id = strdup("i-1");
