@@ -18,6 +18,7 @@
 #define RECEIVE_BUFFER    (16 * 1024 * 1024)
 #define MESSAGES_PER_TURN 64
 #define AGAIN_USEC        (50 * USEC_PER_MSEC)
+#define AGAIN_MAX_USEC    (10 * USEC_PER_SEC)
 #define TAG_DIRECTORY     "/run/udev/tags/systemd"
 #define DATA_DIRECTORY    "/run/udev/data"
 
@@ -215,7 +216,8 @@ static int receive(int fd, char *buf, size_t size, ssize_t *ret)
 /* A message that was lost, or that there was no memory for, is in the database. */
 static void read_again_soon(struct device_watch *w)
 {
-	(void) source_set_time(w->again, usec_add(now(CLOCK_BOOTTIME), AGAIN_USEC));
+	(void) source_set_time(w->again, usec_add(now(CLOCK_BOOTTIME), w->again_usec));
+	w->again_usec = MIN(2 * w->again_usec, AGAIN_MAX_USEC);
 }
 
 static int on_message(struct manager *m, const char *data, size_t size)
@@ -417,30 +419,38 @@ static int scan_one(struct manager *m, const char *id)
 	return r;
 }
 
-bool device_database_is_there(void)
+static bool database_is_there(void)
 {
 	return access(TAG_DIRECTORY, F_OK) >= 0;
 }
 
+/* It left between the listing and the look, or what is there is nothing that udevd writes. */
+static bool is_none(int r)
+{
+	return r == -ENOENT || r == -ENODEV || r == -EBADMSG;
+}
+
+/* Reads what can be read. Negative if that is not all: then nobody knows of what is missing whether it is there. */
 static int rescan(struct manager *m)
 {
+	struct device_watch *w = m->device_data;
 	auto_strv char **ids = NULL;
-	int r;
+	int r, worst;
 
-	r = dir_list(TAG_DIRECTORY, &ids);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+	worst = dir_list(TAG_DIRECTORY, &ids);
+	if (worst == -ENOENT)
+		worst = 0;
 	STRV_FOREACH (id, ids) {
-		if (!udev_id_is_valid(*id))
-			continue;
-		r = scan_one(m, *id);
-		if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-			return r;
-		/* A device that left between the listing and the look. */
+		r = udev_id_is_valid(*id) ? scan_one(m, *id) : 0;
 		if (r < 0)
 			log_debug_errno(r, "Cannot read device '%s': %m", *id);
+		if (r < 0 && !is_none(r))
+			worst = r;
 	}
-	return 0;
+	w->is_partial = worst < 0;
+	if (worst >= 0)
+		w->again_usec = AGAIN_USEC;
+	return worst;
 }
 
 /* What is listed is there, and what is not, is not: of a message that was missed nobody knows what it said. */
@@ -460,7 +470,7 @@ static int read_again(struct manager *m)
 	/* Units are freed at the end of a turn. */
 	for (size_t i = 0; i < n; i++)
 		if (DEVICE(v[i])->found & DEVICE_FOUND_UDEV && !DEVICE(v[i])->is_confirmed &&
-		    device_database_is_there())
+		    database_is_there())
 			device_update(DEVICE(v[i]), 0);
 	return 0;
 }
@@ -489,6 +499,7 @@ int device_enumerate(struct manager *m)
 		return -ENOMEM;
 	w->manager = m;
 	w->fd = -EBADF;
+	w->again_usec = AGAIN_USEC;
 	w->by_sysfs = map_new(MAP_STRING);
 	if (!w->by_sysfs) {
 		free(w);
@@ -507,7 +518,19 @@ int device_enumerate(struct manager *m)
 	if (r < 0)
 		/* A container without it has no devices that come and go. */
 		log_warning_errno(r, "Cannot listen to udev: %m");
-	return rescan(m);
+	r = rescan(m);
+	if (r < 0) {
+		log_warning_errno(r, "Cannot read udev's database, trying again: %m");
+		read_again_soon(w);
+	}
+	return 0;
+}
+
+bool device_database_is_known(const struct manager *m)
+{
+	const struct device_watch *w = m->device_data;
+
+	return w && !w->is_partial && database_is_there();
 }
 
 void device_shutdown(struct manager *m)

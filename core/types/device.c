@@ -204,7 +204,7 @@ static bool is_gone(const struct device *d)
 {
 	if (!(d->found & DEVICE_FOUND_UDEV) || d->is_confirmed)
 		return false;
-	return device_database_is_there() ||
+	return device_database_is_known(d->unit.manager) ||
 	       (d->sysfs && access(d->sysfs, F_OK) < 0 && errno == ENOENT);
 }
 

@@ -57,12 +57,14 @@ int device_set_sysfs(struct device *d, const char *sysfs);
 struct device *device_first_of(struct manager *m, const char *sysfs);
 
 /* ---- device-watch.c ---- */
-/* udevd has been here: what its database does not list is not there. */
-bool device_database_is_there(void);
+/* udevd has been here, and all that it wrote could be read: what its database does not list is not there. */
+bool device_database_is_known(const struct manager *m);
 struct device_watch {
 	struct manager *manager;
 	int fd;
 	struct source *again; /* reads the database again after something was missed */
+	usec_t again_usec;    /* how long from now */
+	bool is_partial;      /* some of it could not be read */
 	struct source *source;
 	struct map *by_sysfs; /* path -> first struct device of the ring */
 };

@@ -485,6 +485,41 @@ TEST(device__is_what_udev_wrote_while_there_was_no_core)
 	CHECK_STATE(&w, "wanted.service", "dead");
 }
 
+/* What cannot be read is not known: neither gone nor to be forgotten. A folder in place of the file is an error that lasts. */
+TEST(device__whose_database_cannot_be_read_stays_what_it_was_and_is_looked_at_again)
+{
+	static const char ready[] = "E:SYSTEMD_WANTS=wanted.service\nG:systemd\nQ:systemd\nV:1\n";
+
+	WITH_WORLD(w);
+	put_targets(&w);
+	world_put(&w, "wanted.service",
+	          "[Unit]\nBindsTo=dev-null.device\nAfter=dev-null.device\n[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STATE(&w, "default.target", "active");
+	auto_free char *folder = str_printf("/proc/%d/root/run/udev/data/c1:3", (int) w.init);
+	auto_free char *tag = str_printf("/proc/%d/root/run/udev/tags/systemd/c1:3", (int) w.init);
+	for (int core = 0; core < 2; core++) {
+		/* First one that nobody has heard of, then one that is plugged. */
+		pid_t before = world_core(&w);
+		CHECK_INT(kill(w.init, SIGSTOP), ==, 0);
+		CHECK_INT(kill(before, SIGKILL), ==, 0);
+		if (core > 0)
+			CHECK_INT(unlink(folder), ==, 0);
+		CHECK_INT(mkdir_p(folder, 0755), >=, 0);
+		udev_file(&w, "tags/systemd/c1:3", "");
+		CHECK_INT(kill(w.init, SIGCONT), ==, 0);
+		CHECK_STATE(&w, "dev-null.device", core ? "plugged" : "dead");
+		usleep(300000);
+		CHECK_STATE(&w, "dev-null.device", core ? "plugged" : "dead");
+		CHECK_STATE(&w, "wanted.service", core ? "running" : "dead");
+		CHECK_INT(rmdir(folder), ==, 0);
+		udev_file(&w, "data/c1:3", ready);
+		CHECK_STATE(&w, "dev-null.device", "plugged");
+		CHECK_STATE(&w, "wanted.service", "running");
+	}
+	CHECK_INT(unlink(tag), ==, 0);
+}
+
 /* A generator that does as udevd of an initramfs does, then something once, and then makes the unit. */
 static void put_early_udev(struct world *w, const char *end)
 {
