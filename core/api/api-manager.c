@@ -378,10 +378,23 @@ static int get_environment(struct varlink_call *call, const cJSON *parameters, v
 	return varlink_reply(call, o);
 }
 
+/* It has to fit the record that outlives core, and the command line's limit of a process that is started with it. */
+#define ENVIRONMENT_MAX (128 * 1024)
+
+static size_t environment_size(char *const *v)
+{
+	size_t size = 0;
+
+	STRV_FOREACH (s, v)
+		size += strlen(*s) + 1;
+	return size;
+}
+
 static int set_environment(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
 	struct api *a = userdata;
 	auto_strv char **set = NULL, **unset = NULL;
+	struct diag d = {0};
 	int r;
 
 	(void) json_get_strv(parameters, "assignments", &set);
@@ -391,6 +404,11 @@ static int set_environment(struct varlink_call *call, const cJSON *parameters, v
 
 		if (!equals || equals == *s)
 			return varlink_error_invalid(call, "assignments");
+	}
+	if (environment_size(set) + environment_size(a->c.manager->environment) > ENVIRONMENT_MAX) {
+		r = diag_add(&d, -E2BIG, DIAG_ERROR, NULL, 0,
+		             "The environment would be larger than %d KiB", ENVIRONMENT_MAX / 1024);
+		return api_answer_error(call, r, "environment", "set", &d);
 	}
 	STRV_FOREACH (s, unset) {
 		const char *initial = env_get(a->c.environment, *s);

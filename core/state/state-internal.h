@@ -21,6 +21,7 @@ struct state {
 	struct link *link; /* NULL in tests */
 	struct source *retry;
 	struct map *dirty; /* units whose record is made at the end of the turn */
+	bool all_dirty;    /* there was no memory to say which */
 	uint64_t exits_handled, exits_stored;
 	uint64_t signals_handled; /* bit n: signal n, to be acknowledged */
 	struct list questions;    /* exits.c */

@@ -49,8 +49,13 @@ struct state *state_free(struct state *t)
 	return NULL;
 }
 
-/* 0, or why this unit's record could not be queued. */
-static int unit_queue(struct state *t, const struct unit *u)
+/* Only names that a unit can be found by again are worth a record. */
+static bool has_record(const struct unit *u)
+{
+	return u->id && u->load_state != LOAD_MERGED;
+}
+
+static int record_queue(struct state *t, const struct unit *u)
 {
 	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX};
 	auto_free char *key = str_printf(STATE_UNIT_PREFIX "%s", u->id);
@@ -59,9 +64,46 @@ static int unit_queue(struct state *t, const struct unit *u)
 	if (!key)
 		return -ENOMEM;
 	r = unit_record(u, &b);
-	if (r >= 0)
-		r = b.error;
 	return r < 0 ? r : store_put(t->store, key, b.data ?: "", b.size);
+}
+
+/*
+ * 0, or why this unit's record could not be queued now: it is one of those that the next flush tries. One that can never be stored
+ * is only said to be so, since it must not keep the others back.
+ */
+static int unit_queue(struct state *t, struct unit *u)
+{
+	int r = record_queue(t, u);
+
+	if (r == -ENOBUFS && store_flush(t->store) >= 0)
+		r = record_queue(t, u);
+	if (r != -ENOMEM && r != -ENOBUFS) {
+		(void) map_remove(t->dirty, u);
+		if (r < 0)
+			log_unit_errno(LOG_ERR, u->id, r, "Its state cannot be stored: %m");
+		return 0;
+	}
+	if (map_put(t->dirty, u, u) < 0)
+		t->all_dirty = true;
+	return r;
+}
+
+/* Puts the records of all that has changed into the store's queue. */
+static int units_queue(struct state *t)
+{
+	struct map *units = t->all_dirty ? t->manager->units : t->dirty;
+	struct unit *u;
+	int r = 0;
+
+	t->all_dirty = false;
+	MAP_FOREACH (u, units) {
+		int k = has_record(u) ? unit_queue(t, u) : 0;
+
+		r = k < 0 ? k : r;
+	}
+	if (map_size(t->dirty) == 0)
+		map_clear(t->dirty);
+	return r;
 }
 
 /* Says that the store fails and that it works again, once each; keeps trying while it fails. */
@@ -81,15 +123,10 @@ void state_unit_save(struct state *t, struct unit *u, bool now)
 {
 	int r;
 
-	/* Only names that a unit can be found by again are worth a record. */
-	if (!u->id || u->load_state == LOAD_MERGED)
+	if (!has_record(u))
 		return;
-	if (!now) {
-		r = map_put(t->dirty, u, u);
-		if (r >= 0)
-			return;
-	}
-	(void) map_remove(t->dirty, u);
+	if (!now && map_put(t->dirty, u, u) >= 0)
+		return;
 	r = unit_queue(t, u);
 	if (r >= 0)
 		r = store_flush(t->store);
@@ -115,6 +152,7 @@ void state_manager_save(struct state *t)
 {
 	auto_strbuf struct strbuf b = {.max = RECORD_SIZE_MAX};
 	const struct manager *m = t->manager;
+	int r;
 
 	record_begin(&b);
 	if (t->carry)
@@ -129,8 +167,9 @@ void state_manager_save(struct state *t)
 	record_add_stamp(&b, "default-target-reached", &m->default_target_reached);
 	record_add_stamp(&b, "finished", &m->finished);
 	record_add_bool(&b, "stopping", m->is_stopping);
-	if (b.error >= 0)
-		(void) store_put(t->store, STATE_MANAGER_KEY, b.data, b.size);
+	r = b.error < 0 ? b.error : store_put(t->store, STATE_MANAGER_KEY, b.data, b.size);
+	if (r < 0)
+		log_error_errno(r, "The manager's own state cannot be stored: %m");
 }
 
 void state_exit_handled(struct state *t, uint64_t number)
@@ -165,18 +204,8 @@ static void acknowledge_signals(struct state *t)
 
 void state_flush(struct state *t)
 {
-	struct unit *u;
-	int r = 0, queued;
+	int r = units_queue(t);
 
-	MAP_FOREACH (u, t->dirty) {
-		queued = unit_queue(t, u);
-		if (queued < 0)
-			r = queued;
-		else
-			(void) map_remove(t->dirty, u);
-	}
-	if (map_size(t->dirty) == 0)
-		map_clear(t->dirty);
 	if (r >= 0 && t->exits_handled > t->exits_stored) {
 		char text[24];
 		int n = snprintf(text, sizeof(text), "%llu", (unsigned long long) t->exits_handled);

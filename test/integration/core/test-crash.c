@@ -105,14 +105,20 @@ static bool poke_and_call(struct world *w, const void *code, size_t size)
 {
 	pid_t core = world_core(w);
 
-	for (long long end = world_msec() + 15000; world_msec() < end;) {
+	bool is_dying = false;
+
+	/* init is patient with a core that a busy machine gives no time. */
+	for (long long end = world_msec() + 60000; world_msec() < end;) {
 		auto_json cJSON *reply = NULL;
 
 		if (world_core(w) != core)
 			return true;
+		if (is_dying) {
+			usleep(10000);
+			continue;
+		}
 		(void) world_poke(w, core, "core", "get_environment", code, size);
-		if (world_call(w, "org.sysmaster.Manager.GetEnvironment", NULL, &reply) < 0)
-			break;
+		is_dying = world_call(w, "org.sysmaster.Manager.GetEnvironment", NULL, &reply) < 0;
 	}
 	return false;
 }

@@ -324,6 +324,9 @@ TEST(facade__serves_stock_systemctl)
 	CHECK_STR(sh(&b, "/usr/bin/systemctl set-environment X=y; /usr/bin/systemctl "
 	                 "show-environment | grep ^X"),
 	          "X=y");
+	CHECK_STR(sh(&b, "L=$(head -c 70000 /dev/zero | tr '\\0' x); /usr/bin/systemctl "
+	                 "set-environment A=$L B=$L"),
+	          "(  1) Failed to set environment: The environment would be larger than 128 KiB");
 	CHECK_STR(sh(&b, "/usr/bin/systemctl is-system-running"), "(  1) degraded");
 	CHECK_STR(sh(&b, "/usr/bin/systemctl reset-failed; /usr/bin/systemctl is-system-running"),
 	          "running");

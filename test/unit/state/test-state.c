@@ -4,6 +4,7 @@
 #include "../engine/fixture.h"
 #include "state/link-internal.h"
 #include "state/state-internal.h"
+#include "state/store-internal.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -165,6 +166,55 @@ static uint32_t asked(void)
 		if (m.type == WIRE_STATUS)
 			serial = m.serial;
 	return serial;
+}
+
+/* Written, whatever was in its way; the queue is full of others' records here. */
+TEST(state__a_record_that_finds_no_room_in_the_queue_is_stored_all_the_same)
+{
+	struct diag d = {0};
+
+	for (int now = 0; now < 2; now++) {
+		world_begin();
+		core_open("boot");
+		CHECK_INT(state_restore(w.state, &d), ==, 0);
+		order(JOB_START, "a.service");
+		for (int i = 0; i < STORE_QUEUE_MAX; i++) {
+			char key[32];
+
+			snprintf(key, sizeof(key), "other/%d", i);
+			CHECK_INT(store_put(w.store, key, "x", 1), ==, 0);
+		}
+		state_unit_save(w.state, unit("a.service"), now);
+		state_flush(w.state);
+		core_die();
+		core_open("crash");
+		CHECK_INT(state_restore(w.state, &d), ==, 1);
+		CHECK_STR(state("a.service"), "active");
+		world_end();
+	}
+}
+
+TEST(state__a_record_that_is_too_large_keeps_nobody_back)
+{
+	struct diag d = {0};
+
+	world_begin();
+	core_open("boot");
+	CHECK_INT(state_restore(w.state, &d), ==, 0);
+	order(JOB_START, "a.service");
+	order(JOB_START, "b.service");
+	unit("a.service")->carry = calloc(1, RECORD_SIZE_MAX + 2);
+	memset(unit("a.service")->carry, 'x', RECORD_SIZE_MAX + 1);
+	state_unit_save(w.state, unit("a.service"), false);
+	state_unit_save(w.state, unit("b.service"), false);
+	state_exit_handled(w.state, 5);
+	state_flush(w.state);
+	CHECK_INT(acknowledged(), ==, 5);
+	core_die();
+	core_open("crash");
+	CHECK_INT(state_restore(w.state, &d), ==, 1);
+	CHECK_STR(state("b.service"), "active");
+	world_end();
 }
 
 TEST(state__says_when_all_exits_are_known)
