@@ -196,9 +196,8 @@ static int read_with_media(const struct search *s, struct reading *x)
 	x->c->media = NULL;
 	x->c->origin = NULL;
 	/* Readers of files alone have nothing to read then. */
-	if (x->row->labels && x->read != source_nocloud_local && x->read != source_nocloud_network)
-		return r;
-	if (x->row->seeds && !x->row->labels && x->read == x->row->from_media)
+	if ((x->row->labels || x->row->seeds) && x->read == x->row->from_media &&
+	    x->read != source_nocloud_local)
 		return r;
 	return x->read(x->c, x->ret);
 }

@@ -23,6 +23,7 @@ enum dmi_field {
 	DMI_PRODUCT_SERIAL,
 	DMI_PRODUCT_UUID,
 	DMI_BASEBOARD_SERIAL,
+	DMI_CHASSIS_VENDOR,
 	DMI_FIELD_MAX,
 };
 extern const char *const dmi_field_names[DMI_FIELD_MAX];

@@ -9,7 +9,7 @@
 
 const char *const dmi_field_names[DMI_FIELD_MAX] = {
 	"sys_vendor",     "board_name",   "chassis_asset_tag", "product_name",
-	"product_serial", "product_uuid", "board_serial",
+	"product_serial", "product_uuid", "board_serial",      "chassis_vendor",
 };
 
 static void devices_done(struct machine *m)

@@ -175,9 +175,14 @@ static enum answer ask_configdrive(const struct question *q)
 	return found_if(!q->m->is_confidential && has_label(q, "CONFIG-2", "config-2"));
 }
 
+/* Classic machines have media; those of a VPC their service, and most of them a medium of NoCloud's beside it. */
 static enum answer ask_ibmcloud(const struct question *q)
 {
-	return found_if(!ibm_is_provisioning(q) && is_ibm(q));
+	bool has_medium = !q->m->is_confidential && !ibm_is_provisioning(q) && is_ibm(q);
+
+	return found_if(has_medium ||
+	                (dmi_matches(q, DMI_CHASSIS_VENDOR, "IBM:Cloud Compute Server*") &&
+	                 dmi_matches(q, DMI_CHASSIS_ASSET_TAG, "ibmcloud")));
 }
 
 static enum answer ask_opennebula(const struct question *q)
@@ -473,7 +478,7 @@ const struct probe probes[] = { /* in the order in which they are asked */
 	{ "OpenStack",	  false, ask_openstack },    { "VMware",      true,  ask_vmware },
 	{ "OVF",	  true,	 ask_ovf },	     { "SmartOS",     true,  ask_smartos },
 	{ "Scaleway",	  false, ask_scaleway },     { "Hetzner",     false, ask_hetzner },
-	{ "IBMCloud",	  true,	 ask_ibmcloud },     { "Oracle",      false, ask_oracle },
+	{ "IBMCloud",	  false, ask_ibmcloud },     { "Oracle",      false, ask_oracle },
 	{ "Exoscale",	  false, ask_exoscale },     { "RbxCloud",    true,  ask_rbx },
 	{ "UpCloud",	  false, ask_upcloud },	     { "LXD",	      true,  ask_lxd },
 	{ "NWCS",	  false, ask_nwcs },	     { "Akamai",      false, ask_akamai },

@@ -75,6 +75,7 @@ int source_azure(const struct source_context *c, struct instance **ret);
 int source_bigstep(const struct source_context *c, struct instance **ret);
 int source_ec2(const struct source_context *c, struct instance **ret);
 int source_gce(const struct source_context *c, struct instance **ret);
+int source_ibmcloud(const struct source_context *c, struct instance **ret);
 int source_lxd(const struct source_context *c, struct instance **ret);
 int source_maas(const struct source_context *c, struct instance **ret);
 /* A NoCloud seed whose base is a URL; MMDS version 2 is spoken to when the base is link-local. */

@@ -20,7 +20,7 @@ const struct source_row sources[] = {
 	{"Exoscale",       NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_exoscale},
 	{"GCE",            NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       source_gce,          NULL},
 	{"Hetzner",        NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_hetzner, .same_by_dmi = true},
-	{"IBMCloud",       "METADATA metadata config-2 CONFIG-2", NULL,                   SOURCE_MEDIA,                    source_configdrive_media,   NULL,                NULL},
+	{"IBMCloud",       "METADATA metadata config-2 CONFIG-2", NULL,    SOURCE_MEDIA | SOURCE_NETWORK,   source_configdrive_media,   source_ibmcloud,     NULL},
 	{"LXD",            NULL,                   NULL,                   SOURCE_SOCKET,                   NULL,                       source_lxd,          NULL},
 	{"MAAS",           NULL,                   "maas",                 SOURCE_MEDIA | SOURCE_NETWORK,   source_maas_media,          source_maas,         NULL},
 	{"NWCS",           NULL,                   NULL,                   SOURCE_NETWORK,                  NULL,                       NULL,                &web_nwcs},

@@ -74,11 +74,21 @@ static int perform(struct web *w, const char *url, const struct web_request *rq,
 
 static int take_token(struct web *w, const struct http_response *r)
 {
-	auto_free char *text = strdup(r->body.data ? r->body.data : "");
+	const struct web_token *t = w->s->token;
+	const char *body = r->body.data ? r->body.data : "";
+	auto_json cJSON *answer = NULL;
+	auto_free char *text = NULL, *value = NULL;
 
+	/* What is wrong with the answer is not said: it holds a secret. */
+	if (t->value && json_parse(body, r->body.size, t->path, NULL, &answer) < 0)
+		answer = NULL;
+	text = t->value ? web_text(web_find(answer, t->value)) : strdup(body);
 	if (!text)
-		return -ENOMEM;
-	return str_set(&w->token, str_strip(text));
+		return t->value ? diag_add(w->c->d, -EBADMSG, DIAG_ERROR, t->path, 0,
+		                           "there is no token in the answer")
+		                : -ENOMEM;
+	value = str_printf("%s%s", t->prefix ? t->prefix : "", str_strip(text));
+	return value ? str_set(&w->token, value) : -ENOMEM;
 }
 
 static int token_request(struct web *w, char *const *bases, const struct http_retry *retry,
@@ -94,6 +104,8 @@ static int token_request(struct web *w, char *const *bases, const struct http_re
 	headers[n++] = (struct http_header){t->ttl_header, t->ttl};
 	h.method = t->method ? t->method : "PUT";
 	h.n_headers = n;
+	h.body = t->body;
+	h.body_size = t->body ? strlen(t->body) : 0;
 	h.try_timeout = w->s->try_timeout ? w->s->try_timeout : TRY_TIMEOUT;
 	STRV_FOREACH (b, bases)
 		if (strv_append_consume(&urls, path_join(*b, t->path)) < 0)
@@ -230,8 +242,11 @@ static int reach(struct web *w, char *const *bases, const char *probe, struct ht
 		return probe_request(w, bases, probe, &retry, ret);
 	}
 	r = token_request(w, bases, &retry, ret);
-	if (r >= 0)
-		return take_token(w, ret) < 0 ? -ENOMEM : r;
+	if (r >= 0) {
+		int e = take_token(w, ret);
+
+		return e < 0 ? e : r;
+	}
 	/* "Not found" and "not allowed" come from a service without tokens. */
 	if (t->is_optional && (ret->status == 404 || ret->status == 405))
 		return probe_request(w, bases, probe, &retry, ret);

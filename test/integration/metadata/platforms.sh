@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# "apply" on machines of Google, Azure (with its fabric), Oracle and Firecracker: as services.sh. Argument: the program.
+# "apply" on machines of Google, Azure (with its fabric), Oracle, IBM Cloud and Firecracker: as services.sh. Argument: the program.
 # shellcheck disable=SC2034,SC2154  # services-lib.sh's
 set -euo pipefail
 
@@ -68,6 +68,29 @@ check "Oracle: the lease, and its large packets" "$(addresses eth1) $(ip -j link
 oracle old v1; fresh; boot
 check "Oracle, only version 1: status, user data" "$status $(cat /root/of 2>/dev/null)" "0 old"
 failures Oracle oracle 25
+
+# ---- IBM Cloud VPC ----
+ibm() { # WORD
+  jq -n --arg user "$(user_data "$1")" '{token: {path: "/instance_identity/v1/token?version=2022-03-01", header: "Authorization", prefix: "Bearer ", require: {"Metadata-Flavor": "ibm"}, body: "{\"expires_in\": 3600}", form: "{\"access_token\": \"%s\"}"},
+    "/metadata/v1/instance?version=2022-03-01": ({id: "0717_4711", name: "vpc-host", zone: {name: "eu-de-2"}, profile: {name: "bx2-2x8"}} | tojson),
+    "/metadata/v1/instance/initialization?version=2022-03-01": ({keys: [{name: "k"}], user_data: $user} | tojson),
+    "/metadata/v1/keys?version=2022-03-01": ({keys: [{name: "k", public_key: "ssh-ed25519 AAAAibm ibm"}]} | tojson)}' >"$work/routes"
+}
+dmi chassis_vendor="IBM:Cloud Compute Server 1.0:bx2-2x8" chassis_asset_tag=ibmcloud
+pin IBMCloud 10
+ibm first; fresh; boot
+check "IBM Cloud VPC: status, user data, name" "$status $(cat /root/of 2>/dev/null) $(hostname)" "0 first vpc-host"
+check "IBM Cloud VPC: the source, region, zone, key" "$(query v1.cloud_id; query v1.region; query v1.availability_zone; query v1.public_ssh_keys.0)" $'ibmcloud\neu-de\neu-de-2\nssh-ed25519 AAAAibm ibm'
+check "IBM Cloud VPC: one token, each document once" "$(cut -d' ' -f1,2 "$work/requests" | sort | uniq -c | awk '{print $1, $2}' | sort | uniq -c | awk '{print $1, $2, $3}' | tr '\n' ' ')" "3 1 GET 1 1 PUT "
+# Its medium, which most have, needs no service.
+echo 'datasource_list: [NoCloud, IBMCloud]' >/etc/cloud/cloud.cfg.d/90-test.cfg
+ibm unread; fresh; mkdir -p /var/lib/cloud/seed/nocloud
+printf 'instance-id: i-medium\nlocal-hostname: medium-host\n' >/var/lib/cloud/seed/nocloud/meta-data; user_data medium >/var/lib/cloud/seed/nocloud/user-data
+boot
+check "IBM Cloud VPC, with a medium: it is read" "$status $(cat /root/of 2>/dev/null) $(hostname)" "0 medium medium-host"
+check "IBM Cloud VPC, with a medium: nobody is asked" "$(wc -l <"$work/requests")" 0
+pin IBMCloud 10
+failures "IBM Cloud VPC" ibm 25
 
 # ---- Firecracker: nothing identifies it, the line or the configuration names it ----
 mmds() { # WORD [TOKEN-HEADER]

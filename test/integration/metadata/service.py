@@ -3,8 +3,9 @@
 """A platform's metadata service on port 80 of the addresses that are given: service.py ROUTES MODE-FILE LOG ADDRESS[:PORT]|[ADDRESS]...
 
 ROUTES is a JSON object of path -> text; what is not there is 404. "token": true, or the name of the header, asks for a token from
-latest/api/token; "require": {HEADER: VALUE} refuses requests without. What is posted is appended to LOG.posted. The first line of
-MODE-FILE says how it behaves: good; slow; busy N (503 to the first N requests); limit N (429 with Retry-After to them); cut N (closes
+latest/api/token, or an object: "path" of that request, "require" and "body" of it, "form" of its answer (%s), the "header" and its
+"prefix" before the token. "require": {HEADER: VALUE} refuses requests without. What is posted is appended to LOG.posted. The first
+line of MODE-FILE says how it behaves: good; slow; busy N (503 to the first N requests); limit N (429 with Retry-After to them); cut N (closes
 in the middle of the answers to them); loop (redirects to itself); huge (a body without an end); refuse (403 to all); silent.
 """
 import http.server
@@ -85,12 +86,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def do_PUT(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
         if self.misbehave():
             return
-        if self.path == "/latest/api/token" and self.routes().get("token"):
-            self.answer(200, TOKEN)
-        else:
+        token = self.token()
+        if not token or self.path != token.get("path", "/latest/api/token"):
             self.answer(404, "")
+        elif any(self.headers.get(k) != v for k, v in token.get("require", {}).items()):
+            self.answer(403, "no\n")
+        elif token.get("body", body) != body:
+            self.answer(400, "no\n")
+        else:
+            self.answer(200, token.get("form", "%s").replace("%s", TOKEN))
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -105,14 +112,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with open(routes_path, encoding="utf-8") as f:
             return json.load(f)
 
+    def token(self):
+        """Which token is wanted, and how; None: none."""
+        token = self.routes().get("token")
+        if token is True:
+            token = "X-aws-ec2-metadata-token"
+        return {"header": token} if isinstance(token, str) else token
+
     def do_GET(self):
         if self.misbehave():
             return
         routes = self.routes()
-        header = routes.get("token")
-        if header is True:
-            header = "X-aws-ec2-metadata-token"
-        if header and self.headers.get(header) != TOKEN:
+        token = self.token()
+        if token and self.headers.get(token["header"]) != token.get("prefix", "") + TOKEN:
             self.answer(401, "")
         elif any(self.headers.get(k) != v for k, v in routes.get("require", {}).items()):
             self.answer(403, "")

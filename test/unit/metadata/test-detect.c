@@ -73,6 +73,29 @@ TEST(detect__a_pin_counts_in_a_confidential_vm_too)
 	close_world(&w);
 }
 
+/* IBM's VPC: its medium comes first, and its service counts where the host's media do not. */
+TEST(detect__ibm_cloud_vpc)
+{
+	struct world w;
+
+	open_world(&w);
+	w.m.dmi[DMI_CHASSIS_VENDOR] = (char *) "IBM:Cloud Compute Server 1.0:bx2-2x8";
+	w.m.dmi[DMI_CHASSIS_ASSET_TAG] = (char *) "ibmcloud";
+	CHECK_INT(detect_identify(&w.m, NULL, &w.d, &w.r), ==, 0);
+	CHECK_STR(w.r.list[0], "NoCloud");
+	CHECK_STR(w.r.list[1], "IBMCloud");
+	detection_done(&w.r);
+	w.m.is_confidential = true;
+	CHECK_INT(detect_identify(&w.m, NULL, &w.d, &w.r), ==, 0);
+	CHECK_STR(w.r.list[0], "IBMCloud");
+	CHECK_STR(w.r.list[1], "None");
+	detection_done(&w.r);
+	w.m.dmi[DMI_CHASSIS_ASSET_TAG] = NULL;
+	CHECK_INT(detect_identify(&w.m, NULL, &w.d, &w.r), ==, 0);
+	CHECK_INT(w.r.verdict, ==, DETECT_NOT_FOUND);
+	close_world(&w);
+}
+
 TEST(detect__an_unknown_name_in_the_list_is_told)
 {
 	struct world w;

@@ -10,6 +10,9 @@ static struct {
 	const char *token;      /* what is accepted now; NULL: none is wanted */
 	const char *next_token; /* that a PUT gives; NULL: 403 */
 	const char *header;
+	const char *prefix; /* of the header's value */
+	const char *before; /* the token in a JSON answer to a PUT; NULL: it is the answer */
+	const char *body;   /* that a PUT has to have; NULL: any */
 	unsigned puts, gets, refused;
 	unsigned expire_after; /* GETs until the token is too old; 0: never */
 } service;
@@ -22,6 +25,14 @@ static const struct {
 	{"/2021-03-23/meta-data/instance-id", "i-2"},
 	{"/2021-03-23/meta-data/", "instance-id\nhostname\n"},
 	{"/2021-03-23/meta-data/hostname", "h"},
+	{"/metadata/v1/instance?version=2022-03-01",
+         "{\"id\": \"0717_eb1b7391\", \"name\": \"vpc-host\", \"zone\": {\"name\": "
+         "\"us-south-1\"}, \"profile\": {\"name\": \"bx2-2x8\"}}"},
+	{"/metadata/v1/instance/initialization?version=2022-03-01",
+         "{\"keys\": [{\"name\": \"k\"}], \"user_data\": \"#cloud-config\\n\"}"},
+	{"/metadata/v1/keys?version=2022-03-01",
+         "{\"keys\": [{\"name\": \"k\", \"public_key\": \"ssh-rsa AAA\"}, {\"public_key\": "
+         "\"ssh-ed25519 BBB\"}]}"},
 	{"/hetzner/v1/metadata", "instance-id: 42\nhostname: h\n"},
 };
 
@@ -41,15 +52,21 @@ static int answer(struct http_response *ret, unsigned status, const char *body)
 
 static int perform(void *userdata, const struct http_request *rq, struct http_response *ret)
 {
-	const char *path = strchr(strstr(rq->url, "://") + 3, '/');
+	const char *path = strchr(strstr(rq->url, "://") + 3, '/'), *value;
+
+	char text[64];
 
 	(void) userdata;
 	if (rq->method && streq(rq->method, "PUT")) {
 		service.puts++;
 		if (!service.next_token)
 			return answer(ret, 403, "");
+		if (service.body && !streq_ptr(rq->body, service.body))
+			return answer(ret, 400, "");
 		service.token = service.next_token;
-		return answer(ret, 200, service.next_token);
+		snprintf(text, sizeof(text), "%s%s%s", service.before ? service.before : "",
+		         service.next_token, service.before ? "\"}" : "");
+		return answer(ret, 200, text);
 	}
 	service.gets++;
 	if (service.expire_after && service.gets > service.expire_after) {
@@ -57,7 +74,10 @@ static int perform(void *userdata, const struct http_request *rq, struct http_re
 		service.token = "another";
 		service.next_token = "another";
 	}
-	if (service.token && !streq_ptr(header_of(rq, service.header), service.token)) {
+	value = header_of(rq, service.header);
+	if (service.prefix)
+		value = value ? str_after(value, service.prefix) : NULL;
+	if (service.token && !streq_ptr(value, service.token)) {
 		service.refused++;
 		return answer(ret, 401, "");
 	}
@@ -158,6 +178,73 @@ TEST(ec2__a_token_that_grew_old_is_renewed)
 	CHECK_INT(service.refused, ==, 1);
 	CHECK_INT(service.puts, ==, 2);
 	instance_free(i);
+}
+
+static void begin_ibmcloud(void)
+{
+	begin("Authorization");
+	service.prefix = "Bearer ";
+	service.token = service.next_token = "secret";
+	service.before = "{\"expires_in\": 3600, \"access_token\": \"";
+	service.body = "{\"expires_in\": 3600}";
+}
+
+TEST(ibmcloud__a_vpcs_service_is_read_with_its_token)
+{
+	struct diag d = {0};
+	struct source_context c = {.http = &player, .d = &d};
+	auto_cleanup(instance_free) struct instance *i = NULL;
+	auto_strv char **keys = NULL;
+
+	begin_ibmcloud();
+	CHECK_INT(source_ibmcloud(&c, &i), ==, 0);
+	CHECK_STR(i->id, "0717_eb1b7391");
+	CHECK_STR(i->platform, "ibmcloud");
+	CHECK_STR(json_string_or(i->meta_data, "local-hostname", ""), "vpc-host");
+	CHECK_STR(json_string_or(i->meta_data, "region", ""), "us-south");
+	CHECK_STR(i->user_data.data, "#cloud-config\n");
+	CHECK_INT(instance_public_keys(i, &keys), ==, 0);
+	CHECK_INT(strv_length(keys), ==, 2);
+	CHECK_STR(keys[0], "ssh-rsa AAA");
+	CHECK_INT(service.puts, ==, 1);
+	CHECK_INT(service.refused, ==, 0);
+}
+
+TEST(ibmcloud__a_token_that_grew_old_is_renewed)
+{
+	struct diag d = {0};
+	struct source_context c = {.http = &player, .d = &d};
+	auto_cleanup(instance_free) struct instance *i = NULL;
+
+	begin_ibmcloud();
+	service.expire_after = 1;
+	CHECK_INT(source_ibmcloud(&c, &i), ==, 0);
+	CHECK_INT(service.puts, ==, 2);
+}
+
+TEST(ibmcloud__an_answer_without_a_token_is_the_end)
+{
+	struct diag d = {0};
+	struct source_context c = {.http = &player, .d = &d};
+	struct instance *i = NULL;
+
+	begin_ibmcloud();
+	service.before = "{\"token\": \"";
+	CHECK_INT(source_ibmcloud(&c, &i), ==, -ENOENT);
+	CHECK_INT(service.gets, ==, 0);
+	CHECK(!strstr(d.items[0].text, "secret"));
+}
+
+TEST(ibmcloud__classic_machines_are_not_asked)
+{
+	struct machine m = {.virt = (char *) (uintptr_t) "xen"};
+	struct diag d = {0};
+	struct source_context c = {.http = &player, .d = &d, .machine = &m};
+	struct instance *i = NULL;
+
+	begin_ibmcloud();
+	CHECK_INT(source_ibmcloud(&c, &i), ==, -ENOENT);
+	CHECK_INT(service.puts, ==, 0);
 }
 
 TEST(hetzner__an_answer_counts_if_it_knows_the_machine)
