@@ -6,12 +6,14 @@
 #include "metadata/modules/modules.h"
 
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/swap.h>
 #include <sys/sysinfo.h>
 #include <sys/vfs.h>
 
 #define MARK            "comment=cloudconfig"
 #define SWAP_FILE       "/swap.img"
+#define SWAP_UUID       (1024 + 12) /* where mkswap's header has it */
 #define COMMAND_TIMEOUT (60 * USEC_PER_SEC)
 
 static const char *const default_fields[FSTAB_FIELDS] = {NULL, NULL, "auto", "defaults,nofail",
@@ -51,6 +53,17 @@ char *context_device(const struct context *c, const char *name)
 	}
 	/* ephemeral0 without a mapping: this machine has no such disk. */
 	return real && access(real, F_OK) >= 0 ? TAKE_PTR(path) : NULL;
+}
+
+/* Names that a platform gives its disks. */
+static bool is_platforms_name(const char *name)
+{
+	static const char *const names[] = {"ami", "root", "swap"};
+
+	for (size_t i = 0; i < ELEMENTSOF(names); i++)
+		if (streq(names[i], name))
+			return true;
+	return str_after(name, "ephemeral") || str_after(name, "ebs");
 }
 
 struct table {
@@ -155,8 +168,11 @@ static int add_entry(struct context *c, struct table *t, const cJSON *entry)
 	if (cJSON_GetArraySize(entry) < 2 || cJSON_IsNull(cJSON_GetArrayItem(entry, 1)))
 		return 0;
 	fields[0] = context_device(c, name);
-	if (!fields[0])
+	if (!fields[0] && is_platforms_name(name))
 		return diag_add(c->d, 0, DIAG_INFO, "mounts", 0, "there is no \"%s\"", name);
+	/* "tmpfs", "overlay": a word for a file system that needs no device, or one that may come. */
+	if (!fields[0])
+		fields[0] = TAKE_PTR(name);
 	for (int i = 1; i < FSTAB_FIELDS; i++) {
 		auto_free char *fallback =
 			field_text(cJSON_GetArrayItem(defaults, i), default_fields[i]);
@@ -171,7 +187,7 @@ static int add_entry(struct context *c, struct table *t, const cJSON *entry)
 		r = add_line(t, fields);
 		if (r == -EINVAL)
 			diag_add(c->d, r, DIAG_ERROR, "mounts", 0, "\"%s\": a field is empty",
-			         name);
+			         fields[0]);
 	}
 	for (int i = 0; i < FSTAB_FIELDS; i++)
 		free(fields[i]);
@@ -202,10 +218,15 @@ int swap_file_make(const char *path, uint64_t size)
 	size -= size % (uint64_t) page;
 	if (size < 10 * (uint64_t) page)
 		return -EINVAL;
+	/* Its UUID, by which tools know it: a random one, of version 4, and no secret that the boot would wait for. */
+	if (getrandom(header + SWAP_UUID, 16, GRND_INSECURE) != 16)
+		return -EIO;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	memcpy(header + 1024, info, sizeof(info));
+	header[SWAP_UUID + 6] = (char) ((header[SWAP_UUID + 6] & 0x0f) | 0x40);
+	header[SWAP_UUID + 8] = (char) ((header[SWAP_UUID + 8] & 0x3f) | 0x80);
 	memcpy(header + page - 10, "SWAPSPACE2", 10);
 	/* A swap file has no holes: the kernel writes to its blocks and not through the file system. */
 	r = -posix_fallocate(fd, 0, (off_t) size);

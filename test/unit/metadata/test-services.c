@@ -51,6 +51,7 @@ TEST(mounts__lines_are_ours_and_the_images_stay)
 	                  "- [/dev/root, /]\n"
 	                  "- [/dev/vdc, null]\n"
 	                  "- [ephemeral0, /mnt]\n"
+	                  "- [tmpfs, /memory, tmpfs, size=1m]\n"
 	                  "- ['server:/export', /nfs, nfs, ro, 0, 0]\n");
 	put(&w, "etc/fstab",
 	    "# the image's\n/dev/root / ext4 defaults 0 1\nold /old auto "
@@ -60,6 +61,7 @@ TEST(mounts__lines_are_ours_and_the_images_stay)
 	           "# the image's\n/dev/root / ext4 defaults 0 1\n"
 	           "/dev/vdb\t/data\text4\tdefaults,noatime,comment=cloudconfig\t0\t2\n"
 	           "UUID=1234\t/with\\040space\tauto\tdefaults,nofail,comment=cloudconfig\t0\t2\n"
+	           "tmpfs\t/memory\ttmpfs\tsize=1m,comment=cloudconfig\t0\t2\n"
 	           "server:/export\t/nfs\tnfs\tro,comment=cloudconfig\t0\t0\n");
 	CHECK_STR(ran.data, "mount -a\n");
 	CHECK_INT(mode_of(&w, "with space"), ==, 0755);
@@ -87,6 +89,8 @@ TEST(mounts__swap_is_a_file_that_the_kernel_takes_for_swap)
 	CHECK_INT(*(const uint32_t *) (const void *) (text + 1024), ==, 1);
 	CHECK_INT(*(const uint32_t *) (const void *) (text + 1028), ==,
 	          (1 << 20) / sysconf(_SC_PAGESIZE) - 1);
+	CHECK_INT((text[1024 + 12 + 6] & 0xf0), ==, 0x40);
+	CHECK(memcmp(text + 1024 + 12, (const char[16]){0}, 16) != 0);
 	CHECK_INT(swap_file_make(path, 1 << 20), ==, -EEXIST);
 	close_world(&w);
 }
