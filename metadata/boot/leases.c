@@ -318,6 +318,8 @@ void leases_of_json(const cJSON *list, struct lease_set *l)
 
 		if (e)
 			entry_of(it, e);
+		if (e && !e->is_wanted && !lease6_is_asked(e))
+			l->n--; /* it asks for nothing */
 	}
 }
 
