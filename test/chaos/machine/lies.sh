@@ -37,7 +37,7 @@ lies() {
   lie 'leads nowhere' "rm -r /run/chaos-check; ln -s /nowhere $own/multi-user.target.wants/lie.service" "rm $own/multi-user.target.wants/lie.service"
   lie 'is empty' "rm -r /run/chaos-check; : >$own/lie" "rm $own/lie"
   lie 'is left over' "rm -r /run/chaos-check; echo 1 >$own/.#lie" "rm $own/.#lie"
-  lie 'the machine is degraded' "rm -r /run/chaos-check; systemd-run --unit=lie --wait /bin/false" 'sctl reset-failed'
+  lie 'the machine is degraded' "rm -r /run/chaos-check; systemd-run --unit=lie --wait /bin/false" 'sctl reset-failed lie.service'
   lie 'EXT4-fs error' 'rm -r /run/chaos-check; echo "EXT4-fs error: a lie" >/dev/kmsg' 'dmesg -C'
   lie 'the root is not writable' 'rm -r /run/chaos-check; sync; mount -o remount,ro /' 'mount -o remount,rw /'
   told=$((told + 1))
