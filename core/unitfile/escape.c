@@ -254,6 +254,7 @@ int unit_name_mangle(const char *s, bool allow_glob, char **ret)
 {
 	auto_free char *r = NULL;
 	char *t;
+	int k = -EINVAL;
 
 	if (str_is_empty(s))
 		return -EINVAL;
@@ -262,9 +263,12 @@ int unit_name_mangle(const char *s, bool allow_glob, char **ret)
 		return *ret ? 0 : -ENOMEM;
 	}
 	if (str_after(s, "/dev/") || str_after(s, "/sys/"))
-		return unit_name_from_path(s, ".device", ret);
-	if (path_is_absolute(s) && !(allow_glob && strpbrk(s, GLOB_CHARS)))
-		return unit_name_from_path(s, ".mount", ret);
+		k = unit_name_from_path(s, ".device", ret);
+	else if (path_is_absolute(s) && !(allow_glob && strpbrk(s, GLOB_CHARS)))
+		k = unit_name_from_path(s, ".mount", ret);
+	/* One with ".." in it names no mount point: it is taken as any other word. */
+	if (k != -EINVAL)
+		return k;
 	r = t = malloc(strlen(s) * 4 + sizeof(".service"));
 	if (!r)
 		return -ENOMEM;

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time spans, exit statuses and unit names against systemd-analyze and systemd-escape."""
+"""Time spans, exit statuses and unit names against systemd-analyze and systemd-escape.
+
+Both tools end at the first word that they refuse. So what we accept is asked for in batches, which go on behind a word that
+was refused all the same; what we refuse is asked for otherwise: spans as lines of a unit, of which each is told, names one by one.
+"""
+import os
 import re
 import subprocess
+import tempfile
 
 import oracle
 from oracle import RANDOM as R
@@ -27,9 +33,34 @@ def spans():
             n = R.choice([str(R.randint(0, 100)), str(R.randint(0, 10 ** R.randint(1, 20))), f"{R.random() * 10:.{R.randint(1, 12)}f}", ".5", "+1", "-1"])
             parts.append(n + R.choice(["", " "]) + R.choice(units))
         hand.append(R.choice(["", " "]).join(parts))
-    theirs = oracle.each_until_refused(hand, lambda some: re.findall("(?:μs|us): (\\d+)", run("systemd-analyze", "timespan", "--", *some).stdout))
-    for text, ours, them in zip(hand, oracle.ask(["span"], hand), theirs):
-        oracle.compare(f"span {text!r}", ours, them)
+    ours = oracle.ask(["span"], hand)
+    theirs = {}
+    taken = [t for t, answer in zip(hand, ours) if answer is not None]
+    theirs.update(zip(taken, oracle.each_until_refused(taken, spans_of)))
+    # Blanks around a value are no part of it in a unit, and an empty one is not told.
+    left = list(dict.fromkeys(t for t, answer in zip(hand, ours) if answer is None))
+    odd = [t for t in left if t != t.strip() or not t]
+    theirs.update(zip(odd, oracle.each_until_refused(odd, spans_of)))
+    lines = [t for t in left if t == t.strip() and t]
+    theirs.update((t, None if refused else "accepted") for t, refused in zip(lines, refused_lines(lines)))
+    for text, answer in zip(hand, ours):
+        oracle.compare(f"span {text!r}", answer, theirs[text])
+
+
+def spans_of(some):
+    return re.findall("(?:\u03bcs|us): (\\d+)", run("systemd-analyze", "timespan", "--", *some).stdout)
+
+
+def refused_lines(values):
+    """Of each value whether systemd refuses it as a time span in a unit file."""
+    with tempfile.TemporaryDirectory(prefix="spans-") as dir:
+        path = f"{dir}/spans.service"
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("[Service]\nExecStart=/bin/true\n" + "".join(f"RestartSec={v}\n" for v in values))
+        said = subprocess.run(["systemd-analyze", "verify", "--man=no", path], text=True, capture_output=True, timeout=300,
+                              env=dict(os.environ, SYSTEMD_UNIT_PATH=dir + ":")).stderr
+    numbers = set(re.findall(r"spans\.service:(\d+): Failed to parse sec value, ignoring: ", said))
+    return [str(n + 3) in numbers for n in range(len(values))]
 
 
 def statuses():
@@ -45,24 +76,24 @@ def words(alphabet, n):
         yield "".join(R.choice(alphabet) for _ in range(R.randint(1, 24)))
 
 
+BETWEEN = "0q0"  # no answer but to itself: answers are divided by blanks, and may hold some
+
+
 def batch(subject, questions, *command):
-    """systemd-escape takes many words at once, but stops at the first that it refuses."""
-    ours = oracle.ask([subject], questions)
-    theirs = []
-    at = 0
-    while at < len(questions):
-        out = run("systemd-escape", *command, "--", *questions[at:at + 200])
-        # Answers are divided by blanks, and may hold some: only one at a time is sure, unless all came out without.
-        got = out.stdout.rstrip("\n").split(" ")
-        if out.returncode == 0 and len(got) == len(questions[at:at + 200]):
-            theirs += got
-        else:
-            for q in questions[at:at + 200]:
-                one = run("systemd-escape", *command, "--", q)
-                theirs.append(None if one.returncode else one.stdout[:-1])
-        at += 200
-    for q, a, b in zip(questions, ours, theirs):
-        oracle.compare(f"{subject} {q!r}", a, b)
+    ours = dict(zip(questions, oracle.ask([subject], questions)))
+    mark = run("systemd-escape", *command, "--", BETWEEN).stdout[:-1]
+
+    def answer(some):
+        asked = [word for q in some for word in (q, BETWEEN)]
+        out = run("systemd-escape", *command, "--", *asked).stdout
+        return out.removesuffix("\n").removesuffix(" " + mark).split(f" {mark} ") if out else []
+
+    taken = [q for q in ours if ours[q] is not None]
+    left = [q for q in ours if ours[q] is None]
+    theirs = dict(zip(taken, oracle.each_until_refused(taken, answer)))
+    theirs.update(zip(left, oracle.each_until_refused(left, answer, 1)))
+    for q in ours:
+        oracle.compare(f"{subject} {q!r}", ours[q], theirs[q])
 
 
 def names():
@@ -79,7 +110,7 @@ def names():
     batch("unescape", escaped, "--unescape")
     batch("mount", [p for p in paths if p], "--path", "--suffix=mount")
     mangled = plain[:count // 3] + ["foo", "foo.service", "foo.mount", "/dev/sda1", "/home", "/sys/foo", "foo@", "foo@.service", "foo@b.target", ".", "..",
-                             "a.b", "foo bar", "*", "foo*", "foo.servic\\x", "a" * 247, "a" * 248, "a" * 300] + long_paths
+                             "a.b", "foo bar", "*", "foo*", "foo.servic\\x", "/..", "/a/../b", "/dev/../x", "/../..", "a" * 247, "a" * 248, "a" * 300] + long_paths
     batch("mangle", mangled, "--mangle")
 
 

@@ -122,6 +122,7 @@ TEST(unit_name__mangle_takes_what_people_type)
 		{"a b", "a\\x20b.service", "a\\x20b.service"},
 		{"foo*", "foo\\x2a.service", "foo*"},
 		{"a/b", "a-b.service", "a-b.service"},
+		{"/a/../b", "-a-..-b.service", "-a-..-b.service"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
