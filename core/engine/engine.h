@@ -145,6 +145,7 @@ struct unit {
 	struct stamp condition_stamp, assert_stamp;
 	bool condition_result, assert_result;
 	struct id128 invocation_id;
+	char *namespace_group; /* exec.h; NULL: none is used */
 	char *cgroup; /* "/system.slice/cron.service" or NULL; set by core/cgroup */
 	void *cgroup_data; /* core/cgroup's own */
 	usec_t start_limit_begin_usec;
@@ -272,7 +273,7 @@ struct manager {
 	bool in_dispatch, building, in_transaction;
 	uint32_t mark;
 	/* private to other rooms, one pointer each */
-	void *cgroup_data, *exec_data, *state_data, *notify_data, *mount_data, *swap_data, *timer_data, *device_data, *api_data, *main_data;
+	void *cgroup_data, *exec_data, *state_data, *notify_data, *namespaces_data, *mount_data, *swap_data, *timer_data, *device_data, *api_data, *main_data;
 };
 
 /* ---- manager ---- */

@@ -45,6 +45,7 @@ int unit_record(const struct unit *u, struct strbuf *b)
 	if (!id128_is_null(&u->invocation_id))
 		record_add(b, "u.invocation", id128_format(&u->invocation_id, text));
 	record_add(b, "u.cgroup", u->cgroup);
+	record_add(b, "u.namespace-group", u->namespace_group);
 	record_add_bool(b, "u.condition-result", u->condition_result);
 	record_add_bool(b, "u.assert-result", u->assert_result);
 	record_add_bool(b, "u.transient", u->transient);
@@ -168,6 +169,8 @@ int unit_restore(struct unit *u, const struct record *r)
 		k = unit_set_cgroup(u, cgroup);
 		first = k < 0 ? k : first;
 	}
+	k = str_set(&u->namespace_group, record_get(r, "u.namespace-group"));
+	first = k < 0 && first == 0 ? k : first;
 	if (u->ops->restore) {
 		k = u->ops->restore(u, r);
 		first = k < 0 && first == 0 ? k : first;

@@ -369,6 +369,7 @@ void unit_free(struct unit *u)
 	strv_free(u->aliases);
 	free(u->load_error);
 	free(u->carry);
+	free(u->namespace_group);
 	free(u->id);
 	free(u);
 }

@@ -92,24 +92,32 @@ static void remove_runtime(struct unit *u, const struct exec_settings *s)
 	}
 }
 
-static void remove_private_tmp(struct unit *u)
+void exec_private_tmp_remove(struct manager *m, const char *group)
 {
 	static const char *const places[] = {"/tmp", "/var/tmp"};
-	const struct exec_manager *x = u->manager->exec_data;
-	char invocation[ID128_TEXT_MAX];
+	const struct exec_manager *x = m->exec_data;
 	auto_free char *name = NULL;
 
-	if (!x || id128_is_null(&u->invocation_id) ||
-	    exec_private_tmp_name(x->boot_id, u->id, id128_format(&u->invocation_id, invocation),
-	                          &name) < 0)
+	if (!x || exec_private_tmp_name(x->boot_id, group, &name) < 0)
 		return;
 	/* The name is used once, so that nothing has to make room for it. */
 	for (size_t i = 0; i < ELEMENTSOF(places); i++) {
 		auto_free char *path = path_join(places[i], name);
 
 		if (path && access(path, F_OK) >= 0)
-			(void) tree_remove(u->manager, path, true);
+			(void) tree_remove(m, path, true);
 	}
+}
+
+/* Of a process that nobody put into a group. */
+static void remove_private_tmp(const struct unit *u)
+{
+	char invocation[ID128_TEXT_MAX];
+	auto_free char *group = NULL;
+
+	if (!id128_is_null(&u->invocation_id) &&
+	    exec_group_new(id128_format(&u->invocation_id, invocation), u->id, &group) >= 0)
+		exec_private_tmp_remove(u->manager, group);
 }
 
 static void remove_credentials(struct unit *u)
@@ -191,7 +199,7 @@ int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool 
 
 	if (keep == EXEC_PRESERVE_NO || (keep == EXEC_PRESERVE_RESTART && !restarting))
 		remove_runtime(u, s);
-	if (s->private_tmp)
+	if (s->private_tmp && !u->namespace_group)
 		remove_private_tmp(u);
 	if (strv_length(s->load_credentials) > 0 || strv_length(s->set_credentials) > 0)
 		remove_credentials(u);

@@ -25,10 +25,8 @@ int exec_locale_read(char ***ret);
 int exec_errand(struct manager *m, const char *word, const char *a, const char *b);
 /* Assignments of the names in @names that core itself has. */
 int exec_pass_environment(char *const *names, char ***ret);
-/* What both core and core-exec must find: /tmp's and /var/tmp's private directory of one activation
- * of a unit. */
-int exec_private_tmp_name(const char *boot_id, const char *unit, const char *invocation_id,
-                          char **ret);
+/* What both core and core-exec must find: /tmp's and /var/tmp's private directory of a group. -EINVAL: not the name of one. */
+int exec_private_tmp_name(const char *boot_id, const char *group, char **ret);
 
 /* exec-environment.c: sets each assignment of @more in *@env. 0 or -ENOMEM, -EINVAL. */
 int env_merge(char ***env, char *const *more);

@@ -81,7 +81,7 @@ void exec_shutdown(struct manager *m)
 /* All that one spawn needs, from the request to the clone. */
 struct launch {
 	struct exec_spec spec;
-	char invocation_id[ID128_TEXT_MAX], netns_of[16];
+	char invocation_id[ID128_TEXT_MAX];
 	char *cgroup;
 	char **env, **pass_env;
 	int *keep; /* fds that lose close-on-exec in the child */
@@ -110,20 +110,6 @@ static void add_keep(struct launch *l, int fd)
 {
 	if (fd >= 0)
 		l->keep[l->n_keep++] = fd;
-}
-
-/* A process beside the main one sees the network that the main one has. */
-static void share_network(struct launch *l, const struct unit *u, const struct exec_settings *s)
-{
-	pid_t pid;
-
-	if (!s->private_network || !u->ops->main_pid)
-		return;
-	pid = u->ops->main_pid(u);
-	if (pid <= 0)
-		return;
-	(void) snprintf(l->netns_of, sizeof(l->netns_of), "%d", (int) pid);
-	l->spec.netns_of = l->netns_of;
 }
 
 static void fill_settings(struct launch *l, const struct exec_manager *x,
@@ -159,6 +145,10 @@ static void fill_request(struct launch *l, const struct exec_request *q)
 	                           ? q->watchdog_usec
 	                           : 0;
 	p->exec_fd = q->exec_fd;
+	if (p->s.private_tmp)
+		p->group = q->unit->namespace_group;
+	if (q->boxes && q->flags & EXEC_APPLY_SANDBOX)
+		memcpy(p->boxes, q->boxes, sizeof(p->boxes));
 	p->stdio_socket = q->stdio_socket;
 	if (q->flags & EXEC_PASS_FDS) {
 		p->fds = (int *) q->fds;
@@ -212,11 +202,9 @@ static int launch_prepare(struct launch *l, const struct exec_request *q,
 		return r;
 	p->env = l->env;
 	p->pass_env = l->pass_env;
-	if (q->flags & EXEC_CONTROL)
-		share_network(l, q->unit, &p->s);
 	if (needs_users(&p->s))
 		p->nss_fd = x->nss_fd;
-	l->keep = calloc(p->n_fds + 5, sizeof(int));
+	l->keep = calloc(p->n_fds + EXEC_BOX_MAX + 5, sizeof(int));
 	if (!l->keep)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->n_fds; i++)
@@ -224,6 +212,8 @@ static int launch_prepare(struct launch *l, const struct exec_request *q,
 	add_keep(l, p->stdio_socket);
 	add_keep(l, p->exec_fd);
 	add_keep(l, p->nss_fd);
+	for (int i = 0; i < EXEC_BOX_MAX; i++)
+		add_keep(l, p->boxes[i]);
 	return 0;
 }
 

@@ -27,6 +27,9 @@ enum exec_flags {
 	EXEC_CONSOLE_WAIT = 64,        /* Type=idle */
 };
 
+/* Name spaces that outlive the process that made them (namespace-box.h). */
+enum exec_box { EXEC_BOX_NET, EXEC_BOX_IPC, EXEC_BOX_MAX };
+
 struct exec_request {
 	struct unit *unit;
 	const struct exec_command *command;
@@ -43,6 +46,8 @@ struct exec_request {
 	bool fds_nonblock;
 	int stdio_socket; /* for StandardInput=socket; -EBADF: none */
 	usec_t watchdog_usec;
+	/* What all processes of the unit's group share, by enum exec_box; -EBADF: not that one. NULL: none */
+	const int *boxes;
 	/* For Type=exec: core-exec writes one byte, 1, when all is set up; then its end closes. Exactly that one byte: execve worked; none, or a second
 	 * one: it failed. -EBADF: not wanted */
 	int exec_fd;
@@ -61,7 +66,15 @@ void exec_settle(bool idle);
 int exec_spawn_plain(struct manager *m, char *const *argv, char *const *environment, int stdout_fd,
                      struct pidref *ret);
 
-/* RuntimeDirectory= (and PrivateTmp='s) are removed when the unit is dead; @restarting honours RuntimeDirectoryPreserve=. */
+/*
+ * A group is what has private name spaces and a private /tmp in common: one activation of a unit, and those that join it
+ * (JoinsNamespaceOf=). Its name: "INVOCATION UNIT", of the one that came first; u->namespace_group.
+ */
+int exec_group_new(const char *invocation_id, const char *unit, char **ret);
+const char *exec_group_unit(const char *group); /* NULL: not such a name */
+/* The private /tmp and /var/tmp of a group whose last unit is dead. */
+void exec_private_tmp_remove(struct manager *m, const char *group);
+/* RuntimeDirectory= (and PrivateTmp='s, of a unit without a group) are removed when the unit is dead; @restarting honours RuntimeDirectoryPreserve=. */
 int exec_directories_remove(struct unit *u, const struct exec_settings *s, bool restarting);
 /* The main process is gone: what it held in its own name, its utmp record, is given back. May be told twice. */
 void exec_process_ended(struct unit *u, const struct exec_settings *s, pid_t pid);

@@ -22,9 +22,9 @@ enum spec_kind {
  * element. */
 /* clang-format off */
 #define SPEC_FIELDS(X) \
-	X(STR, unit) X(STR, path) X(STR, invocation_id) X(STR, cgroup) X(STR, netns_of) X(STRV, argv) X(STRV, env) X(STRV, pass_env) \
+	X(STR, unit) X(STR, path) X(STR, invocation_id) X(STR, cgroup) X(STR, group) X(STRV, argv) X(STRV, env) X(STRV, pass_env) \
 	X(STRV, fd_names) X(FDS, fds) X(INT, n_socket_fds) X(INT, command_flags) X(INT, flags) X(INT, spec_flags) X(FLAG, fds_nonblock) \
-	X(INT, stdio_socket) X(INT, exec_fd) X(INT, nss_fd) X(U64, watchdog_usec) \
+	X(INT, stdio_socket) X(INT, exec_fd) X(INT, nss_fd) X(INT, boxes[0]) X(INT, boxes[1]) X(U64, watchdog_usec) \
 	X(STRV, s.environment) X(STRV, s.environment_files) X(STRV, s.unset_environment) X(STRV, s.exec_search_path) \
 	X(STR, s.user) X(STR, s.group) X(STR, s.pam_name) X(STR, s.selinux_context) X(STR, s.apparmor_profile) X(STR, s.smack_process_label) \
 	X(STRV, s.supplementary_groups) X(FLAG, s.dynamic_user) X(FLAG, s.no_new_privileges) X(FLAG, s.set_login_environment) \
@@ -72,7 +72,8 @@ enum spec_kind {
 	static_assert(sizeof(((struct exec_spec *) NULL)->field) == SPEC_SIZE_##kind, #field);
 SPEC_FIELDS(X)
 #undef X
-static_assert(EXEC_RLIMITS_MAX == 16 && EXEC_DIRECTORY_MAX == 5, "rows of the table");
+static_assert(EXEC_RLIMITS_MAX == 16 && EXEC_DIRECTORY_MAX == 5 && EXEC_BOX_MAX == 2,
+              "rows of the table");
 
 static const struct spec_field {
 	const char *name;
@@ -89,6 +90,7 @@ static const struct exec_spec spec_default = {
 	.stdio_socket = -EBADF,
 	.exec_fd = -EBADF,
 	.nss_fd = -EBADF,
+	.boxes = {-EBADF, -EBADF},
 	.s =
 		{
 			.capability_bounding_set = UINT64_MAX,

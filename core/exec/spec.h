@@ -24,15 +24,15 @@ enum exec_spec_flags {
 
 struct exec_spec {
 	struct exec_settings s;
-	char *unit, *path, *invocation_id, *cgroup /* file system path */,
-		*netns_of /* pid whose network name space to join */;
+	char *unit, *path, *invocation_id, *cgroup /* file system path */, *group /* exec.h */;
 	char **argv, **env /* manager's and unit's, merged */, **pass_env /* assignments */,
 		**fd_names;
 	int *fds;
 	size_t n_fds;
 	unsigned n_socket_fds, command_flags, flags, spec_flags;
 	bool fds_nonblock;
-	int stdio_socket, exec_fd, nss_fd; /* numbers in core, and so in the child */
+	int stdio_socket, exec_fd, nss_fd,
+		boxes[EXEC_BOX_MAX]; /* numbers in core, and so in the child */
 	uint64_t watchdog_usec;
 };
 

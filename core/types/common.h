@@ -111,6 +111,15 @@ void spawn_intent(struct unit *u);
 /* One control process of a socket, mount or swap; watched. Type's settings from u->file. */
 int control_spawn(struct unit *u, const struct exec_command *c, char *const *environment,
                   struct pidref *ret);
+/*
+ * namespaces.c. Before the first spawn of an activation the unit joins a group or begins one, which its record then says. The boxes are what
+ * exec_spawn() takes. When the unit is dead, also before a restart, it leaves, after exec_directories_remove(); the last one removes what they
+ * shared. The first two can fail for want of memory or fds.
+ */
+int namespaces_prepare(struct unit *u);
+int namespaces_boxes(struct unit *u, int ret[static EXEC_BOX_MAX]);
+void namespaces_release(struct unit *u);
+void namespaces_shutdown(struct manager *m);
 /* Ends the watch on a process and forgets it. */
 void process_forget(struct unit *u, struct pidref *p);
 

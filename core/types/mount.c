@@ -75,6 +75,7 @@ void mount_enter_dead(struct mount *m, enum result result)
 		         result_to_string(m->result));
 	if (m->unit.file->exec)
 		(void) exec_directories_remove(&m->unit, m->unit.file->exec, false);
+	namespaces_release(&m->unit);
 	invocation_unpublish(&m->unit);
 	mount_set_state(m, m->result == RESULT_SUCCESS ? MOUNT_STATE_DEAD : MOUNT_STATE_FAILED, 0);
 }

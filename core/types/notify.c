@@ -291,6 +291,7 @@ void notify_shutdown(struct manager *m)
 
 	if (!n)
 		return;
+	namespaces_shutdown(m);
 	source_free(n->source);
 	fd_close(n->fd);
 	free(n);

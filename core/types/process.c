@@ -22,12 +22,14 @@ void spawn_intent(struct unit *u)
 	/* Its failure is the spawn's to report. */
 	if (!u->cgroup)
 		(void) cgroup_realize(u);
+	(void) namespaces_prepare(u);
 	unit_save(u);
 }
 
 int control_spawn(struct unit *u, const struct exec_command *c, char *const *environment,
                   struct pidref *ret)
 {
+	int boxes[EXEC_BOX_MAX], r;
 	const struct exec_request q = {
 		.unit = u,
 		.command = c,
@@ -38,11 +40,13 @@ int control_spawn(struct unit *u, const struct exec_command *c, char *const *env
 		.environment = environment,
 		.stdio_socket = -EBADF,
 		.exec_fd = -EBADF,
+		.boxes = boxes,
 	};
 	struct diag d = {0};
-	int r;
 
-	r = exec_spawn(u->manager, &q, &d, ret);
+	r = namespaces_boxes(u, boxes);
+	if (r >= 0)
+		r = exec_spawn(u->manager, &q, &d, ret);
 	if (r < 0) {
 		diag_log(&d, u->id);
 		return log_unit_errno(LOG_WARNING, u->id, r, "Cannot start '%s': %m", c->path);

@@ -88,8 +88,12 @@ static int spawn(struct service *s, enum service_exec list, const struct exec_co
 	struct service_fds fds = {0};
 	struct exec_request q;
 	struct diag d = {0};
-	int r, pair[2];
+	int r, pair[2], boxes[EXEC_BOX_MAX];
 
+	r = namespaces_boxes(u, boxes);
+	if (r < 0)
+		return log_unit_errno(LOG_WARNING, u->id, r, "No name spaces for '%s': %m",
+		                      command->path);
 	r = service_environment(s, list, control, &environment);
 	if (r < 0)
 		return r;
@@ -102,6 +106,7 @@ static int spawn(struct service *s, enum service_exec list, const struct exec_co
 	                          .fds_nonblock = service_settings(s)->non_blocking,
 	                          .stdio_socket = s->connection_fd,
 	                          .watchdog_usec = service_watchdog_usec(s),
+	                          .boxes = boxes,
 	                          .exec_fd = -EBADF};
 	if (control)
 		q.flags |= EXEC_CONTROL;

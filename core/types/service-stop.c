@@ -230,9 +230,9 @@ static void clean_up(struct service *s, bool restarting)
 		service_drop_fds(s, NULL);
 		s->activation = strv_free(s->activation);
 	}
-	if (!s->unit.file->exec)
-		return;
-	r = exec_directories_remove(&s->unit, s->unit.file->exec, restarting);
+	r = s->unit.file->exec ? exec_directories_remove(&s->unit, s->unit.file->exec, restarting)
+	                       : 0;
+	namespaces_release(&s->unit);
 	if (r < 0)
 		log_unit_errno(LOG_WARNING, s->unit.id, r, "Cannot remove runtime directories: %m");
 }

@@ -273,6 +273,7 @@ static void enter_dead(struct socket *s, enum result result)
 		         result_to_string(s->result));
 	if (s->unit.file->exec)
 		(void) exec_directories_remove(&s->unit, s->unit.file->exec, false);
+	namespaces_release(&s->unit);
 	invocation_unpublish(&s->unit);
 	socket_set_state(s, s->result == RESULT_SUCCESS ? SOCKET_DEAD : SOCKET_FAILED, 0);
 }

@@ -57,6 +57,7 @@ void swap_enter_dead(struct swap *s, enum result result)
 		         result_to_string(s->result));
 	if (s->unit.file->exec)
 		(void) exec_directories_remove(&s->unit, s->unit.file->exec, false);
+	namespaces_release(&s->unit);
 	invocation_unpublish(&s->unit);
 	swap_set_state(s, s->result == RESULT_SUCCESS ? SWAP_STATE_DEAD : SWAP_STATE_FAILED, 0);
 }

@@ -29,6 +29,9 @@ struct link *types_vault(const struct manager *m);
  */
 int types_vault_name(const struct unit *u, const char *kind, int64_t number, char *buffer);
 
+/* Once all units are back: what the vault holds of groups that no unit is in goes. */
+void namespaces_taken_over(struct manager *m);
+
 /* socket.c, for service.c: the fds a service gets from its sockets. Borrowed. */
 int socket_collect_fds(struct unit *socket, int **ret_fds, char ***ret_names, size_t *ret_n);
 /* service.c, for socket.c: the connection of an Accept=yes instance; takes fd. */

@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MOUNTS_MAX 4096
+#define MOUNTS_MAX    4096
+#define NO_INVOCATION "00000000000000000000000000000000"
 
 /* ---- the table ---- */
 
@@ -258,7 +259,7 @@ static int add_api(struct child *c, struct mount_table *t)
 
 static int add_tmp_one(struct child *c, struct mount_table *t, const char *where)
 {
-	auto_free char *name = NULL, *outer = NULL, *inner = NULL;
+	auto_free char *group = NULL, *name = NULL, *outer = NULL, *inner = NULL;
 	char boot[ID128_TEXT_MAX] = "0";
 	struct id128 id;
 	struct stat st;
@@ -267,8 +268,11 @@ static int add_tmp_one(struct child *c, struct mount_table *t, const char *where
 
 	if (id128_boot(&id) >= 0)
 		id128_format(&id, boot);
-	r = exec_private_tmp_name(boot, c->spec.unit, c->spec.invocation_id ?: "000000000000",
-	                          &name);
+	r = c->spec.group
+	            ? 0
+	            : exec_group_new(c->spec.invocation_id ?: NO_INVOCATION, c->spec.unit, &group);
+	if (r >= 0)
+		r = exec_private_tmp_name(boot, c->spec.group ?: group, &name);
 	if (r < 0)
 		return r;
 	outer = path_join(where, name);

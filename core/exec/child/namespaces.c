@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/child/mounts.h"
 
+#include "exec/namespace-box.h"
+
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -39,7 +41,7 @@ static int join(struct child *c, const char *path, int flag)
 	return 0;
 }
 
-static int loopback_up(void)
+static void loopback_up(void)
 {
 	struct ifreq q = {.ifr_name = "lo", .ifr_flags = IFF_UP};
 	auto_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -47,40 +49,89 @@ static int loopback_up(void)
 	/* Without IPv4 in the kernel there is still AF_UNIX to ask through. */
 	if (fd < 0)
 		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &q) < 0 ? -errno : 0;
+	if (fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &q) < 0)
+		errno = 0; /* it is there all the same */
+}
+
+/* A kind of name space that a whole group can share. */
+struct shared {
+	const char *setting, *own; /* as messages name it; where the kernel shows it */
+	int flag;
+	void (*prepare)(void); /* a new one; or NULL */
+};
+static const struct shared network = {"PrivateNetwork=", "/proc/self/ns/net", CLONE_NEWNET,
+                                      loopback_up};
+static const struct shared ipc = {"PrivateIPC=", "/proc/self/ns/ipc", CLONE_NEWIPC, NULL};
+
+/* 1: in one; 0: there is none here, and it was said; -errno. */
+static int enter_new(struct child *c, const struct shared *k, const char *path)
+{
+	int r;
+
+	if (path)
+		r = join(c, path, k->flag);
+	else
+		r = unshare(k->flag) < 0 ? -errno : 0;
+	if (!path && is_unavailable(r))
+		return unshare_or_warn(c, k->flag, k->setting);
+	if (r < 0)
+		return r;
+	if (!path && k->prepare)
+		k->prepare();
+	return 1;
+}
+
+/* The box is locked: what is in it, or what is then put into it. */
+static int enter_box(struct child *c, int box, const struct shared *k, const char *path)
+{
+	auto_fd int fd = namespace_box_get(box);
+	int r;
+
+	if (fd >= 0)
+		return setns(fd, k->flag) < 0 ? child_fail(c, -errno, "%s of the group", k->setting)
+		                              : 0;
+	if (fd != -ENOENT)
+		return fd;
+	r = enter_new(c, k, path);
+	if (r <= 0)
+		return r;
+	fd = open(k->own, O_RDONLY | O_CLOEXEC);
+	r = fd < 0 ? -errno : namespace_box_put(box, fd);
+	return r < 0 ? child_fail(c, r, "Cannot keep it for the group") : 0;
+}
+
+static int enter(struct child *c, int box, const struct shared *k, const char *path)
+{
+	int r;
+
+	if (box < 0) {
+		r = enter_new(c, k, path);
+		return MIN(r, 0);
+	}
+	/* Core passed it without. */
+	if (fcntl(box, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
+	r = namespace_box_lock(box);
+	if (r < 0)
+		return r;
+	r = enter_box(c, box, k, path);
+	namespace_box_unlock(box);
+	return r;
 }
 
 int child_network(struct child *c)
 {
-	int r;
-
-	if (c->s->network_namespace_path)
-		return join(c, c->s->network_namespace_path, CLONE_NEWNET);
-	if (!c->s->private_network)
+	if (!c->s->private_network && !c->s->network_namespace_path)
 		return 0;
-	if (c->spec.netns_of) {
-		auto_free char *path = str_printf("/proc/%s/ns/net", c->spec.netns_of);
-
-		if (path && join(c, path, CLONE_NEWNET) >= 0)
-			return 0;
-		c->detail[0] = 0; /* it ended meanwhile */
-	}
-	r = unshare(CLONE_NEWNET) < 0 ? -errno : 0;
-	if (is_unavailable(r))
-		return unshare_or_warn(c, CLONE_NEWNET, "PrivateNetwork=");
-	if (r >= 0)
-		(void) loopback_up();
-	return r;
+	return enter(c, c->spec.boxes[EXEC_BOX_NET], &network, c->s->network_namespace_path);
 }
 
 int child_namespaces(struct child *c)
 {
 	int r = 0;
 
-	if (c->s->ipc_namespace_path)
-		r = join(c, c->s->ipc_namespace_path, CLONE_NEWIPC);
-	else if (c->s->private_ipc)
-		r = unshare_or_warn(c, CLONE_NEWIPC, "PrivateIPC=");
+	if (c->s->private_ipc || c->s->ipc_namespace_path)
+		r = enter(c, c->spec.boxes[EXEC_BOX_IPC], &ipc, c->s->ipc_namespace_path);
 	if (r >= 0 && c->s->protect_hostname)
 		r = unshare_or_warn(c, CLONE_NEWUTS, "ProtectHostname=");
 	return r;

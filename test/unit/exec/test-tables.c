@@ -71,8 +71,8 @@ TEST(private_tmp__name_is_that_of_one_activation)
 {
 	auto_free char *name = NULL;
 
-	CHECK_INT(exec_private_tmp_name("b00t", "a.service", "0123456789abcdef0123456789abcdef",
-	                                &name),
-	          ==, 0);
+	CHECK_INT(
+		exec_private_tmp_name("b00t", "0123456789abcdef0123456789abcdef a.service", &name),
+		==, 0);
 	CHECK_STR(name, "systemd-private-b00t-a.service-0123456789ab");
 }
