@@ -92,6 +92,12 @@ ours='/usr/lib/sysmaster/sysmaster-metadata apply; /usr/lib/sysmaster/sysmaster-
 kept() { # CASE
   { declare -f recorder fresh inside; echo "$root" "$theirs"; cat "$work/document" "$cases/$1".{meta,vendor}-data 2>/dev/null || true; } | sha256sum | cut -c 1-16
 }
+# What a case mounted is not in its tree.
+settle() { # FOLDER
+  awk -v m="$1/m/" 'index($2, m) == 1 {print $2}' /proc/self/mounts | tac | while read -r point; do
+    case ${point#"$1/m/"} in proc | sys | dev | run) ;; *) umount -l "$point" ;; esac
+  done
+}
 run_theirs() { # CASE
   local file=$keep/$1-$(kept "$1").tar
   if [[ -n $keep && -e $file ]]; then
@@ -103,6 +109,7 @@ run_theirs() { # CASE
   fresh "$work/theirs" "$1"
   date +%s >"$work/theirs/made"
   inside "$work/theirs" "$theirs"
+  settle "$work/theirs"
   [[ -n $keep ]] || return 0
   tar -C "$work/theirs" --xattrs --xattrs-include='*' --numeric-owner -cf "$file.new" upper log made
   mv "$file.new" "$file"
@@ -110,6 +117,7 @@ run_theirs() { # CASE
 run_ours() { # CASE
   fresh "$work/ours" "$1"
   inside "$work/ours" "$ours"
+  settle "$work/ours"
 }
 
 if ((!$#)); then
