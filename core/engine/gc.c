@@ -6,7 +6,8 @@
  *
  * The common case is cheap: a unit that is up, or that a unit which is up refers to, is kept
  * without a look at the graph. Only when there is a candidate beyond that, one marking pass over
- * all units decides for all candidates at once.
+ * all units decides for all candidates at once. What goes takes along all that refers to it, which is
+ * as unneeded: a unit that stayed would have lost what its file says of the one that is gone.
  */
 #include "engine/private.h"
 
@@ -39,6 +40,18 @@ static bool must_stay(const struct unit *u)
 	return u->ops->may_gc && !u->ops->may_gc(u);
 }
 
+/* What it starts at its end is told about it (MONITOR_*=) with each command until it is down again. */
+static bool is_told_about(const struct unit *u)
+{
+	struct unit *other;
+
+	UNIT_FOREACH_NEIGHBOUR (other, u,
+	                        DEPENDENCY_BIT(DEP_ON_SUCCESS) | DEPENDENCY_BIT(DEP_ON_FAILURE))
+		if (other->ops->type == UNIT_SERVICE && must_stay(other))
+			return true;
+	return false;
+}
+
 static bool is_kept_by_neighbour(const struct unit *u)
 {
 	struct unit *other;
@@ -46,12 +59,7 @@ static bool is_kept_by_neighbour(const struct unit *u)
 	UNIT_FOREACH_DEPENDENCY (other, u, DEP_REFERENCED_BY)
 		if (must_stay(other))
 			return true;
-	/* What it starts at its end is told about it (MONITOR_*=) with each command until it is down again. */
-	UNIT_FOREACH_NEIGHBOUR (other, u,
-	                        DEPENDENCY_BIT(DEP_ON_SUCCESS) | DEPENDENCY_BIT(DEP_ON_FAILURE))
-		if (other->ops->type == UNIT_SERVICE && must_stay(other))
-			return true;
-	return false;
+	return is_told_about(u);
 }
 
 struct mark_stack {
@@ -85,7 +93,7 @@ static int mark_all(struct manager *m, uint32_t mark)
 	int r = 0;
 
 	MAP_FOREACH (u, m->units)
-		if (r >= 0 && must_stay(u))
+		if (r >= 0 && (must_stay(u) || is_told_about(u)))
 			r = push(&s, u, mark);
 	while (r >= 0 && s.n > 0) {
 		u = s.v[--s.n];
@@ -138,10 +146,13 @@ void manager_gc_queued(struct manager *m)
 		list_remove(&u->gc_link);
 		if (u->mark == m->mark)
 			continue;
-		/* What only it referred to is next. */
-		UNIT_FOREACH_DEPENDENCY (other, u, DEP_REFERENCES)
-			if (!list_is_linked(&other->gc_link))
-				unit_gc_soon(other);
+		UNIT_FOREACH_NEIGHBOUR (other, u,
+		                        DEPENDENCY_BIT(DEP_REFERENCES) |
+		                                DEPENDENCY_BIT(DEP_REFERENCED_BY)) {
+			other->in_gc_queue = false;
+			list_remove(&other->gc_link);
+			list_append(&candidates, &other->gc_link);
+		}
 		forget(u);
 	}
 }

@@ -155,6 +155,47 @@ TEST(gc__circles_do_not_keep_each_other)
 	fixture_end();
 }
 
+/* Between two turns somebody may ask for what is left, which must not have lost what it says of those that are gone. */
+TEST(gc__those_that_refer_to_each_other_go_in_one_turn)
+{
+	struct unit *u;
+
+	fixture_begin();
+	put_unit("all.target", "Requires=a.service\nWants=b.service");
+	put_unit("a.service", "PartOf=all.target");
+	put_unit("b.service", "BindsTo=a.service\nAfter=a.service");
+	fixture_open();
+	u = unit_ref(unit("all.target"));
+	settle();
+	CHECK(!gone("a.service"));
+	CHECK(!gone("b.service"));
+	unit_unref(u);
+	manager_gc_queued(fx.m);
+	CHECK(gone("all.target"));
+	CHECK(gone("a.service"));
+	CHECK(gone("b.service"));
+	fixture_end();
+}
+
+/* Who has to be told of its end keeps it, and so all that it refers to. */
+TEST(gc__what_a_running_unit_is_told_about_keeps_what_it_refers_to)
+{
+	fixture_begin();
+	put_unit("all.target", "Wants=a.service");
+	put_unit("a.service", "PartOf=all.target\nOnSuccess=told.service");
+	put_unit("told.service", "");
+	fixture_open();
+	order(JOB_START, "all.target");
+	order(JOB_STOP, "all.target");
+	CHECK_STR(state("told.service"), "active");
+	CHECK(!gone("a.service"));
+	CHECK(!gone("all.target"));
+	order(JOB_STOP, "told.service");
+	CHECK(gone("a.service"));
+	CHECK(gone("all.target"));
+	fixture_end();
+}
+
 TEST(manager__finds_the_unit_of_a_process)
 {
 	struct unit *u;
