@@ -189,9 +189,11 @@ static int list_units(struct varlink_call *call, const cJSON *parameters, void *
 	f = (struct list_filter){patterns, states, types, json_bool_or(parameters, "all", false)};
 	o = cJSON_CreateObject();
 	units = cJSON_AddArrayToObject(o, "units");
-	while (units && map_next(a->c.manager->units, &position, &key, (void **) &u))
+	while (units && map_next(a->c.manager->units, &position, &key, (void **) &u)) {
 		if (!is_alias_entry(key, u) && filter_matches(&f, u))
 			json_append_take(units, unit_row(u));
+		loop_beat(a->c.manager->loop);
+	}
 	return units ? varlink_reply(call, o) : -ENOMEM;
 }
 

@@ -94,6 +94,12 @@ void loop_set_busy_hook(struct loop *l, void (*fn)(bool busy, void *userdata), v
 	l->busy_userdata = userdata;
 }
 
+void loop_beat(struct loop *l)
+{
+	if (l->busy_hook)
+		l->busy_hook(true, l->busy_userdata);
+}
+
 void loop_get_statistics(const struct loop *l, struct loop_statistics *ret)
 {
 	*ret = l->statistics;

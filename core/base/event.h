@@ -51,6 +51,8 @@ void loop_exit(struct loop *l, int code);
 /* Called before a turn goes to sleep and after it woke (core keeps its heartbeat page with it); may
  * be NULL. */
 void loop_set_busy_hook(struct loop *l, void (*fn)(bool busy, void *userdata), void *userdata);
+/* A handler that goes through all units says at each that it gets on: its turn counts from here, else it might be taken for one that hangs. */
+void loop_beat(struct loop *l);
 /* Called with a source's name before its handler runs, and with NULL before the loop sleeps; CLOCK_MONOTONIC. */
 void loop_set_source_hook(struct loop *l, void (*fn)(const char *name, usec_t monotonic));
 DEFINE_CLEANUP(struct loop *, loop_free)

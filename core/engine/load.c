@@ -389,8 +389,10 @@ static void load_queue_until_empty(struct manager *m, const struct unit *wanted,
 	struct unit *u;
 
 	m->load_depth++;
-	while ((u = LIST_FIRST(&m->load_queue, struct unit, load_link)))
+	while ((u = LIST_FIRST(&m->load_queue, struct unit, load_link))) {
 		load_with_findings(u, u == wanted ? d : NULL);
+		loop_beat(m->loop);
+	}
 	manager_order_queued(m);
 	m->load_depth--;
 }

@@ -332,6 +332,7 @@ void manager_save(struct manager *m)
 		if (m->hooks && m->hooks->unit_save)
 			m->hooks->unit_save(u, m->userdata);
 		u->in_save_queue = false;
+		loop_beat(m->loop);
 	}
 	if (m->hooks && m->hooks->turn_end)
 		m->hooks->turn_end(m->userdata);

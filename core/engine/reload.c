@@ -121,6 +121,7 @@ static int reload_read(struct reload *r, struct diag *d)
 		k = read_unit(r, u, d);
 		if (k < 0)
 			return k;
+		loop_beat(m->loop);
 	}
 	return 0;
 }
@@ -266,8 +267,10 @@ static void reload_apply(struct reload *r, struct diag *d)
 		mounts_for_forget(r->items[i].unit);
 	}
 	m->load_depth++;
-	for (size_t i = 0; i < r->n_items; i++)
+	for (size_t i = 0; i < r->n_items; i++) {
 		rebuild(r->items[i].unit, d);
+		loop_beat(m->loop);
+	}
 	m->load_depth--;
 	for (size_t i = 0; i < r->n_items; i++)
 		if (unit_readd_dynamic_dependencies(r->items[i].unit) < 0)

@@ -38,6 +38,34 @@ TEST(reload__plan_names_what_differs)
 	fixture_end();
 }
 
+static void count_beats(bool busy, void *userdata)
+{
+	*(unsigned *) userdata += busy;
+}
+
+/* Ten thousand units on a slow machine take longer than a turn of the loop may: each of them is a sign of life. */
+TEST(reload__and_load_are_no_hang_however_many_units_there_are)
+{
+	const unsigned n = 50;
+	unsigned beats = 0;
+
+	fixture_begin();
+	for (unsigned i = 0; i < n; i++) {
+		auto_free char *name = str_printf("many-%u.service", i);
+		auto_free char *text = str_printf("After=many-%u.service", i + 1);
+
+		put_unit(name, text);
+	}
+	fixture_open();
+	loop_set_busy_hook(fx.loop, count_beats, &beats);
+	order(JOB_START, "many-0.service");
+	CHECK_INT(beats, >=, n);
+	beats = 0;
+	CHECK_INT(manager_reload(fx.m, NULL, NULL), ==, 0);
+	CHECK_INT(beats, >=, 2 * n);
+	fixture_end();
+}
+
 TEST(reload__applies_without_touching_what_runs)
 {
 	struct unit *edit, *same;
