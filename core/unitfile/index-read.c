@@ -406,12 +406,25 @@ static int read_search_path(struct unit_index *x, const struct unit_paths *p)
 	return r < 0 ? r : 0;
 }
 
+/* An instance has no file, as a rule: that of its template counts. */
+static struct unit_entry *entry_or_template(const struct unit_index *x, const char *name)
+{
+	struct unit_entry *e = map_get(x->entries, name);
+	char template[UNIT_NAME_MAX + 1];
+
+	if (e || unit_name_kind(name) != UNIT_NAME_INSTANCE)
+		return e;
+	(void) snprintf(template, sizeof(template), "%.*s%s", (int) (strchr(name, '@') + 1 - name),
+	                name, strrchr(name, '.'));
+	return map_get(x->entries, template);
+}
+
 static struct unit_entry *follow_aliases(const struct unit_index *x, struct unit_entry *e)
 {
 	for (unsigned depth = 0; e && e->alias_of; depth++) {
 		if (depth >= ALIAS_DEPTH_MAX)
 			return NULL;
-		e = map_get(x->entries, e->alias_of);
+		e = entry_or_template(x, e->alias_of);
 	}
 	return e;
 }

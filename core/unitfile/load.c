@@ -173,9 +173,13 @@ static int add_alias(struct unit_file *f, const char *name)
 		return 0;
 	}
 	/* An instance's alias is one of this instance only. */
-	if (unit_name_kind(name) == UNIT_NAME_INSTANCE &&
-	    (!f->instance || !str_after(strchr(name, '@') + 1, f->instance)))
-		return 0;
+	if (unit_name_kind(name) == UNIT_NAME_INSTANCE) {
+		const char *rest =
+			f->instance ? str_after(strchr(name, '@') + 1, f->instance) : NULL;
+
+		if (!rest || rest != strrchr(name, '.'))
+			return 0;
+	}
 	return streq(name, f->id) ? 0 : strv_append_unique(&f->aliases, name);
 }
 

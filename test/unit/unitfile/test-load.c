@@ -212,6 +212,25 @@ TEST(load__folders_add_dependencies)
 	done();
 }
 
+TEST(load__an_instance_has_aliases_though_only_its_template_has_a_file)
+{
+	tree_new();
+	tree_file(VENDOR "a@.service", SERVICE);
+	tree_link(ETC "b@inst.service", "a@inst.service");
+	tree_link(ETC "c@inst.x.service", "a@inst.x.service");
+	index_read();
+	auto_unit f = load("a@inst.service");
+	auto_unit g = load("b@inst.service");
+	auto_unit h = load("a@other.service");
+	auto_unit i = load("a@in.service");
+	CHECK_STR(join(f->aliases), "b@inst.service");
+	CHECK_STR(g->id, "a@inst.service");
+	CHECK_STR(join(g->aliases), "b@inst.service");
+	CHECK_INT(strv_length(h->aliases), ==, 0);
+	CHECK_INT(strv_length(i->aliases), ==, 0);
+	done();
+}
+
 TEST(load__loops_of_aliases_end)
 {
 	tree_new();
