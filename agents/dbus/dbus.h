@@ -61,7 +61,7 @@ struct dbus {
 
 	/* name.c, hold.c */
 	struct varlink_client *attached;
-	struct source *attach_retry;
+	struct source *attach_retry, *tell_retry;
 	struct map *watched; /* bus name -> struct watched_name */
 	struct list holds;
 };

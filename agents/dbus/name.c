@@ -7,38 +7,72 @@
 
 #define NAMES_MAX         4096
 #define ATTACH_RETRY_USEC (100 * USEC_PER_MSEC)
+#define TELL_RETRY_USEC   (100 * USEC_PER_MSEC)
 #define ACTIVATOR         BUS_NAME ".Activator"
 #define BUS_DRIVER        "org.freedesktop.DBus"
 
 struct watched_name {
 	struct dbus *dbus;
 	sd_bus_slot *match, *question;
+	bool is_untold;    /* core may not have heard who has it */
 	bool loss_untold;  /* it was lost, and no core has heard of that */
 	usec_t changed_at; /* boottime of the last change that was seen */
 	char name[];
 };
 
+/* One report, for as long as it is on its way. */
+struct report {
+	struct dbus *dbus;
+	bool is_heard;
+	char name[];
+};
+
 static int on_heard(struct dbus *d, sd_bus_message *m, const cJSON *parameters, void *userdata)
 {
-	struct watched_name *w = userdata ? map_get(d->watched, userdata) : NULL;
+	struct report *r = userdata;
 
-	(void) m, (void) parameters;
-	if (w)
-		w->loss_untold = false;
+	(void) d, (void) m, (void) parameters;
+	r->is_heard = true;
 	return 0;
+}
+
+/* Core may have had no room for one more connection, or be gone: who has the name then is asked again. */
+static void report_free(void *userdata)
+{
+	struct report *r = userdata;
+	struct watched_name *w = map_get(r->dbus->watched, r->name);
+
+	if (w && r->is_heard) {
+		w->is_untold = w->loss_untold = false;
+	} else if (w) {
+		w->is_untold = true;
+		(void) source_set_time(r->dbus->tell_retry, now(CLOCK_BOOTTIME) + TELL_RETRY_USEC);
+	}
+	free(r);
 }
 
 static void report(struct watched_name *w, const char *owner, bool initial)
 {
+	struct dbus *d = w->dbus;
+	struct report *r = malloc(sizeof(*r) + strlen(w->name) + 1);
 	cJSON *p = cJSON_CreateObject();
 
+	w->is_untold = true;
+	if (!r || !p) {
+		free(r);
+		cJSON_Delete(p);
+		(void) source_set_time(d->tell_retry, now(CLOCK_BOOTTIME) + TELL_RETRY_USEC);
+		return;
+	}
+	*r = (struct report){.dbus = d};
+	memcpy(r->name, w->name, strlen(w->name) + 1);
 	json_add_string(p, "name", w->name);
 	json_add_string(p, "owner", owner);
 	json_add_bool(p, "initial", initial);
 	if (!initial)
 		json_add_u64(p, "at_usec", w->changed_at);
-	if (core_tell(w->dbus, "org.sysmaster.Bus.NameOwner", p, on_heard, strdup(w->name)) < 0)
-		log_warning("Core was not told that %s is %s", w->name, *owner ? "there" : "gone");
+	(void) core_call_owned(d, NULL, "org.sysmaster.Bus.NameOwner", p, 0, on_heard, r,
+	                       report_free);
 }
 
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -83,6 +117,21 @@ static int ask(struct watched_name *w)
 	return sd_bus_call_method_async(w->dbus->bus, &w->question, BUS_DRIVER,
 	                                "/org/freedesktop/DBus", BUS_DRIVER, "GetNameOwner",
 	                                on_owner, w, "s", w->name);
+}
+
+static int on_tell_retry(struct source *s, usec_t deadline, void *userdata)
+{
+	struct dbus *d = userdata;
+	struct watched_name *w;
+
+	(void) s, (void) deadline;
+	/* A core that comes is told everything anyway. */
+	if (d->is_heard)
+		MAP_FOREACH (w, d->watched)
+			if (w->is_untold)
+				(void) ask(w);
+	bus_touch(d);
+	return 0;
 }
 
 /* The match first, then the question, on one connection: no change falls between. */
@@ -302,6 +351,9 @@ int names_setup(struct dbus *d)
 	if (r >= 0)
 		r = loop_add_time(d->loop, CLOCK_BOOTTIME, 0, TIMER_EXACT, "attach",
 		                  on_attach_retry, d, &d->attach_retry);
+	if (r >= 0)
+		r = loop_add_time(d->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT, "tell",
+		                  on_tell_retry, d, &d->tell_retry);
 	return r;
 }
 
@@ -312,6 +364,7 @@ void names_done(struct dbus *d)
 	holds_done(d);
 	d->attached = varlink_client_free(d->attached);
 	d->attach_retry = source_free(d->attach_retry);
+	d->tell_retry = source_free(d->tell_retry);
 	MAP_FOREACH (w, d->watched)
 		watched_free(w);
 	d->watched = map_free(d->watched);

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define DEST "org.freedesktop.systemd1 "
@@ -513,6 +515,38 @@ TEST(type_dbus__waits_through_a_new_core)
 	CHECK_STR(sh(&b, "busctl call org.freedesktop.DBus / org.freedesktop.DBus NameHasOwner s "
 	                 "org.example.Late"),
 	          "b true");
+}
+
+/* Core refuses connections of a user who has too many: what it did not hear then it is told afterwards. */
+TEST(type_dbus__waits_through_a_flood)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int flood[600];
+
+	WITH_BUS(b);
+	world_put(
+		&w, "late.service",
+		"[Service]\nType=dbus\nBusName=org.example.Late\nEnvironment=BUS=unix:path=%s/bus\n"
+		"ExecStart=%s org.example.Late 1500\n",
+		w.dir, BUS_OWNER);
+	auto_json cJSON *answer = NULL;
+	CHECK_INT(world_call(&w, "org.sysmaster.Manager.Reload", NULL, &answer), ==, 0);
+	CHECK_INT(world_queue(&w, "start", "late.service"), ==, 0);
+	CHECK_STR(world_wait(&w, "late.service", "SubState", "start", 5000), "start");
+	snprintf(un.sun_path, sizeof(un.sun_path), "/proc/%d/root/run/sysmaster/control",
+	         (int) w.init);
+	for (size_t i = 0; i < ELEMENTSOF(flood); i++) {
+		flood[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		CHECK_INT(connect(flood[i], (struct sockaddr *) &un, sizeof(un)), ==, 0);
+	}
+	CHECK_STR(sh_wait(&b, "b true",
+	                  "busctl call org.freedesktop.DBus / org.freedesktop.DBus NameHasOwner s "
+	                  "org.example.Late"),
+	          "b true");
+	usleep(300000);
+	for (size_t i = 0; i < ELEMENTSOF(flood); i++)
+		close(flood[i]);
+	CHECK_STR(world_wait(&w, "late.service", "SubState", "running", 20000), "running");
 }
 
 TEST(bus__activates_services)
