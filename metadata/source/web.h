@@ -18,12 +18,13 @@
 #include "metadata/source/source.h"
 
 struct web_token {
-	const char *method; /* NULL: PUT */
-	const char *path;   /* below the base */
+	const char *method;           /* NULL: PUT */
+	const char *path;             /* below the base */
 	const char *ttl_header, *ttl; /* or any other that the request for a token needs */
 	const char *body;             /* of that request; or NULL */
-	const char *value;  /* the answer is JSON, and the token is at this path in it; NULL: it is all of the answer */
-	const char *prefix; /* of the header's value, before the token; or NULL */
+	const char *
+		value; /* the answer is JSON, and the token is at this path in it; NULL: it is all of the answer */
+	const char *prefix;    /* of the header's value, before the token; or NULL */
 	const char *header;    /* that carries the token afterwards */
 	bool is_optional;      /* the service may do without: 404 and 405 are no refusal */
 	const char *alternate; /* a second name of the header that carries it; or NULL */

@@ -99,7 +99,8 @@ settle() { # FOLDER
   done
 }
 run_theirs() { # CASE
-  local file=$keep/$1-$(kept "$1").tar
+  local file
+  file=$keep/$1-$(kept "$1").tar
   if [[ -n $keep && -e $file ]]; then
     mkdir -p "$work"/theirs/{m,upper,work}
     tar -C "$work/theirs" --xattrs --xattrs-include='*' --numeric-owner -xpf "$file"
