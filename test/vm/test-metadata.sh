@@ -25,7 +25,7 @@ start() {
   local name=$1 word=$2
   shift 2
   vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" "$@" || { fail "$name: it boots"; done_testing; }
-  ok "$name: both stages are through" within 180 is_through
+  ok "$name: both stages are through" within 400 is_through
   is "$name: user data" "$(guest 'cat /root/of')" "$word"
   is "$name: no finding" "$(guest 'cat /run/sysmaster/metadata/{apply,network,final}.json' | jq -r '.findings[]?.text')" ""
 }
@@ -46,7 +46,7 @@ platform_iso() {
   start ISO iso --seed "$vm_work/seed" --net "$net"
   is "ISO: its name" "$(guest hostname)" iso-host
   is "ISO: the medium is not mounted any more" "$(guest 'grep -c cidata /proc/mounts; ls -A /run/sysmaster/metadata/media')" 0
-  is "ISO: ssh login with its key" "$(within 60 login true; login id -un)" tester
+  is "ISO: ssh login with its key" "$(within 240 login true; login id -un)" tester
   # The image runs networkd: it gets a file for the interface, and there is nothing for us to keep.
   is "ISO: the image's manager has its file" "$(guest 'grep -c ^DHCP=ipv4 /etc/systemd/network/10-cloud-init-*.network')" 1
   is "ISO: its network came by DHCP" "$(guest 'ip -o -4 addr show scope global' | grep -c '10\.0\.2\.')" 1
@@ -116,7 +116,7 @@ platform_ec2() {
   start EC2 ec2 "${original[@]}"
   is "EC2: its name" "$(guest hostname)" ec2-host
   is "EC2: the platform" "$(guest 'cat /run/cloud-init/cloud-id')" aws
-  is "EC2: ssh login with its key" "$(within 60 login true; login id -un)" tester
+  is "EC2: ssh login with its key" "$(within 240 login true; login id -un)" tester
   is "EC2: network-online is reached after it" "$(guest 'sctl start network-online.target && sctl is-active network-online.target sysmaster-metadata-network.service' | tr '\n' ' ')" "active active "
   first_key=$(host_key)
   stop
