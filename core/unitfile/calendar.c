@@ -480,11 +480,12 @@ static int normalize(struct calendar_spec *c)
 		if (r < 0)
 			return r;
 	}
-	drop_redundant_seconds(&c->fields[CALENDAR_USEC]);
 	for (size_t i = 0; i < CALENDAR_FIELDS; i++)
 		if (!list_is_valid(c->fields[i], bounds[i].from, bounds[i].to,
 		                   i == CALENDAR_DAY && c->end_of_month))
 			return -EINVAL;
+	/* What is redundant must be right, too. */
+	drop_redundant_seconds(&c->fields[CALENDAR_USEC]);
 	return 0;
 }
 

@@ -71,9 +71,9 @@ TEST(calendar__normal_forms)
 
 TEST(calendar__refusals)
 {
-	static const char *const bad[] = {"",         "test",   " utc UTC", "24:00",
-	                                  "*-13-1",   "Mon..",  "1-2-3-4",  "*:*:0..0.5",
-	                                  "Wed,,Thu", "0/0:00", "2200-1-1"};
+	static const char *const bad[] = {
+		"",      "test",    " utc UTC",   "24:00",    "0:0:54/27,00/1", "*-13-1",
+		"Mon..", "1-2-3-4", "*:*:0..0.5", "Wed,,Thu", "0/0:00",         "2200-1-1"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK_STR(normal(bad[i]), "!");
