@@ -216,8 +216,10 @@ static void check_wanted(struct chaos *c, size_t i, const struct row *r, const s
 {
 	const struct unit_model *m = &c->models[i];
 
+	/* The mount that was in its way may be ordered away by now. */
 	if (c->point_stopped && streq(unit_rows[i].name, "run-chaos-auto.automount") &&
-	    !is_down(list_find(l, "run-chaos-auto.mount")))
+	    (!is_down(list_find(l, "run-chaos-auto.mount")) ||
+	     c->models[unit_find("run-chaos-auto.mount")].touched))
 		return;
 	if (m->wanted == WANT_UP && (!r || !streq(r->active, "active")))
 		violation(c, "%s was ordered up and is %s (%s)", unit_rows[i].name,
