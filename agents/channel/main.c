@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "channel/channel.h"
 #include "base/conf.h"
+#include "base/notify.h"
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -40,22 +41,6 @@ static int on_term(struct source *s, const struct signalfd_siginfo *si, void *us
 	(void) si, (void) userdata;
 	loop_exit(source_loop(s), 0);
 	return 0;
-}
-
-/* sd_notify(3): one datagram; not being started by a manager that wants it is no error. */
-static void notify_ready(void)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	auto_fd int fd = -EBADF;
-
-	if (!path || strlen(path) >= sizeof(sa.sun_path))
-		return;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	memcpy(sa.sun_path, path, strlen(path) + 1);
-	(void) sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *) &sa, sizeof(sa));
 }
 
 static int setup(struct channel *c)
@@ -115,7 +100,7 @@ int main(void)
 		r = setup(&c);
 	if (r < 0)
 		return EXIT_FAILURE;
-	notify_ready();
+	notify_manager("READY=1");
 	r = loop_run(c.loop);
 	mux_free(c.mux);
 	port_close(&c);

@@ -199,6 +199,3 @@ int command_mark(struct agent *a, struct command *c, const char *phase);
 void upgrade_begin(struct agent *a,
                    struct command *c); /* upgrade and rollback, from whatever phase */
 void upgrade_abandon(struct agent *a);
-
-/* notify.c */
-void notify(const char *text);

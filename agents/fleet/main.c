@@ -2,6 +2,7 @@
 #include "fleet/agent.h"
 
 #include "base/log.h"
+#include "base/notify.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -143,9 +144,9 @@ int main(int argc, char **argv)
 		            ? -EIO
 		            : 1;
 	if (r > 0) {
-		notify("READY=1");
+		notify_manager("READY=1");
 		r = loop_run(a.loop);
-		notify("STOPPING=1");
+		notify_manager("STOPPING=1");
 	}
 	agent_done(&a);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sd_notify(3) without its library: one datagram. */
-#include "fleet/agent.h"
-
-#include "base/fd.h"
+#include "base/notify.h"
+#include "base/base.h"
 
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-void notify(const char *text)
+void notify_manager(const char *text)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -21,7 +19,6 @@ void notify(const char *text)
 	if (path[0] == '@')
 		address.sun_path[0] = 0;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	/* Nobody to hear it is nobody's loss. */
 	if (fd >= 0)
 		(void) sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *) &address,
 		              (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n));
