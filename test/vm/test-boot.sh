@@ -79,6 +79,8 @@ ok "it boots with a read-only root" reboot 3
 is "which is one" "$(vmctl sh "$m" 'echo x >/root/more || echo read-only' 2>/dev/null)" read-only
 ok "and serves" daemon_runs
 is "core lives there, too" "$(vmctl exec "$m" -- sctl show -p core_restarts --value)" 0
+# Its PrivateTmp= cannot have a folder in /var/tmp.
+ok "the facade on the bus is there" within 60 vmctl sh "$m" 'sctl is-active sysmaster-dbus.service'
 note "$(vmctl sh "$m" 'sctl list-units --failed --plain --no-legend' 2>&1)"
 
 vmctl sh "$m" 'sctl poweroff' >/dev/null 2>&1

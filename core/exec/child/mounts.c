@@ -14,6 +14,7 @@
 
 #define MOUNTS_MAX    4096
 #define NO_INVOCATION "00000000000000000000000000000000"
+#define EMPTY_FOLDER  "/run/systemd/empty"
 
 /* ---- the table ---- */
 
@@ -261,6 +262,8 @@ static int add_tmp_one(struct child *c, struct mount_table *t, const char *where
 {
 	auto_free char *group = NULL, *name = NULL, *outer = NULL, *inner = NULL;
 	char boot[ID128_TEXT_MAX] = "0";
+	struct mount_entry *e;
+	bool is_read_only;
 	struct id128 id;
 	struct stat st;
 	mode_t old;
@@ -290,9 +293,16 @@ static int add_tmp_one(struct child *c, struct mount_table *t, const char *where
 	if (r >= 0 &&
 	    (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != 0700))
 		r = -EPERM;
+	/* Nobody can write there, private or not, so an empty folder that cannot be written is as good. */
+	is_read_only = r == -EROFS;
+	if (is_read_only)
+		r = mkdir_p(EMPTY_FOLDER, 0755);
 	if (r < 0)
 		return child_fail(c, r, "%s", outer);
-	return table_replace(t, where, CONTENT_BIND, inner, NULL, 0, NULL);
+	r = table_replace(t, where, CONTENT_BIND, is_read_only ? EMPTY_FOLDER : inner, NULL, 0, &e);
+	if (r >= 0 && is_read_only)
+		e->read_only = 1;
+	return r;
 }
 
 static int add_tmp(struct child *c, struct mount_table *t)
