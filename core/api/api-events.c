@@ -50,6 +50,8 @@ static cJSON *event_to_json(const struct api_event *e)
 static void subscriber_free(struct api_subscriber *s)
 {
 	list_remove(&s->link);
+	/* When core ends its call is still there, and ends after us. */
+	varlink_call_on_gone(s->call, NULL, NULL);
 	varlink_call_unref(s->call);
 	free(s);
 }

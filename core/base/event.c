@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define EVENTS_A_TURN 64
 
@@ -238,6 +239,15 @@ static int dispatch_batch(struct loop *l)
 	return n;
 }
 
+/* Closed behind our back, and perhaps the number of a file by now, which nobody can wait for. */
+static bool is_lost(const struct source *s, int error)
+{
+	struct stat st;
+
+	return error == -EBADF || (error == -EPERM && (fstat(s->fd, &st) < 0 ||
+	                                               S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)));
+}
+
 /* A new epoll with all that is registered: the old one reports an fd that cannot be removed any
  * more. */
 static int loop_rebuild(struct loop *l)
@@ -248,19 +258,24 @@ static int loop_rebuild(struct loop *l)
 		return -errno;
 	l->epoll_fd = fd;
 	fd_close(old);
-	l->rebuild = false;
 	for (unsigned i = 0; i < CLOCK_INDEX_MAX; i++) {
 		struct epoll_event e = {.events = EPOLLIN, .data.u64 = EPOLL_CLOCK_MARK | i};
 
 		if (l->clocks[i].fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, l->clocks[i].fd, &e) < 0)
 			return -errno;
 	}
-	LIST_FOREACH (s, &l->sources, struct source, link)
-		if (s->registered && epoll_add_source(l, s) < 0) {
+	LIST_FOREACH (s, &l->sources, struct source, link) {
+		int r = s->registered ? epoll_add_source(l, s) : 0;
+
+		if (r < 0 && is_lost(s, r)) {
 			s->registered = false;
 			s->state = SOURCE_OFF;
 			log_debug("Source \"%s\" has lost its fd, disabling it", s->name);
+		} else if (r < 0) {
+			return r; /* for want of memory, say: all of it once more */
 		}
+	}
+	l->rebuild = false;
 	return 0;
 }
 

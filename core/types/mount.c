@@ -224,8 +224,10 @@ static void enter_mounting(struct mount *m)
 	if (is_direct(m)) {
 		r = mount_direct(m);
 		if (r >= 0) {
+			/* So it is until somebody could look, who may find that it is gone again. */
+			m->is_mounted = true;
 			(void) mount_refresh(m->unit.manager);
-			mount_enter_mounted(m, RESULT_SUCCESS);
+			enter_dead_or_mounted(m, RESULT_SUCCESS);
 			return;
 		}
 		/* -EINVAL: an option that mount(8) may know and we do not. */

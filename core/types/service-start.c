@@ -259,9 +259,10 @@ static int on_exec(_unused_ struct source *source, int fd, _unused_ uint32_t rev
 		for (ssize_t i = 0; i < n; i++)
 			s->n_exec_bytes += buf[i] == 1 ? 1 : 2;
 	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0 && errno == EAGAIN)
+	/* Not yet, or it cannot be read now: then we are called again. */
+	if (n < 0)
 		return 0;
-	executed = n == 0 && s->n_exec_bytes == 1;
+	executed = s->n_exec_bytes == 1;
 	service_unwatch_exec(s);
 	if (executed && s->state == SERVICE_START && service_awaits_name(s)) {
 		s->awaits_name = true;
