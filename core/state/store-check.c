@@ -12,7 +12,7 @@ static struct {
 	MDB_env *env;
 	MDB_txn *txn;
 	MDB_cursor *cursor;
-	bool opened;
+	volatile bool opening; /* a fault in there leaves the file open */
 } guard;
 
 struct store_record *store_record_free(struct store_record *list)
@@ -121,11 +121,12 @@ static int open_and_walk(const char *path)
 	int r;
 
 	mdb_env_set_assert(guard.env, guard_assert);
+	guard.opening = true;
 	r = mdb_env_open(guard.env, path, STORE_FLAGS | MDB_RDONLY, 0600);
+	guard.opening = false;
 	/* A map size out of a damaged header can be any error of mmap. */
 	if (r != 0)
 		return r == EMFILE || r == ENFILE || r == EACCES ? -r : -EBADMSG;
-	guard.opened = true;
 	if (mdb_txn_begin(guard.env, NULL, MDB_RDONLY, &guard.txn) != 0 ||
 	    mdb_dbi_open(guard.txn, NULL, 0, &dbi) != 0)
 		return -EBADMSG;
@@ -141,9 +142,8 @@ static void guard_close(void)
 		mdb_cursor_close(guard.cursor);
 	if (guard.txn)
 		mdb_txn_abort(guard.txn);
-	/* A fault while opening leaves the file open, which an environment that is not open does
-	 * not know. */
-	if (!guard.opened && mdb_env_get_fd(guard.env, &fd) == 0)
+	/* An environment that is not open does not know of it. One that could not be opened has closed it. */
+	if (guard.opening && mdb_env_get_fd(guard.env, &fd) == 0)
 		fd_close(fd);
 	mdb_env_close(guard.env);
 	guard.cursor = NULL;
@@ -158,7 +158,7 @@ int store_read(const char *path, struct store_record **ret)
 	int r;
 
 	guard.readable = NULL;
-	guard.opened = false;
+	guard.opening = false;
 	r = mdb_env_create(&guard.env);
 	if (r != 0)
 		return store_error(r);

@@ -324,10 +324,12 @@ const char *world_wait(struct world *w, const char *unit, const char *key, const
 char *world_manager(struct world *w, const char *key)
 {
 	auto_json cJSON *reply = NULL;
+	const cJSON *item;
 
 	if (world_call(w, "org.sysmaster.Manager.Describe", NULL, &reply) < 0)
 		return strdup("no answer");
-	return strdup(item_text(cJSON_GetObjectItemCaseSensitive(reply, key)));
+	item = cJSON_GetObjectItemCaseSensitive(reply, key);
+	return cJSON_IsArray(item) ? json_print(item, false) : strdup(item_text(item));
 }
 
 /* ---- processes ---- */
