@@ -392,12 +392,25 @@ static size_t environment_size(char *const *v)
 	return size;
 }
 
+/* What core started with is what is left when nobody says otherwise. */
+static int unset_variable(const struct api *a, char ***v, const char *name)
+{
+	const char *initial = env_get(a->c.environment, name);
+	auto_free char *back = initial ? str_printf("%s=%s", name, initial) : NULL;
+
+	env_unset(*v, name);
+	if (!initial)
+		return 0;
+	return back ? env_set(v, back) : -ENOMEM;
+}
+
 static int set_environment(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
 	struct api *a = userdata;
-	auto_strv char **set = NULL, **unset = NULL;
+	struct manager *m = a->c.manager;
+	auto_strv char **set = NULL, **unset = NULL, **v = strv_copy(m->environment);
 	struct diag d = {0};
-	int r;
+	int r = v ? 0 : -ENOMEM;
 
 	(void) json_get_strv(parameters, "assignments", &set);
 	(void) json_get_strv(parameters, "unset", &unset);
@@ -407,30 +420,21 @@ static int set_environment(struct varlink_call *call, const cJSON *parameters, v
 		if (!equals || equals == *s)
 			return varlink_error_invalid(call, "assignments");
 	}
-	if (environment_size(set) + environment_size(a->c.manager->environment) > ENVIRONMENT_MAX) {
+	STRV_FOREACH (s, unset)
+		r = r < 0 ? r : unset_variable(a, &v, *s);
+	STRV_FOREACH (s, set)
+		r = r < 0 ? r : env_set(&v, *s);
+	if (r < 0)
+		return r;
+	if (environment_size(v) > ENVIRONMENT_MAX) {
 		r = diag_add(&d, -E2BIG, DIAG_ERROR, NULL, 0,
 		             "The environment would be larger than %d KiB", ENVIRONMENT_MAX / 1024);
 		return api_answer_error(call, r, "environment", "set", &d);
 	}
-	STRV_FOREACH (s, unset) {
-		const char *initial = env_get(a->c.environment, *s);
-		auto_free char *back = initial ? str_printf("%s=%s", *s, initial) : NULL;
-
-		env_unset(a->c.manager->environment, *s);
-		/* What core started with is what is left when nobody says otherwise. */
-		if (initial) {
-			r = back ? env_set(&a->c.manager->environment, back) : -ENOMEM;
-			if (r < 0)
-				return r;
-		}
-	}
-	STRV_FOREACH (s, set) {
-		r = env_set(&a->c.manager->environment, *s);
-		if (r < 0)
-			return r;
-	}
+	strv_free(m->environment);
+	m->environment = TAKE_PTR(v);
 	if (a->c.save)
-		a->c.save(a->c.manager);
+		a->c.save(m);
 	return varlink_reply(call, NULL);
 }
 

@@ -329,6 +329,11 @@ TEST(facade__serves_stock_systemctl)
 	CHECK_STR(sh(&b, "L=$(head -c 70000 /dev/zero | tr '\\0' x); /usr/bin/systemctl "
 	                 "set-environment A=$L B=$L"),
 	          "(  1) Failed to set environment: The environment would be larger than 128 KiB");
+	/* One that takes the place of another counts once. */
+	CHECK_STR(sh(&b, "L=$(head -c 70000 /dev/zero | tr '\\0' x); for i in 1 2; do "
+	                 "/usr/bin/systemctl set-environment A=$L; done; "
+	                 "/usr/bin/systemctl unset-environment A"),
+	          "");
 	CHECK_STR(sh(&b, "/usr/bin/systemctl is-system-running"), "(  1) degraded");
 	CHECK_STR(sh(&b, "/usr/bin/systemctl reset-failed; /usr/bin/systemctl is-system-running"),
 	          "running");
