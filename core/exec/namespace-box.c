@@ -9,6 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Half a minute. */
+#define LOCK_TRIES      6000
+#define LOCK_PAUSE_USEC 5000
+
 union control {
 	struct cmsghdr header;
 	char data[CMSG_SPACE(sizeof(int))];
@@ -68,22 +72,24 @@ int namespace_box_get(int box)
 	return fd;
 }
 
-static int lock(int box, short type)
-{
-	struct flock l = {.l_type = type, .l_whence = SEEK_SET};
-
-	while (fcntl(box, F_SETLKW, &l) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
 int namespace_box_lock(int box)
 {
-	return lock(box, F_WRLCK);
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	/* Who has it makes a name space, which takes no time; a start may have no deadline of its own. */
+	for (int i = 0; fcntl(box, F_SETLK, &l) < 0; i++) {
+		if (errno != EAGAIN && errno != EACCES)
+			return -errno;
+		if (i == LOCK_TRIES)
+			return -ETIMEDOUT;
+		usleep(LOCK_PAUSE_USEC);
+	}
+	return 0;
 }
 
 void namespace_box_unlock(int box)
 {
-	(void) lock(box, F_UNLCK);
+	struct flock l = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	(void) fcntl(box, F_SETLK, &l);
 }

@@ -14,5 +14,6 @@ int namespace_box_new(void);
 int namespace_box_put(int box, int ns);
 /* A new fd of what is in it; -ENOENT: nothing. */
 int namespace_box_get(int box);
+/* 0; -ETIMEDOUT: somebody has had it for half a minute. */
 int namespace_box_lock(int box);
 void namespace_box_unlock(int box);
