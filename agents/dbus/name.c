@@ -7,7 +7,7 @@
 
 #define NAMES_MAX         4096
 #define ATTACH_RETRY_USEC (100 * USEC_PER_MSEC)
-#define TELL_RETRY_USEC   (100 * USEC_PER_MSEC)
+#define TELL_RETRY_USEC   (500 * USEC_PER_MSEC)
 #define ACTIVATOR         BUS_NAME ".Activator"
 #define BUS_DRIVER        "org.freedesktop.DBus"
 
