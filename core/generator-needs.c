@@ -12,7 +12,6 @@
 #include "engine/host.h"
 
 #include <stdio.h>
-
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
