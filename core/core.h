@@ -53,6 +53,7 @@ struct core {
 	bool crash_is_written, keep_again;
 	struct reload_request *reload;
 	struct source *trim;
+	uint32_t reexec_serial; /* of an upgrade that a signal asked for */
 	usec_t start_usec;
 	struct {
 		enum emergency_action action;

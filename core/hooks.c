@@ -155,6 +155,8 @@ static void on_reply(uint32_t serial, int error, const char *text, void *userdat
 	if (error < 0)
 		log_warning_errno(error, "init refused: %s",
 		                  str_is_empty(text) ? strerror(-error) : text);
+	if (error >= 0 && serial && serial == c->reexec_serial)
+		c->manager->is_leaving = true;
 	state_exits_reply(c->state, serial, error, text);
 	api_link_reply(c->manager, serial, error, text);
 }

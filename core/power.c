@@ -47,6 +47,8 @@ static void reexec_self(struct core *c)
 	r = link_request(c->link, WIRE_UPGRADE_CORE, 0, fd, path);
 	if (r < 0)
 		log_error_errno(r, "Failed to ask init to execute core again: %m");
+	else
+		c->reexec_serial = (uint32_t) r;
 }
 
 struct signal_row {

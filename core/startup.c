@@ -339,6 +339,7 @@ static int take_over(struct core *c)
 	FAULT_POINT("takeover.coldplugged");
 	cgroup_taken_over(m);
 	namespaces_taken_over(m);
+	connections_taken_over(m);
 	note_step(&steps_taken, "coldplug");
 	/* The job of the default target is over, and others of the boot are not, or its end was the last
 	 * that the core before us saw. Without a job to go by, boot would never be finished. */

@@ -31,7 +31,7 @@ struct api_subscriber {
 struct api_request {
 	struct list link;
 	uint32_t serial;
-	bool is_init, is_root;
+	bool is_init, is_root, replaces_core;
 	struct varlink_call *call;
 	char *path;
 };

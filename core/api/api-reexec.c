@@ -56,6 +56,7 @@ void api_link_reply(struct manager *m, uint32_t serial, int error, const char *t
 			varlink_error(q->call, "org.sysmaster.Reexec.CheckFailed", p);
 		} else {
 			varlink_reply(q->call, NULL);
+			m->is_leaving |= q->replaces_core;
 		}
 		/* init is about to replace this process: the answer has to be on its way before
 		 * that. */
@@ -97,6 +98,7 @@ static int reexec(struct api *a, struct varlink_call *call, enum wire_type type,
 	}
 	q->serial = (uint32_t) r;
 	q->is_init = type == WIRE_UPGRADE_INIT;
+	q->replaces_core = type == WIRE_UPGRADE_CORE;
 	q->call = varlink_call_ref(call);
 	list_append(&a->requests, &q->link);
 	return 0;
@@ -133,7 +135,7 @@ static int reexec_root(struct varlink_call *call, const cJSON *parameters, void 
 		return r;
 	}
 	q->serial = (uint32_t) r;
-	q->is_root = true;
+	q->is_root = q->replaces_core = true;
 	q->path = TAKE_PTR(words);
 	q->call = varlink_call_ref(call);
 	list_append(&a->requests, &q->link);

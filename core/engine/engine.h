@@ -260,6 +260,7 @@ struct manager {
 	struct stamp started, generators_done, units_loaded, default_target_reached, finished;
 	bool taking_over;  /* until the units of the core before this one go on */
 	bool boot_to_come; /* the generators have not run: what units there will be nobody knows */
+	bool is_leaving;   /* init is about to put another core in our place */
 	bool records_lost; /* not what that core said, but what runs tells what there is */
 	bool in_container, is_stopping, is_reloading, is_restoring, is_test, no_cgroup, no_service_watchdogs, bus_attached /* somebody tells of bus names */;
 	const char *runtime_dir; /* "/run/sysmaster" */

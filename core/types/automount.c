@@ -36,7 +36,7 @@ static void vault_update(const struct automount *a)
 
 	if (!k)
 		return;
-	r = types_vault_name(&a->unit, "automount", -1, name);
+	r = types_vault_name(a->unit.id, "automount", -1, name);
 	if (r >= 0)
 		r = a->pipe_fd >= 0 ? link_vault_put(k, name, a->pipe_fd)
 		                    : link_vault_drop(k, name);
@@ -501,7 +501,7 @@ static int automount_restore(struct unit *u, const struct record *r)
 	/* Only processes of the group that mounted it may look inside without waiting for us; in
 	 * another group we would wait for ourselves. */
 	if (k && record_get_u64(r, "process-group", 0) == (uint64_t) getpgrp() &&
-	    types_vault_name(u, "automount", -1, name) >= 0) {
+	    types_vault_name(u->id, "automount", -1, name) >= 0) {
 		int fd = link_vault_take(k, name);
 
 		a->pipe_fd = fd < 0 ? -EBADF : fd;

@@ -42,11 +42,11 @@ struct link *types_vault(const struct manager *m)
 	return n ? n->link : NULL;
 }
 
-int types_vault_name(const struct unit *u, const char *kind, int64_t number, char *buffer)
+int types_vault_name(const char *unit, const char *kind, int64_t number, char *buffer)
 {
 	size_t size = WIRE_VAULT_NAME_MAX + 1;
-	int n = number < 0 ? snprintf(buffer, size, "%s/%s", kind, u->id)
-	                   : snprintf(buffer, size, "%s/%s/%" PRId64, kind, u->id, number);
+	int n = number < 0 ? snprintf(buffer, size, "%s/%s", kind, unit)
+	                   : snprintf(buffer, size, "%s/%s/%" PRId64, kind, unit, number);
 
 	return n < 0 || (size_t) n >= size ? -ENAMETOOLONG : 0;
 }

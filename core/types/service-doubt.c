@@ -51,8 +51,8 @@ static void repeat(struct unit *u)
 	int r;
 
 	s->spawning = SPAWNING_NONE;
-	if (s->accept_socket) {
-		/* Its connection ended with the core before us. */
+	if (s->accept_socket && s->connection_fd < 0) {
+		/* Its connection ended with the core before us, which could not put it into the vault. */
 		service_enter_signal(s, SERVICE_STOP_SIGTERM, RESULT_RESOURCES);
 		return;
 	}

@@ -28,7 +28,7 @@ static void stored_fd_free(struct stored_fd *f, bool drop)
 	struct link *k = types_vault(f->service->unit.manager);
 	char name[WIRE_VAULT_NAME_MAX + 1];
 
-	if (drop && k && types_vault_name(&f->service->unit, VAULT_KIND, f->number, name) >= 0)
+	if (drop && k && types_vault_name(f->service->unit.id, VAULT_KIND, f->number, name) >= 0)
 		(void) link_vault_drop(k, name);
 	list_remove(&f->link);
 	f->service->n_stored_fds--;
@@ -98,7 +98,7 @@ int service_store_fd(struct service *s, int fd_take, const char *name, bool poll
 	LIST_FOREACH (old, &s->stored_fds, struct stored_fd, link)
 		if (is_same_file(old->fd, fd) && streq(old->name, name))
 			return 0;
-	r = types_vault_name(&s->unit, VAULT_KIND, ++s->last_stored_fd, vault);
+	r = types_vault_name(s->unit.id, VAULT_KIND, ++s->last_stored_fd, vault);
 	if (r >= 0 && k)
 		r = link_vault_put(k, vault, fd);
 	if (r < 0)
@@ -139,7 +139,7 @@ static void restore_one(struct service *s, const char *line)
 	if (sscanf(line, "%u %d %n", &number, &poll, &n) < 2 || n == 0 ||
 	    !fd_name_is_valid(line + n) || !k)
 		return;
-	if (types_vault_name(&s->unit, VAULT_KIND, number, vault) < 0)
+	if (types_vault_name(s->unit.id, VAULT_KIND, number, vault) < 0)
 		return;
 	s->last_stored_fd = MAX(s->last_stored_fd, number);
 	fd = link_vault_take(k, vault);

@@ -137,6 +137,7 @@ int service_restore(struct unit *u, const struct record *r)
 			(void) manager_load_unit(u->manager, socket, NULL, &other);
 		if (other && other->ops->type == UNIT_SOCKET)
 			service_attach_socket(s, other);
+		service_restore_connection(s);
 	}
 	service_restore_fds(s, r);
 	return 0;

@@ -181,6 +181,8 @@ void service_set_state(struct service *s, enum service_state state, usec_t deadl
 	FAULT_POINT("service.state.before");
 	(void) deadline_set(&s->deadline, u, deadline, service_on_deadline);
 	service_unwatch_pid_file(s);
+	if (!service_wants_connection(s))
+		service_hand_over_connection(s);
 	if (!(state_waits[state] & WAITS_CONTROL))
 		service_forget_control(s);
 	if (state_active[state] == UNIT_INACTIVE || state_active[state] == UNIT_FAILED ||

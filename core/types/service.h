@@ -15,6 +15,7 @@
  *	service-stop.c		stop .. dead, auto-restart
  *	service-restart.c	Restart=, RestartSec=
  *	service-fds.c		sockets, fd store
+ *	service-connection.c	what an instance was started for
  *	service-record.c	save, restore, coldplug
  *	service-describe.c	show
  *
@@ -121,7 +122,8 @@ struct service {
 	size_t n_stored_fds;
 	unsigned last_stored_fd;
 
-	int connection_fd; /* of an Accept=yes socket */
+	int connection_fd;    /* of an Accept=yes socket */
+	bool connection_kept; /* in the vault, too */
 	struct unit *accept_socket;
 	char *peer, *peer_address, *peer_port;
 	char **activation; /* TRIGGER_*= of who started it */
@@ -276,6 +278,12 @@ void service_restore_fds(struct service *s, const struct record *r);
 bool fd_name_is_valid(const char *name);
 
 /* ---- service-connection.c ---- */
+#define CONNECTION_VAULT "connection"
+void connection_keep(const struct manager *m, const char *unit, int fd);
+void connection_forget(const struct manager *m, const char *unit);
+void service_hand_over_connection(struct service *s);
+void service_restore_connection(struct service *s);
+bool service_wants_connection(const struct service *s);
 void service_attach_socket(struct service *s, struct unit *socket);
 void service_release_connection(struct service *s);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Something came in on a listening fd: one service for all of it, or (Accept=yes) one instance a
  * connection. */
+#include "types/service.h"
 #include "types/socket.h"
 
 #include "base/fault.h"
@@ -53,12 +54,25 @@ void socket_connection_end(struct unit *socket, const char *peer)
 
 /* ---- one connection becomes one instance ---- */
 
-static int instance_name(const struct socket *s, int fd, char **ret, char **ret_peer)
+/* What MaxConnectionsPerSource= counts by; NULL: nothing to count. */
+static char *source_of(const union socket_address *peer, const struct ucred *cred)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (peer->sa.sa_family == AF_INET)
+		return inet_ntop(AF_INET, &peer->in.sin_addr, text, sizeof(text)) ? strdup(text)
+		                                                                  : NULL;
+	if (peer->sa.sa_family == AF_INET6)
+		return inet_ntop(AF_INET6, &peer->in6.sin6_addr, text, sizeof(text)) ? strdup(text)
+		                                                                     : NULL;
+	return cred ? str_printf("uid-%u", cred->uid) : NULL;
+}
+
+static int instance_name(const struct socket *s, int fd, char **ret, char **ret_source)
 {
 	union socket_address local = {0}, peer = {0};
 	socklen_t local_size = sizeof(local), peer_size = sizeof(peer), cred_size;
-	auto_free char *suffix = NULL, *prefix = NULL, *source = NULL;
-	char text[INET6_ADDRSTRLEN];
+	auto_free char *suffix = NULL, *prefix = NULL;
 	struct ucred cred;
 	bool has_cred;
 	int r;
@@ -74,33 +88,22 @@ static int instance_name(const struct socket *s, int fd, char **ret, char **ret_
 		r = unit_name_prefix(s->unit.id, &prefix);
 	if (r < 0)
 		return r;
-	if (peer.sa.sa_family == AF_INET &&
-	    inet_ntop(AF_INET, &peer.in.sin_addr, text, sizeof(text)))
-		source = strdup(text);
-	else if (peer.sa.sa_family == AF_INET6 &&
-	         inet_ntop(AF_INET6, &peer.in6.sin6_addr, text, sizeof(text)))
-		source = strdup(text);
-	else if (has_cred)
-		source = str_printf("uid-%u", cred.uid);
 	*ret = str_printf("%s@%u-%s.service", prefix, s->n_accepted, suffix);
 	if (!*ret)
 		return -ENOMEM;
-	*ret_peer = TAKE_PTR(source);
+	*ret_source = source_of(&peer, has_cred ? &cred : NULL);
 	return 0;
 }
 
-static int start_instance(struct socket *s, int fd_take)
+/* @fd is taken, and in the vault. */
+static int start_instance(struct socket *s, const char *name, int fd_take, const char *source)
 {
 	auto_fd int fd = fd_take;
-	auto_free char *name = NULL, *peer = NULL;
 	struct manager *m = s->unit.manager;
 	struct diag d = {0};
 	struct unit *service;
 	int r;
 
-	r = instance_name(s, fd, &name, &peer);
-	if (r < 0)
-		return r;
 	r = manager_load_unit(m, name, &d, &service);
 	if (r >= 0 && service->load_state != LOAD_LOADED)
 		r = -ENOENT;
@@ -108,13 +111,7 @@ static int start_instance(struct socket *s, int fd_take)
 		diag_log(&d, name);
 		return log_unit_errno(LOG_ERR, s->unit.id, r, "Cannot load '%s': %m", name);
 	}
-	r = service_set_connection(service, &s->unit, TAKE_FD(fd), peer);
-	if (r == -E2BIG) {
-		s->n_refused++;
-		log_unit(LOG_WARNING, s->unit.id,
-		         "Too many incoming connections from source %s, dropping connection", peer);
-		return 0;
-	}
+	r = service_set_connection(service, &s->unit, TAKE_FD(fd), source);
 	if (r < 0)
 		return r;
 	s->n_accepted++;
@@ -129,6 +126,28 @@ static int start_instance(struct socket *s, int fd_take)
 	return r;
 }
 
+static int start_connection(struct socket *s, int fd_take)
+{
+	auto_free char *name = NULL, *source = NULL;
+	auto_fd int fd = fd_take;
+	int r;
+
+	r = instance_name(s, fd, &name, &source);
+	if (r < 0)
+		return r;
+	connection_keep(s->unit.manager, name, fd);
+	FAULT_POINT("socket.connection.kept");
+	r = start_instance(s, name, TAKE_FD(fd), source);
+	if (r < 0)
+		connection_forget(s->unit.manager, name);
+	if (r != -E2BIG)
+		return r;
+	s->n_refused++;
+	log_unit(LOG_WARNING, s->unit.id,
+	         "Too many incoming connections from source %s, dropping connection", source);
+	return 0;
+}
+
 void socket_start_connection(struct socket *s, int fd_take)
 {
 	auto_fd int fd = fd_take;
@@ -141,7 +160,7 @@ void socket_start_connection(struct socket *s, int fd_take)
 		s->n_refused++;
 		return;
 	}
-	r = start_instance(s, TAKE_FD(fd));
+	r = start_connection(s, TAKE_FD(fd));
 	/* A peer that left before we looked is its own business. */
 	if (r < 0 && r != -ENOTCONN)
 		socket_enter_stop_pre(s, RESULT_RESOURCES);
@@ -197,10 +216,16 @@ static int on_io(_unused_ struct source *source, int fd, uint32_t revents, void 
 		socket_enter_stop_pre(s, RESULT_RESOURCES);
 		return 0;
 	}
-	if (socket_settings(s)->accept)
-		return accept_some(s, fd);
-	socket_enter_running(s, -EBADF);
-	return 0;
+	if (!socket_settings(s)->accept) {
+		socket_enter_running(s, -EBADF);
+		return 0;
+	}
+	/* What comes in now is for the core that is about to be started. */
+	if (s->unit.manager->is_leaving) {
+		socket_unwatch(s);
+		return 0;
+	}
+	return accept_some(s, fd);
 }
 
 int socket_watch(struct socket *s)
@@ -241,4 +266,64 @@ void socket_drain(struct socket *s)
 				break;
 			fd_close(fd);
 		}
+}
+
+/* ---- after a restart of core ---- */
+
+/* "PREFIX@NUMBER-..." */
+static unsigned instance_number(const char *name)
+{
+	const char *at = strchr(name, '@');
+
+	return at ? (unsigned) strtoul(at + 1, NULL, 10) : 0;
+}
+
+/* The listening socket that the instance @name belongs to. */
+static struct socket *socket_of_instance(const struct manager *m, const char *name)
+{
+	auto_free char *prefix = NULL, *id = NULL;
+	struct unit *u;
+
+	if (unit_name_prefix(name, &prefix) < 0 || !(id = str_printf("%s.socket", prefix)))
+		return NULL;
+	u = manager_get_unit(m, id);
+	if (!u || u->ops->type != UNIT_SOCKET || !u->file || !u->file->socket ||
+	    !u->file->socket->accept || SOCKET(u)->state != SOCKET_LISTENING)
+		return NULL;
+	return SOCKET(u);
+}
+
+/* Accepted by a core that died before its instance was on record. */
+static void take_connection(struct manager *m, const char *item, const char *name)
+{
+	auto_fd int fd = link_vault_take(types_vault(m), item);
+	const struct unit *known = manager_get_unit(m, name);
+	struct socket *s = socket_of_instance(m, name);
+	auto_free char *other_name = NULL, *source = NULL;
+	unsigned number = instance_number(name);
+	int r = -ESTALE;
+
+	if (fd >= 0 && s && !(known && unit_is_active_or_activating(known)))
+		r = instance_name(s, fd, &other_name, &source);
+	if (r >= 0) {
+		s->n_accepted = MAX(s->n_accepted, number);
+		r = start_instance(s, name, TAKE_FD(fd), source);
+		unit_save_soon(&s->unit);
+	}
+	if (r >= 0)
+		return;
+	connection_forget(m, name);
+	if (r != -ENOTCONN)
+		log_unit_errno(LOG_WARNING, name, r, "Its connection is given up: %m");
+}
+
+void connections_taken_over(struct manager *m)
+{
+	struct link *k = types_vault(m);
+	auto_strv char **names = NULL;
+
+	if (!k || link_vault_names(k, CONNECTION_VAULT "/", &names) < 0)
+		return;
+	STRV_FOREACH (name, names)
+		take_connection(m, *name, *name + strlen(CONNECTION_VAULT "/"));
 }

@@ -76,7 +76,7 @@ void socket_fd_keep(const struct socket *s, const struct socket_fd *f)
 
 	if (!k)
 		return;
-	r = types_vault_name(&s->unit, VAULT_KIND, f->slot, name);
+	r = types_vault_name(s->unit.id, VAULT_KIND, f->slot, name);
 	if (r >= 0)
 		r = link_vault_put(k, name, f->fd);
 	if (r < 0)
@@ -90,7 +90,7 @@ void socket_fd_forget(const struct socket *s, const struct socket_fd *f)
 	char name[WIRE_VAULT_NAME_MAX + 1];
 	int r;
 
-	if (!k || types_vault_name(&s->unit, VAULT_KIND, f->slot, name) < 0)
+	if (!k || types_vault_name(s->unit.id, VAULT_KIND, f->slot, name) < 0)
 		return;
 	r = link_vault_drop(k, name);
 	if (r < 0)
@@ -145,7 +145,7 @@ static int take_slot(struct socket *s, const char *name, unsigned slot)
 static int list_kept(const struct socket *s, char *prefix, char ***ret)
 {
 	const struct link *k = types_vault(s->unit.manager);
-	int r = types_vault_name(&s->unit, VAULT_KIND, 0, prefix);
+	int r = types_vault_name(s->unit.id, VAULT_KIND, 0, prefix);
 
 	*ret = NULL;
 	if (!k || r < 0)

@@ -27,8 +27,10 @@ struct link *types_vault(const struct manager *m);
  * "KIND/UNIT/NUMBER" into @buffer, of WIRE_VAULT_NAME_MAX + 1 bytes, without the number if it is negative. Takes no memory, since what
  * is closed has to leave the vault whether there is any or not. -ENAMETOOLONG.
  */
-int types_vault_name(const struct unit *u, const char *kind, int64_t number, char *buffer);
+int types_vault_name(const char *unit, const char *kind, int64_t number, char *buffer);
 
+/* Once all units are back: the connections that were accepted, and of which no record tells, get their instances. */
+void connections_taken_over(struct manager *m);
 /* Once all units are back: what the vault holds of groups that no unit is in goes. */
 void namespaces_taken_over(struct manager *m);
 

@@ -134,6 +134,7 @@ struct chaos {
 	bool device_is_there, device_is_ready;
 	volatile usec_t machine_lag; /* by how much any process is late here, at present */
 	const char *fault;           /* that is under way */
+	bool gives_up_only;          /* a core that ends of it ends by itself: no signal, no hang */
 	const char *point;           /* of a walk */
 	bool verbose;
 	FILE *history;

@@ -164,8 +164,13 @@ static void check_restarts(struct chaos *c)
 	if (n < c->kills_min || n > c->kills_max)
 		violation(c, "core died %llu times where %u to %u were due", (unsigned long long) n,
 		          c->kills_min, c->kills_max);
+	if (n > 0 && c->gives_up_only &&
+	    !str_after(json_string_or(reply, "core_died", ""), "exited"))
+		violation(c, "core was to give up in order at most: %s",
+		          json_string_or(reply, "core_died", "?"));
 	c->restarts = restarts;
 	c->kills_min = c->kills_max = 0;
+	c->gives_up_only = false;
 }
 
 void check_light(struct chaos *c)

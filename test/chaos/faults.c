@@ -294,6 +294,7 @@ static void fault_memory(struct chaos *c)
 	__atomic_store_n(&c->page->alloc_nth, 0, __ATOMIC_SEQ_CST);
 	/* Each may have been the end of a core, if it was in the middle of a take-over. */
 	due(c, 0, c->page->alloc_fired - before);
+	c->gives_up_only = true;
 	(void) recover(c, 0, from);
 	forgive(c);
 }
@@ -315,6 +316,7 @@ static void fault_call(struct chaos *c)
 	__atomic_store_n(&c->page->sys_nth, 0, __ATOMIC_SEQ_CST);
 	history(c, "failed: %s", c->page->sys_fired != before ? c->page->sys_last : "none");
 	due(c, 0, c->page->sys_fired - before);
+	c->gives_up_only = true;
 	(void) recover(c, 0, from);
 	forgive(c);
 }
@@ -331,6 +333,7 @@ void fault_calls(struct chaos *c, const char *verb, int unit, unsigned nth, unsi
 	chaos_sleep(c, 10 * USEC_PER_MSEC);
 	__atomic_store_n(&c->page->sys_nth, 0, __ATOMIC_SEQ_CST);
 	due(c, 0, c->page->sys_fired - before);
+	c->gives_up_only = true;
 	(void) recover(c, 0, from);
 	forgive(c);
 }

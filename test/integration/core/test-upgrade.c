@@ -23,7 +23,7 @@
 struct load {
 	unsigned orders, orders_bad, echoes, echoes_bad;
 	int wanted[MOVING]; /* 1: up, 0: down */
-	char bad[128];
+	char bad[128], bad_echo[64];
 };
 
 static unsigned rounds_of_run(void)
@@ -110,6 +110,12 @@ static void choose_version(struct world *w, const char *variable, const char *ot
 	ret->directory = copy_version(w, variable, core, init, exec);
 }
 
+/* Versions up to 0.0.3 took connections that were not given to a process yet along with them. */
+static bool keeps_connections(const struct version *v)
+{
+	return strverscmp(v->name, "0.0.4") >= 0;
+}
+
 /* ---- load ---- */
 
 static void load_orders(struct world *w, struct load *l)
@@ -135,27 +141,42 @@ static void load_orders(struct world *w, struct load *l)
 	}
 }
 
-static bool echo_once(const struct world *w)
+/* NULL: it came back; else the step that failed, and errno. Static buffer. */
+static const char *echo_once(const struct world *w)
 {
+	static char why[64];
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct timeval limit = {.tv_sec = 10};
+	const char *step = NULL;
 	char buf[8] = "";
+	ssize_t n = 0;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/echo", w->dir);
-	return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
-	       connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0 &&
-	       send(fd, "hello", 5, MSG_NOSIGNAL) == 5 && recv(fd, buf, 5, MSG_WAITALL) == 5 &&
-	       streq(buf, "hello");
+	errno = 0;
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
+		step = "socket";
+	else if (connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
+		step = "connect";
+	else if (send(fd, "hello", 5, MSG_NOSIGNAL) != 5)
+		step = "send";
+	else if ((n = recv(fd, buf, 5, MSG_WAITALL)) != 5 || !streq(buf, "hello"))
+		step = "recv";
+	if (!step)
+		return NULL;
+	snprintf(why, sizeof(why), "%s: %s (%zd bytes)", step, strerror(errno), n);
+	return why;
 }
 
 static void load_echo(struct world *w, struct load *l)
 {
 	for (;;) {
-		if (echo_once(w))
+		const char *why = echo_once(w);
+
+		if (!why)
 			l->echoes++;
-		else
-			l->echoes_bad++;
+		else if (!l->echoes_bad++)
+			snprintf(l->bad_echo, sizeof(l->bad_echo), "%s", why);
 		usleep(30000);
 	}
 }
@@ -315,7 +336,7 @@ TEST(upgrade__there_and_back_under_load)
 	start_services(&w, pids);
 	CHECK_STR(world_order(&w, "start", "echo.socket"), "done");
 	CHECK_STR(world_order(&w, "start", "tick.timer"), "done");
-	CHECK(echo_once(&w));
+	CHECK(!echo_once(&w));
 	orders = load_start(&w, l, load_orders);
 	echo = load_start(&w, l, load_echo);
 	for (unsigned i = 0; i < rounds; i++) {
@@ -330,8 +351,11 @@ TEST(upgrade__there_and_back_under_load)
 	       ticks);
 	if (l->orders_bad)
 		printf("\n      first bad order: %s", l->bad);
+	if (l->echoes_bad)
+		printf("\n      first bad connection: %s", l->bad_echo);
 	CHECK_INT(l->orders_bad, ==, 0);
-	CHECK_INT(l->echoes_bad, ==, 0);
+	CHECK_INT(l->echoes_bad, <=,
+	          keeps_connections(&there) && keeps_connections(&back) ? 0 : rounds);
 	CHECK_INT(l->orders, >, 4 * rounds);
 	CHECK_INT(l->echoes, >, 4 * rounds);
 	CHECK(no_jobs(&w));

@@ -87,6 +87,50 @@ TEST(socket__accept_starts_an_instance_a_connection)
 	CHECK_STATE(&w, "a.socket", "listening");
 }
 
+/* An accepted connection is core's alone until its process has it, and nobody can have it again. */
+TEST(socket__accepted_connection_outlives_core)
+{
+	char answer[64] = "";
+
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *path = path_join(w.dir, "s.sock"), *job = path_join(w.dir, "job"),
+		       *pre = path_join(w.dir, "pre");
+	/* It waits for a job first, then for a command before its own. */
+	world_put(&w, "slow.service",
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'until test -e %s; do sleep "
+	          "0.02; done'\n",
+	          job);
+	world_put(&w, "a.socket", "[Socket]\nListenStream=%s\nAccept=yes\n", path);
+	world_put(&w, "a@.service",
+	          "[Unit]\nWants=slow.service\nAfter=slow.service\n"
+	          "[Service]\nStandardInput=socket\n"
+	          "ExecStartPre=/bin/sh -c 'until test -e %s; do sleep 0.02; done'\n"
+	          "ExecStart=/bin/sh -c 'read x; echo got $x'\n",
+	          pre);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "a.socket"), "done");
+	auto_fd int fd = unix_connect(path, SOCK_STREAM);
+	fd_set_nonblock(fd, false);
+	CHECK_INT(write(fd, "hi\n", 3), ==, 3);
+	CHECK_STR(world_wait(&w, "slow.service", "SubState", "start", 5000), "start");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STR(world_property(&w, "a.socket", "NConnections"), "1");
+	CHECK_INT(file_write_atomic(job, "", 0, 0644, false), ==, 0);
+	CHECK_STR(world_wait(&w, "slow.service", "SubState", "dead", 5000), "dead");
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STR(world_property(&w, "a.socket", "NConnections"), "1");
+	CHECK_INT(file_write_atomic(pre, "", 0, 0644, false), ==, 0);
+	CHECK_INT(read(fd, answer, sizeof(answer) - 1), ==, 7);
+	CHECK_STR(answer, "got hi\n");
+	/* The end of its process is the end of the connection: nobody keeps it. */
+	CHECK_STR(world_wait(&w, "a.socket", "NConnections", "0", 5000), "0");
+	CHECK_INT(read(fd, answer, sizeof(answer) - 1), ==, 0);
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	CHECK_STR(world_property(&w, "a.socket", "NConnections"), "0");
+	CHECK_STR(world_property(&w, "a.socket", "NAccepted"), "1");
+}
+
 TEST(socket__fifo_and_datagram)
 {
 	WITH_WORLD(w);
