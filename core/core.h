@@ -10,6 +10,7 @@
  *	credentials.c what firmware and kernel command line say in secret; smbios.c reads the table
  *	options.c     what the kernel's command line says
  *	generators.c  the boot agent and the generators, as processes with a deadline
+ *	generator-needs.c  which of systemd's generators have nothing to do here
  *	startup.c     the order of things: first boot or a successor that takes over
  *	hooks.c       the manager's and init's callbacks
  *	power.c       power signals, emergency actions
@@ -99,11 +100,15 @@ void options_write_startup(void); /* drop-ins: who may wait while the machine co
 /* generators.c: @done is called once, from the loop */
 typedef void (*helper_done_fn)(struct core *c);
 int boot_agent_run(struct core *c, helper_done_fn done);
-/* False for a generator of the systemd package that would find nothing to do (generator-needs.c). */
-bool generator_is_needed(const char *path, char *const *cmdline);
 int generators_run(struct core *c, helper_done_fn done);
 int crash_keeper_run(struct core *c, helper_done_fn done);
 void helpers_stop(struct core *c);
+
+/* generator-needs.c */
+/* False for a generator of the systemd package that would find nothing to do. */
+bool generator_is_needed(const char *path, char *const *cmdline);
+/* gpt-auto reads the partition table around the root's partition: a root that is a disk of its own has none. */
+bool disk_may_have_table(dev_t root);
 
 /* startup.c */
 int core_run(bool safe_mode);

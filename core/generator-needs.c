@@ -24,25 +24,28 @@ struct need {
 
 #define EFI_LOADER "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
-/* It reads the partition table around the root's partition: a root that is a disk of its own has none. */
-static bool root_is_partition(void)
+bool disk_may_have_table(dev_t root)
 {
 	char path[64];
-	struct stat st;
 
-	if (stat("/", &st) < 0 || major(st.st_dev) == 0)
+	if (major(root) == 0)
 		return true; /* btrfs, an overlay: it knows what is below */
-	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/size", major(st.st_dev),
-	                minor(st.st_dev));
+	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/size", major(root), minor(root));
 	if (access(path, F_OK) < 0)
 		return true;
-	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(st.st_dev),
-	                minor(st.st_dev));
+	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(root),
+	                minor(root));
 	if (access(path, F_OK) >= 0)
 		return true;
-	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/dm", major(st.st_dev),
-	                minor(st.st_dev));
+	(void) snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/dm", major(root), minor(root));
 	return access(path, F_OK) >= 0;
+}
+
+static bool root_is_partition(void)
+{
+	struct stat st;
+
+	return stat("/", &st) < 0 || disk_may_have_table(st.st_dev);
 }
 
 static bool has_unit_file(const char *script)
