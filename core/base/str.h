@@ -55,6 +55,10 @@ bool strv_equal(char *const *a, char *const *b);
 int strv_append(char ***v, const char *s);        /* copies */
 int strv_append_consume(char ***v, char *s);      /* owns s whatever happens; NULL s is -ENOMEM */
 int strv_append_unique(char ***v, const char *s); /* 1 added, 0 was there */
+/* The same for lists that may be long: @index, NULL at first, is where they are looked up. It borrows the strings: nothing
+ * else may change the list before map_free(*index). */
+struct map;
+int strv_append_indexed(char ***v, struct map **index, const char *s);
 int strv_extend(char ***v, char *const *more);
 void strv_remove(char **v, const char *s);
 void strv_sort_unique(char **v);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/map.h"
 #include "base/str.h"
 
 size_t strv_length(char *const *v)
@@ -70,6 +71,51 @@ int strv_append_unique(char ***v, const char *s)
 		return 0;
 	r = strv_append(v, s);
 	return r < 0 ? r : 1;
+}
+
+/* Shorter lists are searched. */
+#define INDEXED_MIN 32U
+
+static int index_all(char **v, struct map **ret)
+{
+	auto_cleanup(map_free) struct map *m = map_new(MAP_STRING);
+	int r = m ? 0 : -ENOMEM;
+
+	STRV_FOREACH (s, v)
+		if (r >= 0)
+			r = map_add(m, *s, *s);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(m);
+	return 0;
+}
+
+int strv_append_indexed(char ***v, struct map **index, const char *s)
+{
+	size_t n = *index ? map_size(*index) : strv_length(*v);
+	char *copy, **grown;
+	int r;
+
+	if (n < INDEXED_MIN)
+		return strv_append_unique(v, s);
+	r = *index ? 0 : index_all(*v, index);
+	if (r < 0 || map_has(*index, s))
+		return r;
+	copy = strdup(s);
+	grown = copy ? reallocarray(*v, n + 2, sizeof(*grown)) : NULL;
+	if (!grown) {
+		free(copy);
+		return -ENOMEM;
+	}
+	*v = grown;
+	r = map_add(*index, copy, copy);
+	if (r < 0) {
+		free(copy);
+		return r;
+	}
+	grown[n] = copy;
+	grown[n + 1] = NULL;
+	return 1;
 }
 
 int strv_extend(char ***v, char *const *more)

@@ -196,9 +196,14 @@ static int resolve_dependency(const struct unit_file *f, const char *item, char 
 	             : unit_name_replace_instance(item, f->instance ? f->instance : instance, ret);
 }
 
-/* @seen: names that a folder of higher precedence has decided. */
-static int collect_dependencies(struct load *l, const struct index_folder *folder, char ***seen,
-                                char ***dependencies)
+/* Names that a folder of higher precedence has decided. */
+struct seen_names {
+	char **names;
+	struct map *index;
+};
+
+static int collect_dependencies(struct load *l, const struct index_folder *folder,
+                                struct seen_names *seen, enum unit_dependency kind)
 {
 	for (size_t i = 0; i < folder->n_items; i++) {
 		const struct folder_item *item = &folder->items[i];
@@ -210,14 +215,15 @@ static int collect_dependencies(struct load *l, const struct index_folder *folde
 			         "'%.100s' is no unit name, ignored", item->name);
 			continue;
 		}
-		r = strv_append_unique(seen, item->name);
+		r = strv_append_indexed(&seen->names, &seen->index, item->name);
 		if (r < 0)
 			return r;
 		if (r == 0 || item->masked)
 			continue;
 		r = resolve_dependency(l->f, item->name, &name);
 		if (r >= 0 && !streq(name, l->f->id))
-			r = strv_append_unique(dependencies, name);
+			r = strv_append_indexed(&l->f->unit.dependencies[kind],
+			                        &l->parse.dependencies[kind], name);
 		if (r == -ENOMEM)
 			return r;
 	}
@@ -234,11 +240,13 @@ static int load_dependency_folders(struct load *l, const struct found_folders fo
 	int r = 0;
 
 	for (size_t kind = FOLDER_WANTS; kind < FOLDER_KINDS; kind++) {
-		auto_strv char **seen = NULL;
+		struct seen_names seen = {0};
 
 		for (size_t i = 0; r >= 0 && i < found[kind].n; i++)
 			r = collect_dependencies(l, found[kind].items[i].folder, &seen,
-			                         &l->f->unit.dependencies[kinds[kind]]);
+			                         kinds[kind]);
+		map_free(seen.index);
+		strv_free(seen.names);
 	}
 	return r;
 }

@@ -26,6 +26,12 @@ static void check_section(const struct parse *p, const struct lexeme *l)
 	}
 }
 
+void parse_done(struct parse *p)
+{
+	for (size_t i = 0; i < DEP_MAX; i++)
+		p->dependencies[i] = map_free(p->dependencies[i]);
+}
+
 /* @text[@size] is NUL; it is changed. */
 int parse_file(struct parse *p, char *text, size_t size, const char *path)
 {
@@ -254,6 +260,7 @@ int unit_file_load(const struct unit_index *x, const struct unit_context *c, con
 	l.f = f;
 	l.parse = (struct parse){.c = c, .f = f, .d = d};
 	r = load_unit(&l, entry);
+	parse_done(&l.parse);
 	free(l.reader.text);
 	if (r < 0)
 		return r;
@@ -267,7 +274,7 @@ int unit_file_parse(const struct unit_context *c, const char *name, const char *
 {
 	auto_cleanup(unit_file_free) struct unit_file *f = NULL;
 	auto_free char *copy = malloc(size + 1);
-	struct parse p = {.c = c, .d = d};
+	auto_parse struct parse p = {.c = c, .d = d};
 	int r;
 
 	if (!copy)
@@ -315,7 +322,7 @@ int unit_file_set(struct unit_file *f, const struct unit_context *c, const char 
                   const char *key, const char *value, struct diag *d)
 {
 	struct diag local = {0};
-	struct parse p = {.c = c, .f = f, .d = d ? d : &local};
+	auto_parse struct parse p = {.c = c, .f = f, .d = d ? d : &local};
 	size_t before = p.d->n_items + p.d->n_dropped;
 	int r;
 

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/map.h"
 #include "unitfile/unitfile.h"
 #include "unitfile/word.h"
 
@@ -20,7 +21,12 @@ struct parse {
 	bool bad_setting; /* a line was refused that must not be ignored: the unit is not to be started */
 	/* What one setting overrides in another only if that was not given itself. */
 	bool job_running_timeout_set;
+	/* Of long lists of dependencies, the names in them: strv_append_indexed(). */
+	struct map *dependencies[DEP_MAX];
 };
+
+void parse_done(struct parse *p);
+#define auto_parse __attribute__((cleanup(parse_done)))
 
 typedef int (*parse_fn)(struct parse *p, const char *value, void *field, int64_t arg);
 

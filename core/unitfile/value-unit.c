@@ -25,6 +25,7 @@ static int resolve_template(struct parse *p, const char *name, char **ret)
 
 static int add_dependency(struct parse *p, char *word, void *field, int64_t arg)
 {
+	ptrdiff_t kind = (char **const *) field - p->f->unit.dependencies;
 	auto_free char *name = NULL;
 	int r;
 
@@ -35,7 +36,7 @@ static int add_dependency(struct parse *p, char *word, void *field, int64_t arg)
 	/* A unit does not depend on itself. */
 	if (r < 0 || streq(name, p->f->id))
 		return r;
-	return strv_append_unique(field, name);
+	return strv_append_indexed(field, &p->dependencies[kind], name);
 }
 
 VALUE_PARSER(dependencies)

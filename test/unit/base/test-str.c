@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/map.h"
 #include "base/str.h"
 
 #include "base/path.h"
@@ -128,6 +129,24 @@ TEST(strv__grow_and_shrink)
 	free(TAKE_PTR(joined));
 	joined = strv_join(NULL, ",");
 	CHECK_STR(joined, "");
+}
+
+TEST(strv__a_long_list_is_looked_up)
+{
+	auto_cleanup(map_free) struct map *index = NULL;
+	auto_strv char **v = NULL;
+	char name[16];
+
+	for (int twice = 0; twice < 2; twice++)
+		for (int i = 0; i < 200; i++) {
+			(void) snprintf(name, sizeof(name), "n%d", i);
+			CHECK_INT(strv_append_indexed(&v, &index, name), ==, !twice);
+			CHECK(strv_contains(v, name));
+		}
+	CHECK(index != NULL);
+	CHECK_INT(strv_length(v), ==, 200);
+	CHECK_STR(v[0], "n0");
+	CHECK_STR(v[199], "n199");
 }
 
 TEST(strv__split_of_nothing_is_the_empty_vector)

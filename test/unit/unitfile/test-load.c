@@ -348,3 +348,41 @@ TEST(load__every_unit_of_this_machine)
 	unit_context_done(&here);
 	CHECK_INT(errors, ==, 0);
 }
+
+/* Many are looked up, few are searched: both keep the order, and each name once. */
+TEST(load__many_dependencies)
+{
+	auto_free char *text = strdup("[Unit]\n"), *path = NULL;
+
+	tree_new();
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < 100; i++) {
+			char *more =
+				str_printf("%sAfter=n%d.service\nWants=n%d.service\n", text, i, i);
+
+			free(text);
+			text = more;
+		}
+	tree_file(VENDOR "a.target", text);
+	for (int i = 0; i < 300; i++) {
+		path = str_printf(VENDOR "a.target.wants/n%d.service", i);
+		tree_link(path, "/x");
+		path = (free(path), NULL);
+	}
+	tree_link(ETC "a.target.wants/n250.service", "/dev/null");
+	index_read();
+	auto_unit f = load("a.target");
+	CHECK_INT(strv_length(f->unit.dependencies[DEP_AFTER]), ==, 100);
+	CHECK_STR(f->unit.dependencies[DEP_AFTER][0], "n0.service");
+	CHECK_STR(f->unit.dependencies[DEP_AFTER][99], "n99.service");
+	/* Those of the folder come after those of the file; one is masked by the folder of the administrator. */
+	CHECK_INT(strv_length(f->unit.dependencies[DEP_WANTS]), ==, 299);
+	for (int i = 0; i < 100; i++) {
+		path = str_printf("n%d.service", i);
+		CHECK_STR(f->unit.dependencies[DEP_WANTS][i], path);
+		path = (free(path), NULL);
+	}
+	CHECK(!strv_contains(f->unit.dependencies[DEP_WANTS], "n250.service"));
+	CHECK(strv_contains(f->unit.dependencies[DEP_WANTS], "n299.service"));
+	done();
+}
