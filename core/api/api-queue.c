@@ -270,9 +270,8 @@ static int queue_one(struct queue_item *it, int verb, const char *name, enum job
 	if (r < 0)
 		return r;
 	return queue_unit(it,
-	                  u->ops->reload && (!u->ops->can_reload || u->ops->can_reload(u))
-	                          ? queue_verbs[verb].type
-	                          : queue_verbs[verb].without_reload,
+	                  unit_can_reload_itself(u) ? queue_verbs[verb].type
+	                                            : queue_verbs[verb].without_reload,
 	                  u, mode, d);
 }
 

@@ -337,6 +337,7 @@ enum unit_active_state unit_active_state(const struct unit *u);
 const char *unit_sub_state(const struct unit *u);
 const char *unit_description(const struct unit *u);
 bool unit_is_active_or_activating(const struct unit *u);
+bool unit_can_reload_itself(const struct unit *u); /* not only by passing it on to others */
 bool unit_stop_pending(const struct unit *u);
 bool unit_inactive_or_pending(const struct unit *u); /* for Restart= decisions */
 /* A type calls it after each change of its own state. Handles stamps, jobs, OnFailure=, PartOf=, BindsTo=, Upholds=, StopWhenUnneeded=, triggers. */

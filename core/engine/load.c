@@ -503,6 +503,8 @@ int manager_load_unit(struct manager *m, const char *name, struct diag *d, struc
 		return -ENOMEM;
 	if (u->load_state == LOAD_NOT_FOUND && m->index && load_again_if_new(m, u, d) > 0)
 		u = unit_follow(map_get(m->units, name));
+	if (!u || !u->file)
+		return -ENOMEM;
 	*ret = u;
 	return 0;
 }

@@ -50,13 +50,16 @@ bool unit_can_stop(const struct unit *u)
 	return u->ops->stop && u->ops->type != UNIT_DEVICE && !u->perpetual;
 }
 
+bool unit_can_reload_itself(const struct unit *u)
+{
+	/* Without memory for it a unit has no file, not even an empty one. */
+	return u->file && u->ops->reload && (!u->ops->can_reload || u->ops->can_reload(u));
+}
+
 bool unit_can_reload(const struct unit *u)
 {
-	if (unit_n_neighbours(u, DEPENDENCY_BIT(DEP_PROPAGATES_RELOAD_TO)) > 0)
-		return true;
-	if (u->ops->can_reload)
-		return u->ops->can_reload(u);
-	return u->ops->reload;
+	return unit_n_neighbours(u, DEPENDENCY_BIT(DEP_PROPAGATES_RELOAD_TO)) > 0 ||
+	       unit_can_reload_itself(u);
 }
 
 /* ---- orders ---- */
@@ -122,7 +125,7 @@ int unit_reload(struct unit *u)
 		return -EAGAIN;
 	if (s != UNIT_ACTIVE)
 		return -ENOEXEC;
-	if (!u->ops->reload || (u->ops->can_reload && !u->ops->can_reload(u))) {
+	if (!unit_can_reload_itself(u)) {
 		/* Others are reloaded in its place. */
 		unit_notify(u, s, s, true);
 		return 0;
