@@ -80,11 +80,10 @@ int parse_words(struct parse *p, const char *value, unsigned flags, word_fn fn, 
 }
 
 /* What a specifier stands for may hold colons and backslashes of its own, so it comes last. 0: reported. */
-static int split_colon_word(struct parse *p, const char *word, char ***ret)
+static int split_colon_word(struct parse *p, const char *word, unsigned flags, char ***ret)
 {
 	auto_strv char **parts = NULL;
-	int r = word_split(word, ":", WORD_KEEP_EMPTY | WORD_CUNESCAPE | WORD_UNESCAPE_SEPARATORS,
-	                   &parts);
+	int r = word_split(word, ":", WORD_KEEP_EMPTY | flags, &parts);
 
 	if (r == -EINVAL)
 		return parse_warn(p, "Invalid word '%.100s', ignored", word);
@@ -103,7 +102,8 @@ static int split_colon_word(struct parse *p, const char *word, char ***ret)
 	return 1;
 }
 
-int parse_colon_words(struct parse *p, const char *value, parts_fn fn, void *field, int64_t arg)
+int parse_colon_words(struct parse *p, const char *value, unsigned flags, parts_fn fn, void *field,
+                      int64_t arg)
 {
 	auto_strv char **words = NULL;
 	int r = word_split(value, NULL, WORD_UNQUOTE | WORD_RETAIN_ESCAPE, &words);
@@ -115,7 +115,7 @@ int parse_colon_words(struct parse *p, const char *value, parts_fn fn, void *fie
 	STRV_FOREACH (w, words) {
 		auto_strv char **parts = NULL;
 
-		r = split_colon_word(p, *w, &parts);
+		r = split_colon_word(p, *w, flags, &parts);
 		if (r > 0)
 			r = fn(p, parts, field, arg);
 		if (r < 0)

@@ -77,6 +77,8 @@ VALUE_PARSER(environment_file)
 	if (!path_is_absolute(path))
 		return parse_warn(p, "Path '%.100s' is not absolute, ignored", path);
 	path_simplify(s + (path - s));
+	if (!path_is_normalized(path))
+		return parse_warn(p, "Path '%.100s' is not normalized, ignored", path);
 	return strv_append(field, s);
 }
 
@@ -101,27 +103,32 @@ VALUE_PARSER(unset_environment)
 	return value_pass_environment(p, value, field, 1);
 }
 
+static int add_search_dir(struct parse *p, const char *dir, void *field)
+{
+	auto_free char *s = NULL;
+	int r = parse_expand(p, dir, false, &s);
+
+	if (r <= 0)
+		return r;
+	path_simplify(s);
+	if (!path_is_normalized(s))
+		return parse_warn(p, "Path '%.100s' is not absolute and normalized, ignored", s);
+	return strv_append_unique(field, s);
+}
+
+/* What a specifier stands for may hold colons of its own. */
 VALUE_PARSER(search_path)
 {
 	auto_strv char **dirs = NULL;
-	auto_free char *s = NULL;
 	int r;
 
 	(void) arg;
 	if (!*value)
 		return reset_list(field);
-	r = parse_expand(p, value, false, &s);
-	if (r <= 0)
-		return r;
-	r = strv_split(s, ":", &dirs);
-	if (r < 0)
-		return r;
-	STRV_FOREACH (d, dirs) {
-		path_simplify(*d);
-		if (!path_is_normalized(*d))
-			parse_warn(p, "Path '%.100s' is not absolute and normalized, ignored", *d);
-		else if ((r = strv_append_unique(field, *d)) < 0)
-			return r;
-	}
-	return 0;
+	r = word_split(value, ":", WORD_UNQUOTE, &dirs);
+	if (r == -EINVAL)
+		return parse_warn(p, "Cannot split '%.100s' into paths, ignored", value);
+	for (char **d = dirs; r >= 0 && d && *d; d++)
+		r = add_search_dir(p, *d, field);
+	return r < 0 ? r : 0;
 }

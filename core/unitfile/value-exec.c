@@ -142,7 +142,8 @@ VALUE_PARSER(directories)
 {
 	if (!*value)
 		return reset_list(field);
-	return parse_colon_words(p, value, add_directory, field, arg);
+	return parse_colon_words(p, value, WORD_CUNESCAPE | WORD_UNESCAPE_SEPARATORS, add_directory,
+	                         field, arg);
 }
 
 VALUE_PARSER(preserve)

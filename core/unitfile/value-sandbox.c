@@ -175,7 +175,7 @@ static int add_bind(struct parse *p, char **parts, void *field, int64_t arg)
 
 	(void) arg;
 	if (n < 1 || n > 3 || !path_part_is_valid(parts[0], true) ||
-	    (n > 1 && *parts[1] && !path_part_is_valid(parts[1], false)))
+	    (n > 1 && !path_part_is_valid(parts[1], false)))
 		return parse_warn(p,
 		                  "'%.100s%s%.100s' is no SOURCE[:DESTINATION[:OPTIONS]], ignored",
 		                  n ? parts[0] : "", n > 1 ? ":" : "", n > 1 ? parts[1] : "");
@@ -189,30 +189,41 @@ VALUE_PARSER(bind_paths)
 {
 	if (!*value)
 		return reset_list(field);
-	return parse_colon_words(p, value, add_bind, field, arg);
+	return parse_colon_words(p, value, WORD_UNQUOTE, add_bind, field, arg);
 }
 
-static int add_tmpfs(struct parse *p, char *word, void *field, int64_t arg)
+/* Options are the kernel's: "%" in them is no specifier. */
+static int add_tmpfs(struct parse *p, const char *word, void *field)
 {
-	char *colon = strchr(word, ':');
-	auto_free char *path = colon ? strndup(word, (size_t) (colon - word)) : strdup(word),
+	const char *colon = strchrnul(word, ':');
+	auto_free char *path = strndup(word, (size_t) (colon - word)), *expanded = NULL,
 		       *joined = NULL;
+	int r = path ? parse_expand(p, path, false, &expanded) : -ENOMEM;
 
-	(void) arg;
-	if (!path)
-		return -ENOMEM;
-	path_simplify(path);
-	if (!path_is_normalized(path))
-		return parse_warn(p, "Path '%.100s' is not absolute and normalized, ignored", path);
-	joined = colon ? str_printf("%s%s", path, colon) : TAKE_PTR(path);
+	if (r <= 0)
+		return r;
+	path_simplify(expanded);
+	if (!path_is_normalized(expanded))
+		return parse_warn(p, "Path '%.100s' is not absolute and normalized, ignored",
+		                  expanded);
+	joined = str_printf("%s%s", expanded, colon);
 	return joined ? strv_append(field, joined) : -ENOMEM;
 }
 
 VALUE_PARSER(temporary_file_systems)
 {
+	auto_strv char **words = NULL;
+	int r;
+
+	(void) arg;
 	if (!*value)
 		return reset_list(field);
-	return parse_words(p, value, WORD_UNQUOTE, add_tmpfs, field, arg);
+	r = word_split(value, NULL, WORD_UNQUOTE, &words);
+	if (r == -EINVAL)
+		return parse_warn(p, "Cannot split '%.100s' into words, ignored", value);
+	for (char **w = words; r >= 0 && w && *w; w++)
+		r = add_tmpfs(p, *w, field);
+	return r < 0 ? r : 0;
 }
 
 VALUE_PARSER(mount_flags)
@@ -236,10 +247,10 @@ VALUE_PARSER(mount_flags)
 
 VALUE_PARSER(mount_api_vfs)
 {
-	int r = value_boolean(p, value, field, arg);
+	int r = *value ? value_boolean(p, value, field, arg) : 0;
 
 	if (r >= 0)
-		own_exec(p->f)->mount_api_vfs_set = true;
+		own_exec(p->f)->mount_api_vfs_set = *value != 0;
 	return r;
 }
 

@@ -185,10 +185,11 @@ VALUE_PARSER(pid_file)
 /* Two or more elements of letters, digits, "_" and "-", no digit first: D-Bus specification, "Message Protocol Names". */
 static bool bus_name_is_valid(const char *s)
 {
-	bool dot = false, begin = true;
+	bool dot = false, begin = true, unique = *s == ':';
 
 	if (strlen(s) > 255)
 		return false;
+	s += unique;
 	for (; *s; s++) {
 		if (*s == '.') {
 			if (begin)
@@ -197,7 +198,7 @@ static bool bus_name_is_valid(const char *s)
 			continue;
 		}
 		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_' ||
-		      *s == '-' || (!begin && *s >= '0' && *s <= '9')))
+		      *s == '-' || ((unique || !begin) && *s >= '0' && *s <= '9')))
 			return false;
 		begin = false;
 	}

@@ -51,7 +51,7 @@ static int find_word(const struct stdio_word *words, size_t n, const char *s)
 static int set_stdio_name(struct parse *p, struct exec_settings *e, unsigned fd, const char *name)
 {
 	auto_free char *s = NULL;
-	int r = parse_expand(p, name, true, &s);
+	int r = parse_expand(p, name, false, &s);
 
 	if (r <= 0)
 		return r;
@@ -64,7 +64,7 @@ static int set_stdio_name(struct parse *p, struct exec_settings *e, unsigned fd,
 static int set_stdio_file(struct parse *p, struct exec_settings *e, unsigned fd, const char *path)
 {
 	auto_free char *s = NULL;
-	int r = parse_expand(p, path, true, &s);
+	int r = parse_expand(p, path, false, &s);
 
 	if (r <= 0)
 		return r;

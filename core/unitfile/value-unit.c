@@ -65,6 +65,13 @@ VALUE_PARSER(mounts_for)
 	return r;
 }
 
+static bool is_ascii(const char *s)
+{
+	while ((unsigned char) *s >= ' ' && (unsigned char) *s < 0x7f)
+		s++;
+	return !*s;
+}
+
 static int add_documentation(struct parse *p, char *word, void *field, int64_t arg)
 {
 	static const char *const schemes[] = {"http://", "https://", "file:/", "info:", "man:"};
@@ -75,19 +82,32 @@ static int add_documentation(struct parse *p, char *word, void *field, int64_t a
 	for (size_t i = 0; i < ELEMENTSOF(schemes); i++) {
 		const char *rest = str_after(word, schemes[i]);
 
-		if (rest && *rest)
+		if (rest && *rest && is_ascii(rest))
 			return strv_append(field, word);
 	}
 	return parse_warn(p, "'%.100s' is no URI of http, https, file, info or man, ignored", word);
 }
 
+/* Specifiers are resolved first: the blanks that they stand for divide words. */
 VALUE_PARSER(documentation)
 {
+	auto_strv char **words = NULL;
+	auto_free char *expanded = NULL;
+	int r;
+
 	if (!*value) {
 		*(char ***) field = strv_free(*(char ***) field);
 		return 0;
 	}
-	return parse_words(p, value, WORD_UNQUOTE, add_documentation, field, arg);
+	r = parse_expand(p, value, false, &expanded);
+	if (r <= 0)
+		return r;
+	r = word_split(expanded, NULL, WORD_UNQUOTE | WORD_RETAIN_ESCAPE, &words);
+	if (r == -EINVAL)
+		return parse_warn(p, "Cannot split '%.100s' into words, ignored", expanded);
+	for (char **w = words; r >= 0 && w && *w; w++)
+		r = add_documentation(p, *w, field, arg);
+	return r < 0 ? r : 0;
 }
 
 /* Kinds whose parameter is a path, which must be absolute. */

@@ -154,7 +154,8 @@ int parse_words(struct parse *p, const char *value, unsigned flags, word_fn fn, 
                 int64_t arg);
 /* Words "A:B:C", each given to @fn by its parts, which quotes and escapes, those of colons too, and specifiers are resolved in. */
 typedef int (*parts_fn)(struct parse *p, char **parts, void *field, int64_t arg);
-int parse_colon_words(struct parse *p, const char *value, parts_fn fn, void *field, int64_t arg);
+int parse_colon_words(struct parse *p, const char *value, unsigned flags, parts_fn fn, void *field,
+                      int64_t arg);
 
 enum value_enum {
 	ENUM_KILL_MODE,

@@ -191,14 +191,20 @@ static void ask_install(char *line, char **argv)
 	unit_paths_done(&p);
 }
 
+/* Newlines that came as \002. */
+static void restore_newlines(char *line)
+{
+	for (char *p = line; p && *p; p++)
+		*p = *p == '\002' ? '\n' : *p;
+}
+
 /* "text" of an environment file, its newlines as \002: the assignments, each behind a \003. */
 static void ask_env_file(char *line, char **argv)
 {
 	auto_strv char **env = NULL;
 
 	(void) argv;
-	for (char *p = line; *p; p++)
-		*p = *p == '\002' ? '\n' : *p;
+	restore_newlines(line);
 	if (env_file_parse(line, strlen(line), "text", NULL, &env) < 0) {
 		printf("!\n");
 		return;
@@ -230,8 +236,7 @@ static void ask_service(char *line, char **argv)
 	struct diag d = {0};
 
 	(void) argv;
-	for (char *p = line; p && *p; p++)
-		*p = *p == '\002' ? '\n' : *p;
+	restore_newlines(line);
 	if (!line || (!c.runtime_dir && unit_context_init(&c) < 0) ||
 	    unit_file_parse(&c, name, line, strlen(line), "text", &d, &f) < 0) {
 		printf("!\n");
@@ -256,16 +261,80 @@ static void ask_service(char *line, char **argv)
 	unit_file_free(f);
 }
 
+static void put_value(const char *key, const char *value)
+{
+	if (!value)
+		return;
+	printf("\t%s=", key);
+	put_escaped(value);
+}
+
+static void put_values(const char *key, char *const *values)
+{
+	STRV_FOREACH (v, values)
+		put_value(key, *v);
+}
+
+/* "name\tpath\ttext" of a service: load state, then "key=value" of each setting whose specifiers specifiers.py asks about. */
+static void ask_specifiers(char *line, char **argv)
+{
+	static struct unit_context c;
+	char *name = strsep(&line, "\t"), *path = strsep(&line, "\t");
+	struct unit_file *f;
+	struct diag d = {0};
+
+	(void) argv;
+	restore_newlines(line);
+	if (!line || (!c.runtime_dir && unit_context_init(&c) < 0) ||
+	    unit_file_parse(&c, name, line, strlen(line), path, &d, &f) < 0) {
+		printf("!\n");
+		return;
+	}
+	printf("%s", load_state_to_string(f->load_state));
+	put_value("Description", f->unit.description ? f->unit.description : f->id);
+	put_values("Documentation", f->unit.documentation);
+	put_values("Wants", f->unit.dependencies[DEP_WANTS]);
+	put_values("RequiresMountsFor", f->unit.requires_mounts_for);
+	for (const struct condition *k = f->unit.conditions; k; k = k->next)
+		put_value(k->type == CONDITION_HOST ? "ConditionHost" : "ConditionPathExists",
+		          k->parameter);
+	put_values("Environment", f->exec->environment);
+	put_values("EnvironmentFile", f->exec->environment_files);
+	put_values("PassEnvironment", f->exec->pass_environment);
+	put_values("ExecSearchPath", f->exec->exec_search_path);
+	put_value("WorkingDirectory", f->exec->working_directory);
+	put_value("RootDirectory", f->exec->root_directory);
+	put_values("StateDirectory", f->exec->directories[EXEC_DIRECTORY_STATE].paths);
+	put_values("CacheDirectory", f->exec->directories[EXEC_DIRECTORY_CACHE].paths);
+	put_values("ReadOnlyPaths", f->exec->read_only_paths);
+	put_values("InaccessiblePaths", f->exec->inaccessible_paths);
+	put_values("BindPaths", f->exec->bind_paths);
+	put_values("LogExtraFields", f->exec->log_extra_fields);
+	put_value("StandardOutputFile", f->exec->stdio_file[STDOUT_FILENO]);
+	put_value("StandardInputFile", f->exec->stdio_file[STDIN_FILENO]);
+	put_values("TemporaryFileSystem", f->exec->temporary_file_systems);
+	put_value("TTYPath", f->exec->tty_path);
+	put_value("UtmpIdentifier", f->exec->utmp_id);
+	put_value("PIDFile", f->service->pid_file);
+	for (const struct exec_command *e = f->service->commands[SERVICE_EXEC_START]; e;
+	     e = e->next)
+		put_value("Command Line", e->argv[1]);
+	printf("\n");
+	unit_file_free(f);
+}
+
 static const struct {
 	const char *subject;
 	void (*ask)(char *line, char **argv);
 	int argc;
 } subjects[] = {
-	{"calendar", ask_calendar, 4}, {"span", ask_span, 2},       {"escape", ask_name, 2},
-	{"unescape", ask_name, 2},     {"mount", ask_name, 2},      {"path", ask_name, 2},
-	{"mangle", ask_name, 2},       {"status", ask_status, 2},   {"load", ask_load, 2},
-	{"assign", ask_assign, 2},     {"install", ask_install, 3}, {"env-file", ask_env_file, 2},
-	{"service", ask_service, 2},
+	{"calendar", ask_calendar, 4}, {"span", ask_span, 2},
+	{"escape", ask_name, 2},       {"unescape", ask_name, 2},
+	{"mount", ask_name, 2},        {"path", ask_name, 2},
+	{"mangle", ask_name, 2},       {"status", ask_status, 2},
+	{"load", ask_load, 2},         {"assign", ask_assign, 2},
+	{"install", ask_install, 3},   {"env-file", ask_env_file, 2},
+	{"service", ask_service, 2},   {"specifiers", ask_specifiers, 2},
 };
 
 int main(int argc, char **argv)

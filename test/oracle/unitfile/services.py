@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command lines, Environment= and specifiers of names, against the units that systemd's manager dumps in its test mode."""
-import os
 import re
-import subprocess
-import tempfile
 
+import manager
 import oracle
 from oracle import RANDOM as R
 
-MANAGER = "/lib/systemd/systemd"
-if not os.access(MANAGER, os.X_OK) or os.getuid() != 0:
-    print(f"SKIP: no {MANAGER}, or not root")
-    raise SystemExit(77)
-NOBODY = 65534
+manager.need()
 CASES = oracle.cases(600)
 BATCH = 1500
 
@@ -69,52 +63,19 @@ def one(i):
 
 def theirs(units):
     """Name -> (load state, description, environment, commands)."""
-    with tempfile.TemporaryDirectory(prefix="unitfile-services-") as d:
-        os.chmod(d, 0o755)
-        for sub in ("units", "units/default.target.wants", "home", "run"):
-            os.mkdir(f"{d}/{sub}")
-        for sub in ("home", "run"):
-            os.chown(f"{d}/{sub}", NOBODY, NOBODY)
-        with open(f"{d}/units/default.target", "w") as f:
-            f.write("[Unit]\nDefaultDependencies=no\n")
-        for name, text in units:
-            with open(f"{d}/units/{name}", "w", newline="") as f:
-                f.write(text)
-            os.symlink(f"../{name}", f"{d}/units/default.target.wants/{name}")
-        env = {"PATH": os.environ["PATH"], "HOME": d + "/home", "XDG_RUNTIME_DIR": d + "/run", "SYSTEMD_UNIT_PATH": d + "/units",
-               "SYSTEMD_LOG_TARGET": "console", "LANG": "C.UTF-8"}
-        run = subprocess.run([MANAGER, "--test", "--user", "--unit=default.target", "--no-pager"], env=env, capture_output=True, timeout=200,
-                             user=NOBODY, group=NOBODY, extra_groups=[])
     found = {}
-    text = run.stdout.decode(errors="surrogateescape")
-    for block in re.split(r"^\t?-> Unit ", text.split("-> By jobs:")[0], flags=re.M)[1:]:
-        name = block.split(":\n", 1)[0]
+    for name, block in manager.blocks(units).items():
         state = re.search(r"^\t+Unit Load State: (\S+)", block, re.M)
         description = re.search(r"^\t+Description: (.*)", block, re.M)
         # Of a value with newlines, the first line is told from what follows.
         environment = re.findall(r"^\t+Environment: (.*)", block, re.M)
         commands = re.findall(r"^\t+Command Line: ((?:.|\n(?!\t|\n))*)", block, re.M)
         found[name] = (state.group(1) if state else None, description.group(1) if description else None, environment, commands)
-    if len(found) < len(units) / 2:
-        raise SystemExit(f"the manager said little: {run.stderr.decode(errors='replace')[-500:]}")
     return found
 
 
 def unescape(s):
     return re.sub(r"\\x([0-9a-f]{2})", lambda m: chr(int(m.group(1), 16)), s)
-
-
-LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-
-
-def quoted_words(line):
-    """Words as the manager prints them: plain, or in double quotes with C escapes."""
-    words = []
-    for quoted, plain in re.findall(r'"((?:[^"\\]|\\.)*)"(?: |$)|(\S+)', line, re.S):
-        text = re.sub(rb"\\([0-7]{3}|.)", lambda m: bytes([int(m.group(1), 8)]) if len(m.group(1)) == 3 else LETTERS.get(m.group(1), m.group(1)),
-                      quoted.encode(errors="surrogateescape"), flags=re.S)
-        words.append(plain or text.decode(errors="surrogateescape"))
-    return words
 
 
 def compare(units):
@@ -134,7 +95,7 @@ def compare(units):
             continue
         oracle.compare(f"{name}: {text!r}: description", description, t[1])
         oracle.compare(f"{name}: {text!r}: environment", [e.split("\n")[0] for e in environment], t[2])
-        oracle.compare(f"{name}: {text!r}: commands", commands, [quoted_words(c) for c in t[3]])
+        oracle.compare(f"{name}: {text!r}: commands", commands, [manager.quoted_words(c) for c in t[3]])
 
 
 for start in range(0, CASES, BATCH):

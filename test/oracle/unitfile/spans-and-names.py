@@ -93,6 +93,9 @@ def batch(subject, questions, *command):
     theirs = dict(zip(taken, oracle.each_until_refused(taken, answer)))
     theirs.update(zip(left, oracle.each_until_refused(left, answer, 1)))
     for q in ours:
+        # --path makes names that are too long for a unit.
+        if subject == "mount" and len(theirs[q] or "") > 255:
+            continue
         oracle.compare(f"{subject} {q!r}", ours[q], theirs[q])
 
 

@@ -376,7 +376,7 @@ TEST(exec__directories_and_paths)
 TEST(exec__escaped_colons)
 {
 	auto_unit f = service("StateDirectory=zzz:x\\:yz a\\x20b\\:c:l \"q r\":s o: t:u:v w\\q\n"
-	                      "CacheDirectory=%T\nBindPaths=/a\\:b:/c /d:/e\\:f:norbind\n");
+	                      "CacheDirectory=%T\nBindPaths=/a\\:b:/c /d:/e\\:f:norbind /g\\x20h\n");
 	auto_unit g =
 		unit("a@b:c.service", "[Service]\nExecStart=/bin/true\nStateDirectory=d/%i:%i\n");
 	auto_free char *state = strv_join(f->exec->directories[EXEC_DIRECTORY_STATE].paths, "|"),
@@ -385,7 +385,8 @@ TEST(exec__escaped_colons)
 	auto_strv char **parts = NULL;
 
 	CHECK_STR(state, "a b\\:c:l|o|q r:s|zzz:x\\:yz");
-	CHECK_STR(binds, "/a\\:b:/c|/d:/e\\:f:norbind");
+	/* Other escapes are known for directories alone. */
+	CHECK_STR(binds, "/a\\:b:/c|/d:/e\\:f:norbind|/gx20h");
 	CHECK_STR(instance, "d/b\\:c:b\\:c");
 	CHECK_INT(colon_split("a\\:b\\\\:c:", &parts), >=, 0);
 	CHECK_INT(strv_length(parts), ==, 3);
@@ -486,4 +487,61 @@ TEST(plugin__type_has_its_own_section)
 		CHECK_INT(unit_type_register(more[i - 1], more[i - 1], NULL), ==, UNIT_PLUGIN + i);
 	}
 	CHECK_INT(unit_type_register("many", "Many", NULL), ==, -ENOSPC);
+}
+
+/* Where systemd resolves specifiers of a whole line, of a word, and of a part of one. */
+TEST(specifiers__before_and_after_a_line_is_split)
+{
+	auto_unit f = unit("a@b-c.service",
+	                   "[Unit]\nDocumentation=file:///%I man:x\\x20y(1)\n[Service]\n"
+	                   "ExecStart=/bin/true\nTemporaryFileSystem=/%p:size=%p,mode=%i\n");
+	auto_unit g = unit("a@b\\x20c.service",
+	                   "[Unit]\nDocumentation=file:///%I\nDocumentation=file:///x%Z "
+	                   "man:b(1)\n[Service]\nExecStart=/bin/true\n");
+	auto_unit h = unit("a:b.service", "[Service]\nExecStart=/bin/true\n"
+	                                  "ExecSearchPath=/x:/%p/%Z:/%p:/x\n");
+	auto_free char *urls = strv_join(f->unit.documentation, "|");
+
+	CHECK_STR(urls, "file:///b/c|man:x\\x20y(1)");
+	CHECK_STR(f->exec->temporary_file_systems[0], "/a:size=%p,mode=%i");
+	/* The blank that came from the instance divides words; a line with what is no specifier is passed over. */
+	CHECK_STR(g->unit.documentation[0], "file:///b");
+	CHECK(!g->unit.documentation[1]);
+	CHECK_STR(h->exec->exec_search_path[0], "/x");
+	CHECK_STR(h->exec->exec_search_path[1], "/a:b");
+	CHECK(!h->exec->exec_search_path[2]);
+}
+
+TEST(unit__a_uri_is_ascii)
+{
+	auto_unit f = unit("a.service", "[Unit]\nDocumentation=file:///\xc3\xa4 man:a(1)\n"
+	                                "[Service]\nExecStart=/bin/true\n");
+
+	CHECK_STR(f->unit.documentation[0], "man:a(1)");
+}
+
+TEST(exec__what_is_no_path_is_passed_over)
+{
+	auto_unit f = service("BindPaths=/a: /b::norbind /c\nEnvironmentFile=-/e/../f\n"
+	                      "EnvironmentFile=/g//h\nMountAPIVFS=yes\nMountAPIVFS=\n");
+	auto_unit g =
+		service("StandardOutput=file:/%Z\nStandardError=fd:%Z\nStandardInput=file:/%Z\n");
+
+	CHECK_STR(f->exec->bind_paths[0], "/c");
+	CHECK_STR(f->exec->environment_files[0], "/g/h");
+	CHECK(!f->exec->mount_api_vfs && !f->exec->mount_api_vfs_set);
+	/* The line is, and not the unit. */
+	CHECK_INT(g->load_state, ==, LOAD_LOADED);
+	CHECK_INT(g->exec->std_output, ==, EXEC_OUTPUT_JOURNAL);
+	CHECK_INT(diag.n_items, ==, 3);
+}
+
+TEST(service__a_bus_name_may_be_a_unique_one)
+{
+	auto_unit f = service("BusName=:1.5\n");
+	auto_unit g =
+		service("BusName=:1.5x.2\nBusName=:\nBusName=:x\nBusName=a.1\nBusName=a:1.b\n");
+
+	CHECK_STR(f->service->bus_name, ":1.5");
+	CHECK_STR(g->service->bus_name, ":1.5x.2");
 }
