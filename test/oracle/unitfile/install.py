@@ -121,7 +121,12 @@ def operation():
     return verb, flags, R.sample(pool, R.choice([1, 1, 1, 2, 3]))
 
 
-def scenario(base, number):
+def scenario(number):
+    with tempfile.TemporaryDirectory(prefix="unitfile-install-") as base:
+        compare_trees(base, number)
+
+
+def compare_trees(base, number):
     a, b = os.path.join(base, f"{number}a"), os.path.join(base, f"{number}b")
     build(a)
     shutil.copytree(a, b, symlinks=True)
@@ -146,19 +151,18 @@ def scenario(base, number):
         oracle.compare(what + "\n  tree", sorted(set(x) - set(y)), sorted(set(y) - set(x)))
         if x != y:
             return
+    tree = f"scenario {number}: {snapshot(a)}"
     units = PLAIN + TEMPLATES + INSTANCES + ["linked.service", "l@one.service", "x.service", "extra.service", "alias-a.service"]
     states = oracle.ask(["install", a], ["\t".join(["is-enabled", "0", u]) for u in units])
     them = oracle.each_until_refused(units, lambda some: theirs(b, "is-enabled", 0, some).stdout.splitlines())
     for u, ours, t in zip(units, states, them):
         ours = ours.split("\t")[1] if ours.startswith("0\t") else None
-        oracle.compare(f"scenario {number}: {snapshot(a)}\n  state of {u}", ours, t)
+        oracle.compare(f"{tree}\n  state of {u}", ours, t)
     ours = oracle.ask(["install", a], ["get-default\t0"])[0].split("\t")
     them = theirs(b, "get-default", 0, [])
-    oracle.compare(f"scenario {number}: default", ours[1] if ours[0] == "0" else None, them.stdout.strip() or None)
+    oracle.compare(f"{tree}\n  default", ours[1] if ours[0] == "0" else None, them.stdout.strip() or None)
 
 
-with tempfile.TemporaryDirectory(prefix="unitfile-install-") as base:
-    os.environ.pop("SYSTEMD_UNIT_PATH", None)
-    for number in range(oracle.cases(600) // 50):
-        scenario(base, number)
+os.environ.pop("SYSTEMD_UNIT_PATH", None)
+oracle.scenarios(scenario, oracle.cases(600) // 50)
 oracle.finish()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the oracle tests share: asking both sides, comparing, and the exit status."""
+import multiprocessing
 import os
 import random
 import shutil
@@ -53,6 +54,26 @@ def compare(what, ours, theirs):
     compared += 1
     if ours != theirs:
         failures.append(f"{what}\n    ours:   {ours!r}\n    theirs: {theirs!r}")
+
+
+def scenario_alone(task):
+    """In a process of its own: what scenario number n of a run is does not depend on the others."""
+    global compared
+    scenario, number = task
+    failures.clear()
+    compared = 0
+    RANDOM.seed(f"{SEED}/{number}")
+    scenario(number)
+    return compared, failures
+
+
+def scenarios(scenario, count):
+    """scenario(0) to scenario(count - 1), several at a time: most of their time goes to starting tools."""
+    global compared
+    with multiprocessing.get_context("fork").Pool(2 * (os.cpu_count() or 1)) as pool:
+        for n, failed in pool.imap_unordered(scenario_alone, ((scenario, i) for i in range(count)), 4):
+            compared += n
+            failures.extend(failed)
 
 
 def finish():
