@@ -461,6 +461,8 @@ int core_run(bool safe_mode)
 	r = link_open(c->loop, core_version, &core_link_handlers, c, &c->link);
 	if (r < 0)
 		return log_error_errno(r, "Failed to greet init: %m") < 0;
+	/* Also while it takes over: with very many units that is longer than init waits for a core of which it hears nothing. */
+	loop_set_busy_hook(c->loop, link_busy_hook, c->link);
 	read_welcome(c);
 	notes_welcome(c);
 	r = open_rooms(c);
@@ -468,7 +470,6 @@ int core_run(bool safe_mode)
 		r = core_begin(c);
 	if (r >= 0) {
 		notes_ready(c);
-		loop_set_busy_hook(c->loop, link_busy_hook, c->link);
 		loop_set_source_hook(c->loop, crash_note_source);
 		r = loop_run(c->loop);
 	}

@@ -446,14 +446,29 @@ static void core_rescue(void)
 	core_enter(CORE_EXHAUSTED, rescue_open() < 0 ? RESCUE_USEC : USEC_NEVER);
 }
 
-static bool core_is_starved(usec_t now)
+/* Core reads the state of very many units, and says at each that it gets on: another one would be as slow. */
+static bool core_gets_on(void)
+{
+	uint64_t since = atomic_load(&page->busy_since_usec);
+	usec_t now = boottime_usec();
+
+	return st.core_state == CORE_STARTING && since && since <= (uint64_t) now &&
+	       now - (usec_t) since < st.hang_usec && st.core_looked < st.patience_end;
+}
+
+static bool core_may_be_late(usec_t now)
 {
 	/* We are late ourselves: the machine was paused or starved, and core had no time either. */
 	if (now - st.core_deadline > LATE_USEC)
 		return true;
-	if (!patience_has())
+	if (patience_has())
+		log_line(LOG_WARNING, "core %lld is given no processor time; waiting for it",
+		         st.core_pid);
+	else if (core_gets_on())
+		log_line(LOG_WARNING, "core %lld is not ready yet, but gets on; waiting for it",
+		         st.core_pid);
+	else
 		return false;
-	log_line(LOG_WARNING, "core %lld is given no processor time; waiting for it", st.core_pid);
 	watchdog_feed();
 	return true;
 }
@@ -469,7 +484,7 @@ void core_on_deadline(usec_t now)
 	if (now < st.core_deadline)
 		return;
 	if ((st.core_state == CORE_STARTING || st.core_state == CORE_ASKED) &&
-	    core_is_starved(now)) {
+	    core_may_be_late(now)) {
 		st.core_deadline = now + PING_USEC;
 		return;
 	}

@@ -191,6 +191,15 @@ static void burn(clockid_t clock, long long msec)
 	while ((t.tv_sec - from.tv_sec) * 1000LL + (t.tv_nsec - from.tv_nsec) / 1000000 < msec);
 }
 
+/* beat MSEC: work that says all the time that it gets on */
+static void do_beat(const char *a)
+{
+	for (long long left = atoll(a); left > 0; left -= 50) {
+		still_alive();
+		burn(CLOCK_MONOTONIC, 50);
+	}
+}
+
 static void do_spin(const char *a)
 {
 	(void) a;
@@ -479,6 +488,7 @@ static const struct command {
 	{"hang", do_hang},
 	{"blocked", do_blocked},
 	{"spin", do_spin},
+	{"beat", do_beat},
 	{"starve", do_starve},
 	{"close", do_close},
 	{"kill1", do_kill1},

@@ -246,6 +246,33 @@ TEST(ladder__core_without_processor_time_may_be_late)
 	CHECK_INT(world_event(&w, 2500), ==, -ETIMEDOUT);
 }
 
+TEST(ladder__core_that_gets_on_may_be_late)
+{
+	WITH_WORLD(w, false, NULL, "--core=" FAKE_CORE, "--ready-usec=500000",
+	           "--hang-usec=400000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "beat 2500");
+	world_tell(&w, "ready");
+	world_tell(&w, "count");
+	CHECK(world_wait(&w, "count ", 15000) != NULL);
+	CHECK_INT(world_event(&w, 1000), ==, -ETIMEDOUT);
+}
+
+TEST(ladder__core_that_gets_on_for_ever_is_a_failure)
+{
+	long long began = now_msec();
+	const char *text;
+
+	WITH_WORLD(w, false, NULL, "--core=" FAKE_CORE, "--ready-usec=200000",
+	           "--hang-usec=200000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "beat 60000");
+	text = world_started(&w, 30000);
+	CHECK(text != NULL);
+	CHECK(has_line(text, "died=not ready in 0 s"));
+	CHECK_INT(now_msec() - began, >=, 2400);
+}
+
 TEST(ladder__binary_that_cannot_be_executed_is_passed_over)
 {
 	WITH_WORLD(w, true, NULL, "--core=/does/not/exist", "--core=/etc/passwd",
