@@ -8,8 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_report(const struct crash_report *c)
 {
 	auto_cleanup(crash_report_free) struct crash_report *again = NULL;
-	auto_free char *text = NULL, *summary = crash_report_summary(c), *second = NULL;
+	auto_free char *text = NULL, *second = NULL;
 
+	free(crash_report_summary(c));
 	if (strv_length(c->frames) > CRASH_FRAMES_MAX || strv_length(c->log) > CRASH_LINES_MAX)
 		abort();
 	/* Text from outside may grow by escapes beyond the bound; then it is refused. */
