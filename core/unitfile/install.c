@@ -162,7 +162,7 @@ int install_mask(const struct unit_paths *p, char *const *names, unsigned flags,
 	return result;
 }
 
-static int unmask_one(struct install *in, const char *name, char ***marked)
+static int unmask_one(struct install *in, const char *name)
 {
 	auto_free char *path = NULL;
 	char target[16];
@@ -182,28 +182,24 @@ static int unmask_one(struct install *in, const char *name, char ***marked)
 		return 0;
 	if (!(in->flags & INSTALL_DRY_RUN) && unlink(path) < 0)
 		return errno == ENOENT ? 0 : install_fail(in, -errno, path, NULL);
-	if (install_note(in, "unlink", path, NULL) < 0)
-		return -ENOMEM;
-	return strv_append_unique(marked, install_skip_root(in->p, path));
+	return install_note(in, "unlink", path, NULL);
 }
 
 int install_unmask(const struct unit_paths *p, char *const *names, unsigned flags,
                    struct install_changes *c, struct diag *d)
 {
 	auto_install struct install in;
-	auto_strv char **marked = NULL;
 	int result = 0, r;
 
 	install_init(&in, p, flags, c, d);
 	STRV_FOREACH (n, names) {
-		r = unmask_one(&in, *n, &marked);
+		r = unmask_one(&in, *n);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0 && result >= 0)
 			result = r;
 	}
-	r = install_remove_marked(&in, &marked);
-	return r < 0 ? r : result;
+	return result;
 }
 
 int install_get_default(const struct unit_paths *p, char **ret)

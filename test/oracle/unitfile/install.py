@@ -121,6 +121,14 @@ def operation():
     return verb, flags, R.sample(pool, R.choice([1, 1, 1, 2, 3]))
 
 
+def their_states(root, some):
+    answer = theirs(root, "is-enabled", 0, some)
+    # An alias that leads nowhere ends it before the first answer.
+    if "Link has been severed" in answer.stderr and not answer.stdout and len(some) > 1:
+        return [(their_states(root, [one]) or [None])[0] for one in some]
+    return answer.stdout.splitlines()
+
+
 def scenario(number):
     with tempfile.TemporaryDirectory(prefix="unitfile-install-") as base:
         compare_trees(base, number)
@@ -154,7 +162,7 @@ def compare_trees(base, number):
     tree = f"scenario {number}: {snapshot(a)}"
     units = PLAIN + TEMPLATES + INSTANCES + ["linked.service", "l@one.service", "x.service", "extra.service", "alias-a.service"]
     states = oracle.ask(["install", a], ["\t".join(["is-enabled", "0", u]) for u in units])
-    them = oracle.each_until_refused(units, lambda some: theirs(b, "is-enabled", 0, some).stdout.splitlines())
+    them = oracle.each_until_refused(units, lambda some: their_states(b, some))
     for u, ours, t in zip(units, states, them):
         ours = ours.split("\t")[1] if ours.startswith("0\t") else None
         oracle.compare(f"{tree}\n  state of {u}", ours, t)

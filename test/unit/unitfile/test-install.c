@@ -157,8 +157,14 @@ TEST(install__mask_and_unmask)
 	CHECK_STR(tree_at(ETC "a.service"), "/dev/null");
 	CHECK_STR(state("a.service"), "masked");
 	CHECK_INT(run(install_enable, "a.service", 0), ==, -ERFKILL);
+	/* What led to the mask leads to the unit again. */
+	tree_link(ETC "b.service", "a.service");
+	tree_link(ETC "multi-user.target.wants/a.service", "../a.service");
 	CHECK_INT(run(install_unmask, "a.service", 0), ==, 0);
-	CHECK_STR(state("a.service"), "disabled");
+	CHECK_STR(tree_at(ETC "a.service"), "-");
+	CHECK_STR(tree_at(ETC "b.service"), "a.service");
+	CHECK_STR(tree_at(ETC "multi-user.target.wants/a.service"), "../a.service");
+	CHECK_STR(state("a.service"), "enabled");
 	CHECK_INT(run(install_mask, "local.service", 0), ==, -EEXIST);
 	CHECK_STR(tree_at(ETC "local.service"), "file");
 	end();
