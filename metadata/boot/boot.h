@@ -25,6 +25,7 @@
 #define NETWORK_DEADLINE_MAX (600 * USEC_PER_SEC)
 #define LEASE_DEADLINE       (10 * USEC_PER_SEC)
 #define NICS_DEADLINE        (2 * USEC_PER_SEC)
+#define SETTLE_DEADLINE      (30 * USEC_PER_SEC)
 #define CANDIDATES_MAX       16
 
 /* ---- config.c ---- */
@@ -43,8 +44,13 @@ int system_config_read(const struct tree *root, const char *line, struct diag *d
 int nics_read(struct nic **ret, size_t *ret_n);
 /* There is hardware that may become one when its driver is loaded. */
 bool nics_may_come(void);
-/* The same again until there is one, and udev (where it runs) is done with all of them; -ETIMEDOUT, -ENODEV. */
-int nics_wait(struct nic **nics, size_t *n, usec_t deadline);
+/* udev, where it runs, has given it its name: it cannot once an interface is up, and networkd leaves alone what has none. */
+bool nic_is_settled(const struct nic *c);
+/*
+ * The same again until there is one and all are settled. From @since on (0: one look) NICS_DEADLINE for the one and SETTLE_DEADLINE for
+ * the other: a starved machine's udev takes tens of seconds. 0, -ETIMEDOUT, -ENODEV.
+ */
+int nics_wait(struct nic **nics, size_t *n, usec_t since);
 /* An interface other than lo has an address that reaches beyond its link. */
 int network_has_address(void);
 

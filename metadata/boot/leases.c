@@ -94,27 +94,35 @@ static bool take_event(struct lease_entry *e, enum dhcp_event event)
 	return true;
 }
 
-/* One look at all; then waits until something may have happened. @changed, @changed6: called for each event. */
-static int run_once(struct lease_set *l, usec_t deadline,
-                    void (*changed)(struct lease_set *l, struct lease_entry *e),
-                    void (*changed6)(struct lease_set *l, struct lease_entry *e))
+/* One look at all. @changed, @changed6: called for each event. */
+static void look(struct lease_set *l, void (*changed)(struct lease_set *l, struct lease_entry *e),
+                 void (*changed6)(struct lease_set *l, struct lease_entry *e))
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct lease_entry *e = &l->items[i];
+
+		if (e->client && take_event(e, dhcp_client_dispatch(e->client)) && changed)
+			changed(l, e);
+		if (e->six.client && lease6_dispatch(e) && changed6)
+			changed6(l, e);
+	}
+}
+
+/* Until there may be something to look at. */
+static int wait_for_any(const struct lease_set *l, usec_t deadline)
 {
 	struct pollfd p[2 * CANDIDATES_MAX];
 	usec_t next = deadline, at;
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		struct lease_entry *e = &l->items[i];
+		const struct lease_entry *e = &l->items[i];
 
 		if (e->client) {
-			if (take_event(e, dhcp_client_dispatch(e->client)) && changed)
-				changed(l, e);
 			next = MIN(next, dhcp_client_next(e->client));
 			p[n++] = (struct pollfd){dhcp_client_fd(e->client), POLLIN, 0};
 		}
 		if (e->six.client) {
-			if (lease6_dispatch(e) && changed6)
-				changed6(l, e);
 			next = MIN(next, dhcp6_client_next(e->six.client));
 			p[n++] = (struct pollfd){dhcp6_client_fd(e->six.client), POLLIN, 0};
 		}
@@ -148,30 +156,34 @@ static int n_missing6(const struct lease_set *l)
 
 int leases_wait(struct lease_set *l, usec_t deadline)
 {
-	int r = 0, six;
-
 	for (;;) {
 		usec_t at = now(CLOCK_BOOTTIME);
+		int six, missing, r;
 
+		look(l, NULL, NULL);
 		six = n_missing6(l);
-		if (r < 0 || (!n_missing(l) && !six) || at >= deadline)
-			break;
-		r = run_once(l, six ? MIN(deadline, at + RA_PAUSE) : deadline, NULL, NULL);
+		missing = n_missing(l) + six;
+		if (!missing || at >= deadline)
+			return missing;
+		r = wait_for_any(l, six ? MIN(deadline, at + RA_PAUSE) : deadline);
+		if (r < 0)
+			return r;
 	}
-	return r < 0 ? r : n_missing(l) + six;
 }
 
 int leases_any(struct lease_set *l, usec_t deadline)
 {
 	for (;;) {
+		bool is_late = now(CLOCK_BOOTTIME) >= deadline; /* what came by then counts */
 		int r;
 
+		look(l, NULL, NULL);
 		for (size_t i = 0; i < l->n; i++)
 			if (l->items[i].is_bound && !l->items[i].is_set)
 				return (int) i;
-		if (now(CLOCK_BOOTTIME) >= deadline)
+		if (is_late)
 			return -ETIMEDOUT;
-		r = run_once(l, deadline, NULL, NULL);
+		r = wait_for_any(l, deadline);
 		if (r < 0)
 			return r;
 	}
@@ -383,7 +395,9 @@ int leases_keep(struct lease_set *l, const volatile bool *stop)
 		l->items[i].set_prefix = l->items[i].lease.prefix;
 		begin_keeping(l, &l->items[i]);
 	}
-	while (!*stop && r >= 0)
-		r = run_once(l, now(CLOCK_BOOTTIME) + KEEP_POLL_MAX, on_change, on_change6);
+	while (!*stop && r >= 0) {
+		look(l, on_change, on_change6);
+		r = wait_for_any(l, now(CLOCK_BOOTTIME) + KEEP_POLL_MAX);
+	}
 	return r;
 }

@@ -112,14 +112,14 @@ bool nics_may_come(void)
 }
 
 /* A manager of devices may still be about to name it, which it cannot once it is up. */
-static bool is_settled(const struct nic *c)
+bool nic_is_settled(const struct nic *c)
 {
 	auto_free char *note = str_printf("/run/udev/data/n%u", if_nametoindex(c->name));
 
 	return access("/run/udev/control", F_OK) < 0 || (note && access(note, F_OK) >= 0);
 }
 
-int nics_wait(struct nic **nics, size_t *n, usec_t deadline)
+int nics_wait(struct nic **nics, size_t *n, usec_t since)
 {
 	for (;;) {
 		struct nic *fresh = NULL;
@@ -132,10 +132,10 @@ int nics_wait(struct nic **nics, size_t *n, usec_t deadline)
 		*nics = fresh;
 		*n = n_fresh;
 		for (size_t i = 0; i < n_fresh; i++)
-			settled += is_settled(&fresh[i]);
+			settled += nic_is_settled(&fresh[i]);
 		if (settled == n_fresh && (n_fresh || !nics_may_come()))
 			return n_fresh ? 0 : -ENODEV;
-		if (now(CLOCK_BOOTTIME) >= deadline)
+		if (now(CLOCK_BOOTTIME) >= since + (n_fresh ? SETTLE_DEADLINE : NICS_DEADLINE))
 			return -ETIMEDOUT;
 		usleep(NICS_PAUSE);
 	}

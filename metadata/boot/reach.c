@@ -4,13 +4,14 @@
  *
  * All candidates are asked for a lease at once. Each lease that comes is put into the kernel, and the
  * sources are tried with their requests bound to that interface. While other candidates are open a try is
- * short, and longer in each round; who got any answer at all has found the way and keeps it.
+ * short, and longer each time; who got any answer at all has found the way and keeps it.
  */
 #include "metadata/boot/boot.h"
 #include "metadata/boot/lease-kernel.h"
 #include "metadata/network/network.h"
 
 #define FIRST_SLICE   (2 * USEC_PER_SEC)
+#define SLICES_MAX    3U                    /* doubled so often */
 #define PAUSE         USEC_PER_SEC          /* between two rounds */
 #define ROUND         (200 * USEC_PER_MSEC) /* addresses of IPv6 are looked for so often */
 #define WITHOUT_LEASE (6 * USEC_PER_SEC)    /* then IPv6, which needs none, is tried */
@@ -20,7 +21,7 @@
 
 struct way {
 	bool is_closed;
-	unsigned bad;
+	unsigned bad, tries;
 };
 
 /* ---- requests that leave by one interface ---- */
@@ -92,9 +93,10 @@ struct reach {
 	struct search *s;
 	struct lease_set *leases;
 	struct http http;
-	usec_t deadline, began, next_round;
-	unsigned round;
-	bool as_is;                          /* the machine has an address already */
+	usec_t deadline, next_round;
+	usec_t began;     /* since when leases are asked for */
+	usec_t settle_by; /* interfaces that udev still names are left alone until then */
+	bool as_is;       /* the machine has an address already */
 	struct way ways[CANDIDATES_MAX + 1]; /* of leases by their index; the last: as it is */
 	struct diag *findings;
 };
@@ -114,13 +116,15 @@ static int try_once(struct reach *x, struct lease_entry *e, usec_t until, struct
 	return r;
 }
 
-static bool others_are_open(const struct reach *x)
+/* Beside way @k: leases that are still asked for count, since they are not while one way is tried. */
+static bool others_are_open(const struct reach *x, size_t k)
 {
-	size_t open = x->as_is && !x->ways[CANDIDATES_MAX].is_closed;
-
+	if (k != CANDIDATES_MAX && x->as_is && !x->ways[CANDIDATES_MAX].is_closed)
+		return true;
 	for (size_t i = 0; i < x->leases->n; i++)
-		open += !x->ways[i].is_closed;
-	return open > 1;
+		if (i != k && !x->ways[i].is_closed)
+			return true;
+	return false;
 }
 
 /* No try can end better: it says no, or what it says cannot be read. */
@@ -134,14 +138,16 @@ static bool is_final(struct way *w, const struct bound_http *b, int r)
 static int try_way(struct reach *x, size_t k, struct instance **ret)
 {
 	struct lease_entry *e = k < CANDIDATES_MAX ? &x->leases->items[k] : NULL;
-	usec_t at = now(CLOCK_BOOTTIME), slice = FIRST_SLICE << MIN(x->round, 8U);
-	bool is_short = others_are_open(x) && at + slice < x->deadline;
+	usec_t at = now(CLOCK_BOOTTIME), slice;
 	struct way *w = &x->ways[k];
 	struct bound_http b;
+	bool is_short;
 	int r;
 
 	if (w->is_closed)
 		return -ENOENT;
+	slice = FIRST_SLICE << MIN(w->tries++, SLICES_MAX);
+	is_short = others_are_open(x, k) && at + slice < x->deadline;
 	r = try_once(x, e, is_short ? at + slice : x->deadline, &b, ret);
 	/* Cut off while it was talking: it is the one. */
 	if (r < 0 && is_short && b.has_answered && now(CLOCK_BOOTTIME) >= at + slice)
@@ -159,8 +165,11 @@ static void begin_leases(struct reach *x)
 	/* One that was plugged in meanwhile, or whose driver was loaded, comes in. */
 	(void) nics_wait(&x->s->nics, &x->s->n_nics, 0);
 	for (size_t i = 0; i < x->s->n_nics; i++) {
-		int r = lease_begin(x->leases, x->s->nics[i].name, NULL);
+		int r;
 
+		if (!nic_is_settled(&x->s->nics[i]) && now(CLOCK_BOOTTIME) < x->settle_by)
+			continue;
+		r = lease_begin(x->leases, x->s->nics[i].name, NULL);
 		if (r >= 0)
 			r = lease6_begin(x->leases, x->s->nics[i].name, SIX_NONE);
 		if (r < 0 && r != -EOPNOTSUPP)
@@ -257,13 +266,15 @@ static int run(struct reach *x, struct instance **ret)
 		return r;
 	while (now(CLOCK_BOOTTIME) < x->deadline && !is_over(x)) {
 		begin_leases(x);
+		if (!x->began)
+			x->began = now(
+				CLOCK_BOOTTIME); /* not before: a small machine needs seconds until here */
 		r = try_new_lease(x, now(CLOCK_BOOTTIME) + ROUND, ret);
 		if (r == -ETIMEDOUT && has_new_six(x)) {
 			r = try_way(x, CANDIDATES_MAX, ret);
 		} else if (r == -ETIMEDOUT && now(CLOCK_BOOTTIME) >= x->next_round) {
 			x->next_round = now(CLOCK_BOOTTIME) + PAUSE;
 			r = try_all(x, ret);
-			x->round++;
 		}
 		if (r >= 0 || r == -ENOMEM)
 			return r;
@@ -280,7 +291,7 @@ int reach_instance(struct search *s, struct lease_set *leases, usec_t deadline,
 	struct reach x = {.s = s,
 	                  .leases = leases,
 	                  .deadline = deadline,
-	                  .began = now(CLOCK_BOOTTIME),
+	                  .settle_by = now(CLOCK_BOOTTIME) + SETTLE_DEADLINE,
 	                  .findings = &findings};
 	int r = http_curl_new(&curl);
 
@@ -289,7 +300,7 @@ int reach_instance(struct search *s, struct lease_set *leases, usec_t deadline,
 		                strerror(-r));
 	x.http = http_of_curl(curl);
 	x.as_is = network_has_address() > 0;
-	x.next_round = x.began + PAUSE;
+	x.next_round = now(CLOCK_BOOTTIME) + PAUSE;
 	r = run(&x, ret);
 	s->d = own;
 	for (size_t i = 0; i < findings.n_items; i++)

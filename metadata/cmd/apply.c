@@ -402,8 +402,7 @@ static int run_network(struct run *x)
 		(void) unlink(path);
 	x->is_network = true;
 	if (x->search.is_live)
-		(void) nics_wait(&x->search.nics, &x->search.n_nics,
-		                 now(CLOCK_BOOTTIME) + NICS_DEADLINE);
+		(void) nics_wait(&x->search.nics, &x->search.n_nics, now(CLOCK_BOOTTIME));
 	if (x->is_restored)
 		return restore_network(x);
 	x->has_run = !x->pending_search && !x->pending_userdata;

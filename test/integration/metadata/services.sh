@@ -65,6 +65,25 @@ ec2 i-three
 off; boot
 check "cleaned by hand: nobody is asked" "$(wc -l <"$work/requests") $(cat /root/of)" "0 i-two"
 
+# A lease that comes late. Meanwhile the service seems to be there without one, and does not answer: no reason to stop asking for the lease.
+pin Ec2 60
+ip link add tun9 type veth peer name hole netns "$wrong"; ip addr add 169.254.9.9/16 dev tun9 scope link; ip link set tun9 up
+nsenter -t "$wrong" -n ip link set hole up; ip neigh add 169.254.169.254 lladdr 02:00:00:00:09:09 dev tun9
+ec2 i-late; fresh
+kill -STOP "${dhcp_pids[right]}"; { sleep 9; kill -CONT "${dhcp_pids[right]}"; } & late=$!
+boot; wait $late
+check "a late lease: status, user data" "$status $(cat /root/of 2>/dev/null)" "0 i-late"
+less "a late lease: time" $took 40
+ip link del tun9
+# udev has not named the interface yet, which it cannot do once it is up.
+mkdir -p /run/udev; mount -t tmpfs tmpfs /run/udev; mkdir /run/udev/data; : >/run/udev/control
+ec2 i-named; fresh
+{ sleep 5; cat /sys/class/net/eth1/flags >"$work/flags"; : >"/run/udev/data/n$(cat /sys/class/net/eth1/ifindex)"; } & udev=$!
+boot; wait $udev
+check "an interface that udev works on: it was left alone" $(($(cat "$work/flags") & 1)) 0
+check "an interface that udev works on: then it was used" "$status $(cat /root/of 2>/dev/null)" "0 i-named"
+umount /run/udev
+
 # What a service can do. Each goes on within its time.
 pin Ec2 30
 ec2 i-slow; echo slow >"$work/mode"; fresh; boot
