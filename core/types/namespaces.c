@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 enum { SHARES_NET = 1, SHARES_IPC = 2, SHARES_TMP = 4 };
 
@@ -58,26 +59,6 @@ static int add_once(struct unit ***v, size_t *n, struct unit *u)
 	return 0;
 }
 
-/* The group of the nearest unit that has one, over any number of JoinsNamespaceOf=. 0: there is none. */
-static int group_to_join(struct unit *u, const char **ret)
-{
-	auto_free struct unit **v = NULL;
-	struct unit *other;
-	size_t n = 0;
-	int r = add_once(&v, &n, u);
-
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		if (v[i] != u && v[i]->namespace_group && shares(v[i]) & shares(u)) {
-			*ret = v[i]->namespace_group;
-			return 1;
-		}
-		UNIT_FOREACH_DEPENDENCY (other, v[i], DEP_JOINS_NAMESPACE_OF)
-			if (r >= 0)
-				r = add_once(&v, &n, other);
-	}
-	return r;
-}
-
 static int own_group(struct unit *u)
 {
 	char text[ID128_TEXT_MAX];
@@ -89,6 +70,46 @@ static int own_group(struct unit *u)
 	return r < 0 ? r : exec_group_new(id128_format(&id, text), u->id, &u->namespace_group);
 }
 
+static bool has_main(const struct unit *u)
+{
+	return u->ops->main_pid && u->ops->main_pid(u) > 0;
+}
+
+/* One that runs and has no group was taken over without a record: it is the first of one. */
+static int group_of(struct unit *u)
+{
+	int r;
+
+	if (u->namespace_group || !has_main(u))
+		return 0;
+	r = own_group(u);
+	if (r >= 0)
+		unit_save_soon(u);
+	return r;
+}
+
+/* The group of the nearest unit that has one, over any number of JoinsNamespaceOf=. 0: there is none. */
+static int group_to_join(struct unit *u, const char **ret)
+{
+	auto_free struct unit **v = NULL;
+	struct unit *other;
+	size_t n = 0;
+	int r = add_once(&v, &n, u);
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		if (v[i] != u && shares(v[i]) & shares(u))
+			r = group_of(v[i]);
+		if (r >= 0 && v[i] != u && v[i]->namespace_group && shares(v[i]) & shares(u)) {
+			*ret = v[i]->namespace_group;
+			return 1;
+		}
+		UNIT_FOREACH_DEPENDENCY (other, v[i], DEP_JOINS_NAMESPACE_OF)
+			if (r >= 0)
+				r = add_once(&v, &n, other);
+	}
+	return r;
+}
+
 int namespaces_prepare(struct unit *u)
 {
 	const char *group = NULL;
@@ -97,7 +118,7 @@ int namespaces_prepare(struct unit *u)
 	if (u->namespace_group || !shares(u))
 		return 0;
 	/* A main process that is there already, of a core that knew no groups, is in none but its own. */
-	if (!u->ops->main_pid || u->ops->main_pid(u) <= 0)
+	if (!has_main(u))
 		r = group_to_join(u, &group);
 	if (r < 0)
 		return r;
@@ -144,20 +165,49 @@ static void vault_name(int kind, const char *invocation, char name[static 64])
 	(void) snprintf(name, 64, "%s%s", kinds[kind].vault, invocation);
 }
 
-/* No box, and yet a main process: the one before us knew none, or all that it wrote is lost. */
-static int fill_from_main(struct unit *u, int kind, int box)
+/* A process that was spawned just now is in ours until it has its own. */
+static bool is_our_own(int kind, int ns)
 {
-	pid_t pid = u->ops->main_pid ? u->ops->main_pid(u) : 0;
 	char path[64];
-	auto_fd int ns = -EBADF;
+	struct stat ours, its;
 
-	if (pid <= 0)
-		return 0;
-	(void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, kinds[kind].own);
+	(void) snprintf(path, sizeof(path), "/proc/self/%s", kinds[kind].own);
+	return stat(path, &ours) < 0 || fstat(ns, &its) < 0 || ours.st_ino == its.st_ino;
+}
+
+/* No box, and yet a main process: the one before us knew none, or all that it wrote is lost. 0: nothing to be had there. */
+static int fill_from_main(const struct unit *u, int kind, int box)
+{
+	auto_fd int ns = -EBADF;
+	char path[64];
+	int r;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) u->ops->main_pid(u),
+	                kinds[kind].own);
 	ns = open(path, O_RDONLY | O_CLOEXEC);
 	if (ns < 0)
 		return errno == ENOENT || errno == ESRCH ? 0 : -errno; /* it ended meanwhile */
-	return namespace_box_put(box, ns);
+	if (is_our_own(kind, ns))
+		return 0;
+	r = namespace_box_put(box, ns);
+	return r < 0 ? r : 1;
+}
+
+static int fill_from_group(const struct unit *u, int kind, int box)
+{
+	const struct unit *other;
+
+	MAP_FOREACH (other, u->manager->units) {
+		int r;
+
+		if (!has_main(other) || !(shares(other) & kinds[kind].bit) ||
+		    !streq_ptr(other->namespace_group, u->namespace_group))
+			continue;
+		r = fill_from_main(other, kind, box);
+		if (r != 0)
+			return r;
+	}
+	return 0;
 }
 
 static int box_new(struct unit *u, int kind, const char *name)
@@ -171,7 +221,7 @@ static int box_new(struct unit *u, int kind, const char *name)
 	box = namespace_box_new();
 	if (box < 0)
 		return box;
-	r = fill_from_main(u, kind, box);
+	r = fill_from_group(u, kind, box);
 	if (r < 0)
 		return r;
 	FAULT_POINT("namespaces.box-made");

@@ -421,6 +421,38 @@ static void check_bound(struct chaos *c, const struct listing *l)
 		violation(c, "dv.service is up and its device is not there");
 }
 
+/* The name of the process's name space of IPC; empty: it has gone. */
+static void ipc_of(struct chaos *c, const struct row *r, char ret[static 64])
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/ipc",
+	         (int) world_pid(&c->w, (pid_t) r->main_pid));
+	n = readlink(path, ret, 63);
+	ret[MAX(n, (ssize_t) 0)] = 0;
+}
+
+/* Whoever started second joined the other. */
+static void check_joined(struct chaos *c, const struct listing *l)
+{
+	const struct row *a = list_find(l, "w0.service"), *b = list_find(l, "w1.service");
+	char x[64], y[64], own[64];
+	ssize_t n = readlink("/proc/self/ns/ipc", own, sizeof(own) - 1);
+
+	own[MAX(n, (ssize_t) 0)] = 0;
+	if (is_down(a) || is_down(b))
+		return;
+	ipc_of(c, a, x);
+	ipc_of(c, b, y);
+	if (!*x || !*y)
+		return;
+	if (!streq(x, y))
+		violation(c, "w0.service is in %s, and w1.service, which joins it, in %s", x, y);
+	else if (streq(x, own))
+		violation(c, "w0.service and w1.service have no name space of their own");
+}
+
 /* What has a subject of its own. */
 static void check_kinds(struct chaos *c, const struct listing *l)
 {
@@ -431,6 +463,7 @@ static void check_kinds(struct chaos *c, const struct listing *l)
 	check_automount(c, l);
 	check_counter(c, l);
 	check_bound(c, l);
+	check_joined(c, l);
 	if (c->machine)
 		check_swap(c, l);
 	bus_check(c, !is_down(db), db ? db->main_pid : 0);

@@ -70,6 +70,9 @@ const struct unit_row unit_rows[] = {
 	{"db0.service", DAEMON, "[Unit]\nWants=sysmaster-dbus.service\nAfter=dbus.service\n[Service]\nType=dbus\nBusName=org.chaos.Zero\n"
 		"Environment=BUS=unix:path=/run/chaos/bus\nExecStart=$DIRECTORY/version/bus-owner org.chaos.Zero 0\n"},
 	{"run-chaos-bind.mount", UNIT_ORDERED | UNIT_BASE, "[Mount]\nWhat=/run/systemd\nWhere=/run/chaos/bind\nType=none\nOptions=bind\n"},
+	/* one name space for both: of IPC, since the end of a network holds up the whole kernel */
+	{"w0.service", DAEMON, "[Service]\nPrivateIPC=yes\n" RUN("run", "w0.service", "")},
+	{"w1.service", DAEMON, "[Unit]\nJoinsNamespaceOf=w0.service\n[Service]\nPrivateIPC=yes\n" RUN("run", "w1.service", "")},
 	/* bound to each other */
 	{"g.target", UNIT_ORDERED | UNIT_GROUPED | UNIT_BASE, "[Unit]\nRequires=g0.service\nWants=g1.service\n"},
 	{"g0.service", UNIT_DAEMON | UNIT_ORDERED | UNIT_GROUPED, "[Unit]\nPartOf=g.target\n[Service]\n" RUN("run", "g0.service", "")},

@@ -148,6 +148,10 @@ TEST(name_spaces__are_those_of_the_main_process_if_nothing_else_is_known)
 	          "[Service]\nType=exec\nPrivateNetwork=yes\nExecStart=/bin/sh -c 'echo 78 >" TTL
 	          "; cat " TTL " >/run/main; exec sleep infinity'\n"
 	          "ExecReload=/bin/sh -c 'cat " TTL " >/run/reload'\n");
+	world_put(&w, "nso-joins.service",
+	          "[Unit]\nJoinsNamespaceOf=nso-own.service\n"
+	          "[Service]\nType=oneshot\nPrivateNetwork=yes\nExecStart=/bin/sh -c 'cat " TTL
+	          " >/run/joined'\n");
 	CHECK_INT(world_start(&w), ==, 0);
 	CHECK_STR(world_order(&w, "start", "nso-own.service"), "done");
 	for (long long end = world_msec() + 8000; world_msec() < end; usleep(20000)) {
@@ -156,6 +160,9 @@ TEST(name_spaces__are_those_of_the_main_process_if_nothing_else_is_known)
 		if (!str_is_empty(said))
 			break;
 	}
+	lose_records(&w);
+	CHECK_STR(world_order(&w, "start", "nso-joins.service"), "done");
+	check_look(&w, "joined", "78\n");
 	lose_records(&w);
 	CHECK_STR(world_order(&w, "reload", "nso-own.service"), "done");
 	check_look(&w, "reload", "78\n");
