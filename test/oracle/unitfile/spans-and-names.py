@@ -117,7 +117,7 @@ def names():
     batch("mangle", mangled, "--mangle")
 
 
-spans()
-statuses()
-names()
+for part in (spans, statuses, names):
+    if os.environ.get("ORACLE_ONLY", part.__name__) == part.__name__:
+        part()
 oracle.finish()
