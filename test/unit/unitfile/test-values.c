@@ -375,8 +375,9 @@ TEST(exec__directories_and_paths)
 /* A colon behind a backslash belongs to the name; what a specifier stands for is taken as it is. */
 TEST(exec__escaped_colons)
 {
-	auto_unit f = service("StateDirectory=zzz:x\\:yz a\\x20b\\:c:l \"q r\":s o: t:u:v w\\q\n"
-	                      "CacheDirectory=%T\nBindPaths=/a\\:b:/c /d:/e\\:f:norbind /g\\x20h\n");
+	auto_unit f =
+		service("StateDirectory=zzz:x\\:yz a\\x20b\\:c:l \"q r\":s o: t:u:v w\\q\n"
+	                "CacheDirectory=%T\nBindPaths=/a\\:b:/c /d:/e\\:f:norbind /g\\x20h\n");
 	auto_unit g =
 		unit("a@b:c.service", "[Service]\nExecStart=/bin/true\nStateDirectory=d/%i:%i\n");
 	auto_free char *state = strv_join(f->exec->directories[EXEC_DIRECTORY_STATE].paths, "|"),
