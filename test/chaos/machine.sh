@@ -182,7 +182,9 @@ pick() {
 # ---- the run ----
 
 fault=start total=0
+# One machine for the whole run, and a busy host makes a look of seconds one of minutes.
 vm_start m --image "$image" --kernel "$kernel/vmlinuz" --initrd "$initrd" --overlay "$vm_work/disk.qcow2" --smp "${CHAOS_SMP:-1}" --wait 400 \
+  --lifetime "$((seconds + 7200))" \
   --append "sysmaster.watchdog=30" --qemu-arg -device --qemu-arg i6300esb --qemu-arg -watchdog-action --qemu-arg reset ||
   { violation "the machine does not start"; exit 1; }
 settle
