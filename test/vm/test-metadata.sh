@@ -35,7 +35,8 @@ echo good >"$vm_work/mode"; echo '{}' >"$vm_work/routes"; : >"$vm_work/requests"
 python3 "$vm_here/../integration/metadata/service.py" "$vm_work/routes" "$vm_work/mode" "$vm_work/requests" "127.0.0.1:$http_port" &
 service=$!
 vm_stop_service() { kill "$service" 2>/dev/null; wait "$service" 2>/dev/null; }
-trap 'vm_stop_service; vm_cleanup' EXIT
+# vm_cleanup hands on the status that it finds.
+trap 'status=$?; vm_stop_service; (exit "$status"); vm_cleanup' EXIT
 net=user,hostfwd=tcp:127.0.0.1:$ssh_port-:22
 
 # An ISO.
