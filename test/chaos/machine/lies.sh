@@ -39,7 +39,8 @@ lies() {
   lie 'is left over' "rm -r /run/chaos-check; echo 1 >$own/.#lie" "rm $own/.#lie"
   lie 'the machine is degraded' "rm -r /run/chaos-check; systemd-run --unit=lie --wait /bin/false" 'sctl reset-failed lie.service'
   lie 'EXT4-fs error' 'rm -r /run/chaos-check; echo "EXT4-fs error: a lie" >/dev/kmsg' 'dmesg -C'
-  lie 'the root is not writable' 'rm -r /run/chaos-check; sync; mount -o remount,ro /' 'mount -o remount,rw /'
+  # By force: somebody always writes.
+  lie 'the root is not writable' 'rm -r /run/chaos-check; echo u >/proc/sysrq-trigger; until grep -q " / ext4 ro" /proc/mounts; do sleep 0.2; done' 'mount -o remount,rw /'
   told=$((told + 1))
   guest 'echo "VIOLATION: a lie" >>/run/chaos-world.log'
   [ -n "$(world_violations)" ] || violation "what the driver in the guest finds is not told"
