@@ -124,6 +124,8 @@ struct lease_entry {
 	struct in_addr set_address; /* what is in the kernel */
 	unsigned set_prefix;
 	struct lease6 six;
+	/* The keeper's: what is not as it should be, and is tried again. */
+	int begin_error, set_error, set_error6; /* the last one, or 0 */
 };
 struct lease_set {
 	struct lease_entry items[CANDIDATES_MAX];

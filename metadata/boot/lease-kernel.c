@@ -22,13 +22,12 @@ static uint32_t mask_of(unsigned prefix)
 	return prefix ? htonl(~0U << (32 - prefix)) : 0;
 }
 
-static uint32_t seconds_left(const struct lease_entry *e)
+uint32_t lease_left(usec_t since, uint32_t lifetime, usec_t at)
 {
-	usec_t at = now(CLOCK_BOOTTIME), end;
+	usec_t end = since + lifetime * USEC_PER_SEC;
 
-	if (e->lease.lifetime == UINT32_MAX)
+	if (lifetime == UINT32_MAX)
 		return UINT32_MAX;
-	end = e->bound_at + e->lease.lifetime * USEC_PER_SEC;
 	return end > at ? (uint32_t) ((end - at) / USEC_PER_SEC) : 0;
 }
 
@@ -38,7 +37,7 @@ static int set_address(struct nl_sock *nl, int index, const struct lease_entry *
 	struct ifaddrmsg h = {.ifa_family = AF_INET,
 	                      .ifa_prefixlen = (uint8_t) e->lease.prefix,
 	                      .ifa_index = (unsigned) index};
-	uint32_t left = seconds_left(e);
+	uint32_t left = lease_left(e->bound_at, e->lease.lifetime, now(CLOCK_BOOTTIME));
 	struct ifa_cacheinfo times = {.ifa_prefered = left, .ifa_valid = left};
 	struct nl_msg *m =
 		netlink_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof(h));

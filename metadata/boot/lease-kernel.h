@@ -7,6 +7,9 @@
 #define LEASES_FILE "/" METADATA_RUN "/leases.json"
 
 int lease_kernel_up(const char *device);
+/* Seconds that are left at @at of @lifetime seconds since @since; UINT32_MAX: for ever. Times of one message are of one @at: the
+ * kernel refuses an address that is preferred for longer than it is valid. */
+uint32_t lease_left(usec_t since, uint32_t lifetime, usec_t at);
 /* Until one is bound that is not in the kernel yet: its index. */
 int leases_any(struct lease_set *l, usec_t deadline);
 /* leases.c: the keeper's file; what cannot be a lease is left out, more than there is room for too. */

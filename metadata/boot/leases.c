@@ -10,6 +10,7 @@
 
 #define RA_PAUSE      (100 * USEC_PER_MSEC)
 #define KEEP_POLL_MAX (3600 * USEC_PER_SEC)
+#define KEEP_RETRY    (5 * USEC_PER_SEC)
 
 void lease_set_done(struct lease_set *l)
 {
@@ -347,13 +348,16 @@ int leases_load(struct lease_set *l)
 
 /* ---- keeping ---- */
 
+/* @error: what came of the last time; the same one is told once. */
 static void note_change(const struct lease_set *l, const struct lease_entry *e, bool is_bound,
-                        int r)
+                        int *error, int r)
 {
-	if (r < 0)
-		log_warning_errno(r, "%s: the lease cannot be set: %s", e->device, strerror(-r));
-	else
+	if (r >= 0)
 		log_info("%s: %s", e->device, is_bound ? "lease renewed" : "lease lost");
+	else if (r != *error)
+		log_warning_errno(r, "%s: the lease cannot be set yet: %s", e->device,
+		                  strerror(-r));
+	*error = MIN(r, 0);
 	r = leases_save(l);
 	if (r < 0)
 		log_warning_errno(r, "Leases cannot be noted: %s", strerror(-r));
@@ -364,7 +368,7 @@ static void on_change(struct lease_set *l, struct lease_entry *e)
 	/* Another address, or none any more: what is set is not ours to use. */
 	if (e->is_set && (!e->is_bound || e->set_address.s_addr != e->lease.address.s_addr))
 		(void) lease_unset_kernel(e);
-	note_change(l, e, e->is_bound, e->is_bound ? lease_set_kernel(e) : 0);
+	note_change(l, e, e->is_bound, &e->set_error, e->is_bound ? lease_set_kernel(e) : 0);
 }
 
 static void on_change6(struct lease_set *l, struct lease_entry *e)
@@ -373,31 +377,70 @@ static void on_change6(struct lease_set *l, struct lease_entry *e)
 
 	if (s->is_set && (!s->is_bound || memcmp(&s->set_address, &s->lease.address, 16) != 0))
 		(void) lease6_unset_kernel(e);
-	note_change(l, e, s->is_bound, s->is_bound ? lease6_set_kernel(e) : 0);
+	note_change(l, e, s->is_bound, &e->set_error6, s->is_bound ? lease6_set_kernel(e) : 0);
+}
+
+static bool is_begun(const struct lease_entry *e)
+{
+	return (!e->is_wanted || e->client) && (!lease6_is_asked(e) || e->six.client);
 }
 
 static void begin_keeping(struct lease_set *l, struct lease_entry *e)
 {
-	int r = e->is_wanted ? lease_begin(l, e->device, NULL) : 0;
+	int r;
 
+	e->index = (int) if_nametoindex(e->device);
+	r = e->index ? 0 : -ENODEV;
+	if (r >= 0 && e->is_wanted)
+		r = lease_begin(l, e->device, NULL);
 	if (r >= 0 && e->six.how != SIX_NONE)
 		r = lease6_begin(l, e->device, e->six.how);
-	if (r < 0)
-		log_warning_errno(r, "%s: no lease can be kept: %s", e->device, strerror(-r));
+	if (r < 0 && r != e->begin_error)
+		log_warning_errno(r, "%s: no lease can be kept yet: %s", e->device, strerror(-r));
+	e->begin_error = MIN(r, 0);
+}
+
+static bool all_is_well(const struct lease_set *l)
+{
+	bool well = true;
+
+	for (size_t i = 0; i < l->n; i++)
+		well &= is_begun(&l->items[i]) && !l->items[i].set_error && !l->items[i].set_error6;
+	return well;
+}
+
+/* What did not work is tried again: an interface may come, and so may memory. */
+static void try_again(struct lease_set *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct lease_entry *e = &l->items[i];
+
+		if (!is_begun(e))
+			begin_keeping(l, e);
+		if (e->set_error)
+			on_change(l, e);
+		if (e->set_error6)
+			on_change6(l, e);
+	}
 }
 
 int leases_keep(struct lease_set *l, const volatile bool *stop)
 {
+	usec_t again_at = 0, at;
 	int r = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
 		l->items[i].set_address = l->items[i].lease.address;
 		l->items[i].set_prefix = l->items[i].lease.prefix;
-		begin_keeping(l, &l->items[i]);
 	}
 	while (!*stop && r >= 0) {
 		look(l, on_change, on_change6);
-		r = wait_for_any(l, now(CLOCK_BOOTTIME) + KEEP_POLL_MAX);
+		at = now(CLOCK_BOOTTIME);
+		if (at >= again_at) {
+			try_again(l);
+			again_at = at + KEEP_RETRY;
+		}
+		r = wait_for_any(l, all_is_well(l) ? at + KEEP_POLL_MAX : again_at);
 	}
 	return r;
 }

@@ -155,15 +155,6 @@ bool lease6_is_missing(const struct lease_entry *e)
 
 /* ---- into the kernel ---- */
 
-static uint32_t seconds_left(const struct lease_entry *e, uint32_t lifetime)
-{
-	usec_t at = now(CLOCK_BOOTTIME), end = e->six.bound_at + lifetime * USEC_PER_SEC;
-
-	if (lifetime == UINT32_MAX)
-		return UINT32_MAX;
-	return end > at ? (uint32_t) ((end - at) / USEC_PER_SEC) : 0;
-}
-
 /* A host's address: what else is on the link, routers tell. */
 static struct nl_msg *address_message(const struct lease_entry *e, int type, int flags,
                                       const struct in6_addr *address)
@@ -182,14 +173,17 @@ static struct nl_msg *address_message(const struct lease_entry *e, int type, int
 int lease6_set_kernel(struct lease_entry *e)
 {
 	auto_cleanup(netlink_close) struct nl_sock *nl = NULL;
-	struct ifa_cacheinfo times = {.ifa_prefered = seconds_left(e, e->six.lease.preferred),
-	                              .ifa_valid = seconds_left(e, e->six.lease.valid)};
+	const struct lease6 *s = &e->six;
+	usec_t at = now(CLOCK_BOOTTIME);
+	struct ifa_cacheinfo times = {.ifa_prefered =
+	                                      lease_left(s->bound_at, s->lease.preferred, at),
+	                              .ifa_valid = lease_left(s->bound_at, s->lease.valid, at)};
 	struct nl_msg *m;
 	int r = netlink_open(&nl);
 
 	if (r < 0)
 		return r;
-	m = address_message(e, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &e->six.lease.address);
+	m = address_message(e, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &s->lease.address);
 	if (!m)
 		return -ENOMEM;
 	r = nla_put(m, IFA_CACHEINFO, sizeof(times), &times);

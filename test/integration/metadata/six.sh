@@ -24,7 +24,7 @@ service_addresses=(169.254.169.254 '[fd02::1]' '[fd00:ec2::254]'); serve
 router() { # OPTION...: in place of the server that runs
   kill "${dhcp_pids[right]}" 2>/dev/null || true; wait "${dhcp_pids[right]}" 2>/dev/null || true
   nsenter -t "$right" -n dnsmasq --conf-file=/dev/null --no-daemon --no-resolv --no-hosts --port=0 --interface=port --bind-interfaces --leasefile-ro \
-    --user=root "$@" >"$work/dnsmasq" 2>&1 &
+    --user=root "$@" >>"$work/dnsmasq" 2>&1 &
   dhcp_pids[right]=$!
 }
 stateful=(--enable-ra --dhcp-range=fd02::100,fd02::100,64,2m '--dhcp-option=option6:dns-server,[fd02::53]' '--dhcp-option=option6:domain-search,six.example')
@@ -62,6 +62,12 @@ for ((i = 0; i < 200 && $(valid) <= 60; i++)); do sleep 0.1; done
 check "the keeper renews the lease" "$(($(valid) > 60))" 1
 kill $keeper; wait $keeper || true
 check "and leaves the address when it ends" "$(six)" fd02::100/128
+# An interface that comes only after the keeper.
+ip link set eth1 down; ip link set eth1 name away; age 70e6; keep
+sleep 1; ip link set away name eth1; ip link set eth1 up
+for ((i = 0; i < 200 && $(valid) <= 60; i++)); do sleep 0.1; done
+check "the lease of an interface that comes late is kept" "$(($(valid) > 60))" 1
+kill $keeper; wait $keeper || true
 kill "${dhcp_pids[right]}"; wait "${dhcp_pids[right]}" 2>/dev/null || true
 age 200e6; keep
 for ((i = 0; i < 200; i++)); do [[ -n $(six) ]] || break; sleep 0.1; done
@@ -110,5 +116,5 @@ check "nobody there: it is applied" "$(cat /root/of 2>/dev/null)" alone
 less "nobody there: in time" $took 30
 check "nobody there: said" "$(jq -r '[.findings[].text | select(test("neither a router nor a DHCPv6 server"))] | length' /run/sysmaster/metadata/network.json)" 1
 
-if ((failed)); then tail -n 60 "$work/log"; cat "$work/dnsmasq"; fi
+if ((failed)); then tail -n 60 "$work/log"; dmesg | grep 'sysmaster-metadata: ' | tail -n 60; cat "$work/dnsmasq"; fi
 exit $failed
