@@ -184,8 +184,11 @@ verb_conformance() {
 
 verb_fuzz() {
   local seconds=${1:-10} target name
-  verb_build fuzz
-  cmake --build build/fuzz -j "$jobs" --target tests
+  verb_deps
+  mkdir -p build
+  say "Building with libFuzzer"
+  configure fuzz build/fuzz
+  cmake --build build/fuzz -j "$jobs" --target fuzzers
   for target in $(find build/fuzz -type f -name 'fuzz-*' -executable | sort); do
     name=${target##*/fuzz-}
     say "fuzz $name for $seconds s"

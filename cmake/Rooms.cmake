@@ -31,6 +31,7 @@ endfunction()
 
 # Tests are built by the target "tests", not by default: a package needs none of them.
 add_custom_target(tests)
+add_custom_target(fuzzers)
 
 # house_test(LABEL NAME LINKS lib... SOURCES file... [TIMEOUT seconds] [SERIAL])
 # A CUnit executable (test/unit/check.h); its ctest name is LABEL.NAME.
@@ -66,6 +67,7 @@ function(house_fuzzer name)
   set(corpus ${PROJECT_SOURCE_DIR}/test/fuzz/corpus/${name})
   add_executable(fuzz-${name} EXCLUDE_FROM_ALL ${arg_SOURCES})
   add_dependencies(tests fuzz-${name})
+  add_dependencies(fuzzers fuzz-${name})
   target_link_libraries(fuzz-${name} PRIVATE ${arg_LINKS})
   if(BUILD_FUZZERS)
     target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer)
