@@ -121,65 +121,74 @@ static bool filter_matches(const struct list_filter *f, const struct unit *u)
 	return f->all || f->patterns || u->job || unit_active_state(u) != UNIT_INACTIVE;
 }
 
-static cJSON *unit_row(const struct unit *u)
+/* Text, not a tree: a machine may have ten thousand of them. */
+static void add_unit_row(struct strbuf *b, const struct unit *u)
 {
 	pid_t pid = u->ops->main_pid ? u->ops->main_pid(u) : 0;
-	cJSON *o = cJSON_CreateObject();
 
-	if (!o)
-		return NULL;
-	json_add_string(o, "id", u->id);
-	json_add_string(o, "description", unit_description(u));
-	json_add_string(o, "load", load_state_to_string(u->load_state));
-	json_add_string(o, "active", unit_active_state_to_string(unit_active_state(u)));
-	json_add_string(o, "sub", unit_sub_state(u));
-	json_add_string(o, "type", unit_type_to_string(u->ops->type));
+	json_text_open(b, '{');
+	json_text_string(b, "id", u->id);
+	json_text_string(b, "description", unit_description(u));
+	json_text_string(b, "load", load_state_to_string(u->load_state));
+	json_text_string(b, "active", unit_active_state_to_string(unit_active_state(u)));
+	json_text_string(b, "sub", unit_sub_state(u));
+	json_text_string(b, "type", unit_type_to_string(u->ops->type));
 	if (u->job) {
-		json_add_u64(o, "job", u->job->id);
-		json_add_string(o, "job_type", job_type_to_string(u->job->type));
+		json_text_u64(b, "job", u->job->id);
+		json_text_string(b, "job_type", job_type_to_string(u->job->type));
 	}
 	if (pid > 0)
-		json_add_i64(o, "main_pid", pid);
-	json_add_string(o, "cgroup", u->cgroup);
+		json_text_u64(b, "main_pid", (uint64_t) pid);
+	json_text_string(b, "cgroup", u->cgroup);
 	if (u->markers) {
 		auto_strv char **markers = NULL;
 
 		if (unit_markers(u, &markers) >= 0)
-			json_add_strv(o, "markers", markers);
+			json_text_strv(b, "markers", markers);
 	}
 	if (u->state_change.realtime)
-		json_add_u64(o, "since_usec", u->state_change.realtime);
-	return o;
+		json_text_u64(b, "since_usec", u->state_change.realtime);
+	json_text_close(b, '}');
+}
+
+/* Takes the rows' array. */
+static int answer_rows(struct varlink_call *call, struct strbuf *rows)
+{
+	auto_json cJSON *o = cJSON_CreateObject();
+	int r;
+
+	json_text_close(rows, ']');
+	r = json_add_take(o, "units", json_text_take(rows));
+	return r < 0 ? r : varlink_reply(call, TAKE_PTR(o));
 }
 
 /* Units by name, loaded if need be. */
 static int list_named(struct api *a, struct varlink_call *call, char *const *names)
 {
-	cJSON *o = cJSON_CreateObject(), *units = cJSON_AddArrayToObject(o, "units");
+	auto_strbuf struct strbuf rows = {0};
 
+	json_text_open(&rows, '[');
 	STRV_FOREACH (name, names) {
 		struct unit *u;
 
-		if (!units || !unit_name_is_valid(*name, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ||
+		if (!unit_name_is_valid(*name, UNIT_NAME_PLAIN | UNIT_NAME_INSTANCE) ||
 		    manager_load_unit(a->c.manager, *name, NULL, &u) < 0)
 			continue;
-		json_append_take(units, unit_row(u));
+		add_unit_row(&rows, u);
 		unit_gc_soon(u);
 	}
-	if (!units)
-		return -ENOMEM;
-	return varlink_reply(call, o);
+	return answer_rows(call, &rows);
 }
 
 static int list_units(struct varlink_call *call, const cJSON *parameters, void *userdata)
 {
 	struct api *a = userdata;
 	auto_strv char **patterns = NULL, **states = NULL, **types = NULL, **names = NULL;
+	auto_strbuf struct strbuf rows = {0};
 	struct list_filter f;
 	size_t position = 0;
 	const void *key;
 	struct unit *u;
-	cJSON *o, *units;
 
 	if (json_get_strv(parameters, "names", &names) >= 0)
 		return list_named(a, call, names);
@@ -187,14 +196,13 @@ static int list_units(struct varlink_call *call, const cJSON *parameters, void *
 	(void) json_get_strv(parameters, "states", &states);
 	(void) json_get_strv(parameters, "types", &types);
 	f = (struct list_filter){patterns, states, types, json_bool_or(parameters, "all", false)};
-	o = cJSON_CreateObject();
-	units = cJSON_AddArrayToObject(o, "units");
-	while (units && map_next(a->c.manager->units, &position, &key, (void **) &u)) {
+	json_text_open(&rows, '[');
+	while (map_next(a->c.manager->units, &position, &key, (void **) &u)) {
 		if (!is_alias_entry(key, u) && filter_matches(&f, u))
-			json_append_take(units, unit_row(u));
+			add_unit_row(&rows, u);
 		loop_beat(a->c.manager->loop);
 	}
-	return units ? varlink_reply(call, o) : -ENOMEM;
+	return answer_rows(call, &rows);
 }
 
 static int add_job_id(const struct job *j, void *userdata)

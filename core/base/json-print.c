@@ -35,13 +35,26 @@ static void print_string(struct strbuf *b, const char *s)
 	strbuf_add(b, "\"", 1);
 }
 
+/* vsnprintf() is half of a long list's time. */
+static void print_integer(struct strbuf *b, bool negative, uint64_t v)
+{
+	char text[24], *p = text + sizeof(text);
+
+	do
+		*--p = (char) ('0' + v % 10);
+	while (v /= 10);
+	if (negative)
+		*--p = '-';
+	strbuf_add(b, p, (size_t) (text + sizeof(text) - p));
+}
+
 static void print_number(struct strbuf *b, double v)
 {
 	/* JSON knows neither infinity nor NaN. */
 	if (!isfinite(v))
 		strbuf_puts(b, "null");
 	else if (fabs(v) <= (double) JSON_INTEGER_MAX && (double) (int64_t) v == v)
-		strbuf_printf(b, "%lld", (long long) v);
+		print_integer(b, v < 0, (uint64_t) fabs(v));
 	else
 		strbuf_printf(b, "%.17g", v);
 }
@@ -103,6 +116,11 @@ static void print_value(struct strbuf *b, const cJSON *j, bool pretty, unsigned 
 	}
 }
 
+void json_print_to(struct strbuf *b, const cJSON *j, bool pretty)
+{
+	print_value(b, j, pretty, 0);
+}
+
 char *json_print(const cJSON *j, bool pretty)
 {
 	struct strbuf b = {0};
@@ -112,4 +130,72 @@ char *json_print(const cJSON *j, bool pretty)
 		return NULL;
 	print_value(&b, j, pretty, 0);
 	return strbuf_take(&b, &text) < 0 ? NULL : text;
+}
+
+/* ---- text without a tree ---- */
+
+/* What goes in front of a member: a comma, unless it is the first one, and its key. */
+static void begin_member(struct strbuf *b, const char *key)
+{
+	char last = b->size > 0 ? b->data[b->size - 1] : '[';
+
+	if (!strchr("{[:", last))
+		strbuf_add(b, ",", 1);
+	if (key) {
+		print_string(b, key);
+		strbuf_add(b, ":", 1);
+	}
+}
+
+void json_text_open(struct strbuf *b, char bracket)
+{
+	begin_member(b, NULL);
+	strbuf_add(b, &bracket, 1);
+}
+
+void json_text_close(struct strbuf *b, char bracket)
+{
+	strbuf_add(b, &bracket, 1);
+}
+
+void json_text_string(struct strbuf *b, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	begin_member(b, key);
+	print_string(b, value);
+}
+
+void json_text_u64(struct strbuf *b, const char *key, uint64_t value)
+{
+	bool exact = value <= JSON_INTEGER_MAX;
+
+	begin_member(b, key);
+	strbuf_add(b, "\"", !exact);
+	print_integer(b, false, value);
+	strbuf_add(b, "\"", !exact);
+}
+
+void json_text_strv(struct strbuf *b, const char *key, char *const *v)
+{
+	if (!v)
+		return;
+	begin_member(b, key);
+	strbuf_add(b, "[", 1);
+	STRV_FOREACH (s, v)
+		json_text_string(b, NULL, *s);
+	strbuf_add(b, "]", 1);
+}
+
+cJSON *json_text_take(struct strbuf *b)
+{
+	cJSON *raw = b->error < 0 ? NULL : cJSON_CreateNull();
+
+	if (raw && strbuf_take(b, &raw->valuestring) >= 0) {
+		raw->type = cJSON_Raw;
+		return raw;
+	}
+	cJSON_Delete(raw);
+	strbuf_done(b);
+	return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "base/macro.h"
 #include "base/diag.h"
+#include "base/str.h"
 
 #include <cjson/cJSON.h>
 
@@ -21,6 +22,8 @@ int json_parse_file(const char *path, struct diag *d, cJSON **ret);
 /* Compact text, NUL-terminated; NULL on ENOMEM. Use this, not cJSON_Print(), which rounds integers
  * beyond 10^15. */
 char *json_print(const cJSON *j, bool pretty);
+/* The same behind what @b holds; an error sticks in @b. */
+void json_print_to(struct strbuf *b, const cJSON *j, bool pretty);
 cJSON *json_free(cJSON *j); /* returns NULL */
 DEFINE_CLEANUP(cJSON *, json_free)
 #define auto_json auto_cleanup(json_free)
@@ -46,3 +49,15 @@ int json_add_bool(cJSON *object, const char *key, bool value);
 int json_add_strv(cJSON *object, const char *key, char *const *v);
 int json_add_take(cJSON *object, const char *key, cJSON *value);
 int json_append_take(cJSON *array, cJSON *value);
+
+/*
+ * Text without a tree, for rows by the thousand: each value of a tree is three allocations and some hundred bytes. What is
+ * added to an object or array that has members already gets its comma. Errors stick in the buffer.
+ */
+void json_text_open(struct strbuf *b, char bracket); /* '{' or '[' */
+void json_text_close(struct strbuf *b, char bracket);
+void json_text_string(struct strbuf *b, const char *key, const char *value); /* NULL adds nothing */
+void json_text_u64(struct strbuf *b, const char *key, uint64_t value);
+void json_text_strv(struct strbuf *b, const char *key, char *const *v); /* NULL adds nothing */
+/* A value that prints as @b's text, which has to be JSON; empties @b. NULL on its error or ENOMEM. */
+cJSON *json_text_take(struct strbuf *b);

@@ -7,6 +7,7 @@
 
 #define READ_CHUNK  8192U
 #define READ_ROUNDS 4U
+#define ANSWER_MAX  (64U * 1024 * 1024)
 #define OUT_KEEP    4096U /* an idle connection keeps no larger buffer */
 
 void varlink_io_init(struct varlink_io *io, int fd, size_t message_max, size_t queue_max)
@@ -15,7 +16,7 @@ void varlink_io_init(struct varlink_io *io, int fd, size_t message_max, size_t q
 	/* The limits proper are checked elsewhere; these let one chunk or message stand beyond
 	 * them. */
 	io->in.max = message_max + (size_t) READ_CHUNK * READ_ROUNDS + 1;
-	io->out.max = SIZE_MAX / 4;
+	io->out.max = queue_max + ANSWER_MAX;
 }
 
 void varlink_io_done(struct varlink_io *io)
@@ -114,10 +115,9 @@ bool varlink_io_has_partial(struct varlink_io *io)
 
 int varlink_io_queue(struct varlink_io *io, const cJSON *message)
 {
-	auto_free char *text = json_print(message, false);
+	size_t before;
+	int r;
 
-	if (!text)
-		return -ENOMEM;
 	/* The message itself may be of any size, as we made it; what counts is that the one before
 	 * was taken. */
 	if (varlink_io_pending(io) > io->queue_max)
@@ -126,8 +126,19 @@ int varlink_io_queue(struct varlink_io *io, const cJSON *message)
 		strbuf_consume(&io->out, io->out_start);
 		io->out_start = 0;
 	}
-	strbuf_add(&io->out, text, strlen(text) + 1);
-	return io->out.error;
+	/* Written where it leaves from: a list of all units is megabytes. */
+	before = io->out.size;
+	json_print_to(&io->out, message, false);
+	strbuf_add(&io->out, "", 1);
+	r = io->out.error;
+	if (r < 0) {
+		/* What was queued before is whole. */
+		io->out.size = before;
+		io->out.error = 0;
+		if (io->out.data)
+			io->out.data[before] = 0;
+	}
+	return r;
 }
 
 int varlink_io_flush(struct varlink_io *io)

@@ -150,6 +150,58 @@ TEST(json__printing_is_exact)
 	CHECK(!json_print(NULL, false));
 }
 
+/* A row written as text is byte for byte what the tree prints. */
+TEST(json__text_without_a_tree_is_the_same_text)
+{
+	auto_json cJSON *tree = cJSON_CreateObject(), *o = cJSON_CreateObject(),
+			*rows = cJSON_CreateArray();
+	auto_free char *wanted = NULL, *got = NULL;
+	char *words[] = {(char *) "a\"b", (char *) "{", NULL};
+	struct strbuf b = {0};
+
+	json_text_open(&b, '[');
+	for (unsigned i = 0; i < 3; i++) {
+		cJSON *row = cJSON_CreateObject();
+
+		json_text_open(&b, '{');
+		if (i != 1) {
+			json_add_string(row, "id", "x\\y\n[");
+			json_text_string(&b, "id", "x\\y\n[");
+			json_add_u64(row, "n", 0);
+			json_text_u64(&b, "n", 0);
+			json_add_u64(row, "t", 1795447740000000);
+			json_text_u64(&b, "t", 1795447740000000);
+			json_add_u64(row, "big", UINT64_MAX);
+			json_text_u64(&b, "big", UINT64_MAX);
+			json_text_string(&b, "none", NULL);
+			json_add_strv(row, "v", words);
+			json_text_strv(&b, "v", words);
+		}
+		json_append_take(rows, row);
+		json_text_close(&b, '}');
+	}
+	json_text_close(&b, ']');
+	CHECK_INT(json_add_take(tree, "rows", TAKE_PTR(rows)), ==, 0);
+	CHECK_INT(json_add_take(o, "rows", json_text_take(&b)), ==, 0);
+	CHECK(!b.data);
+	wanted = json_print(tree, false);
+	got = json_print(o, false);
+	CHECK_STR(got, wanted);
+	b.max = 8;
+	json_text_string(&b, NULL, "too long for it");
+	CHECK(!json_text_take(&b));
+	CHECK(!b.data);
+}
+
+TEST(json__an_error_of_printing_sticks_in_the_buffer)
+{
+	auto_json cJSON *j = cJSON_CreateString("longer than eight");
+	auto_strbuf struct strbuf b = {.max = 8};
+
+	json_print_to(&b, j, false);
+	CHECK_INT(b.error, ==, -EFBIG);
+}
+
 TEST(diag__worst_comes_first_and_overflow_is_counted)
 {
 	struct diag many = {0};
