@@ -101,7 +101,6 @@ static int on_answer(struct varlink_client *c, const char *error, const cJSON *p
 	struct pending *p = userdata;
 	struct session *s = p->session;
 
-	(void) c;
 	p->finished = !continues;
 	if (error) {
 		p->lost = streq(error, "org.sysmaster.Error.Disconnected");
@@ -109,7 +108,7 @@ static int on_answer(struct varlink_client *c, const char *error, const cJSON *p
 		free(s->error);
 		s->error = strdup(error);
 		cJSON_Delete(s->error_parameters);
-		s->error_parameters = parameters ? cJSON_Duplicate(parameters, true) : NULL;
+		s->error_parameters = parameters ? varlink_take_parameters(c) : NULL;
 		p->result = p->lost ? -ECONNRESET : -EREMOTEIO;
 	} else if (p->fn) {
 		p->result = p->fn(parameters, continues, p->userdata);
@@ -117,7 +116,7 @@ static int on_answer(struct varlink_client *c, const char *error, const cJSON *p
 			p->finished = true;
 	} else {
 		cJSON_Delete(p->answer);
-		p->answer = parameters ? cJSON_Duplicate(parameters, true) : cJSON_CreateObject();
+		p->answer = varlink_take_parameters(c);
 	}
 	return 0;
 }

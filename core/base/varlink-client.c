@@ -44,6 +44,7 @@ struct varlink_client {
 	struct list waiting;
 	char *error; /* what varlink_call_sync() handed out */
 	uint64_t n_handled;
+	cJSON *message; /* the reply whose callback runs */
 };
 
 static int on_io(struct source *s, int fd, uint32_t revents, void *userdata);
@@ -163,6 +164,7 @@ static void client_flush(struct varlink_client *c)
 static int client_handle(struct varlink_client *c, const char *text, size_t size)
 {
 	auto_json cJSON *message = NULL;
+	cJSON *outer = c->message;
 	struct waiting *w = LIST_FIRST(&c->waiting, struct waiting, link);
 	const cJSON *parameters, *error;
 	varlink_reply_fn fn;
@@ -193,10 +195,23 @@ static int client_handle(struct varlink_client *c, const char *text, size_t size
 	c->n_handled++;
 	if (!fn)
 		return 0;
+	/* A callback that waits for another answer is called from within. */
+	c->message = message;
 	r = fn(c, error ? error->valuestring : NULL, parameters, continues, userdata);
+	c->message = outer;
 	if (r < 0)
 		log_debug_errno(r, "Handler of a varlink reply failed: %m");
 	return 0;
+}
+
+cJSON *varlink_take_parameters(struct varlink_client *c)
+{
+	cJSON *parameters = cJSON_DetachItemFromObjectCaseSensitive(c->message, "parameters");
+
+	if (cJSON_IsObject(parameters))
+		return parameters;
+	json_free(parameters);
+	return cJSON_CreateObject();
 }
 
 /* Handles the whole messages that were read, or @one; the caller holds a reference. -errno if the
@@ -361,7 +376,7 @@ static int on_sync_reply(struct varlink_client *c, const char *error, const cJSO
 	s->disconnected = error && !parameters && streq(error, DISCONNECTED);
 	if (s->disconnected)
 		return 0;
-	s->parameters = parameters ? cJSON_Duplicate(parameters, true) : cJSON_CreateObject();
+	s->parameters = varlink_take_parameters(c);
 	if (!s->parameters)
 		return -ENOMEM;
 	return str_set(&c->error, error);

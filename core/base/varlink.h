@@ -99,6 +99,9 @@ struct varlink_client;
 typedef int (*varlink_reply_fn)(struct varlink_client *c, const char *error,
                                 const cJSON *parameters, bool continues, void *userdata);
 
+/* In a reply's callback: its parameters, which are the caller's from then on; an empty object if it has none. NULL on ENOMEM. */
+cJSON *varlink_take_parameters(struct varlink_client *c);
+
 /* @l may be NULL: the client then brings a loop of its own, and only varlink_call_sync() and
  * varlink_wait() may be used. */
 int varlink_connect_path(struct loop *l, const char *path, struct varlink_client **ret);

@@ -800,6 +800,63 @@ TEST(varlink_client__handler_may_free_the_client)
 	world_free(&w);
 }
 
+struct kept {
+	cJSON *parameters[3];
+	unsigned n;
+	bool frees; /* its client, too */
+	bool differ;
+};
+
+static int on_kept(struct varlink_client *c, const char *error _unused_, const cJSON *parameters,
+                   bool continues _unused_, void *userdata)
+{
+	struct kept *k = userdata;
+	cJSON *taken = varlink_take_parameters(c);
+
+	k->differ |= parameters && taken != parameters;
+	/* It is gone from there. */
+	json_free(varlink_take_parameters(c));
+	k->parameters[k->n++] = taken;
+	if (k->frees)
+		varlink_client_free(c);
+	return 0;
+}
+
+static cJSON *text_object(const char *text)
+{
+	cJSON *j = cJSON_CreateObject();
+
+	(void) json_add_string(j, "text", text);
+	return j;
+}
+
+TEST(varlink_client__a_callback_may_keep_the_parameters)
+{
+	struct kept k = {0};
+	struct varlink_client *c;
+	struct world w;
+
+	world_new(&w);
+	CHECK_INT(varlink_connect_fd(w.loop, world_stream(&w, ROLE_OBSERVE), &c), ==, 0);
+	CHECK_INT(varlink_send(c, "org.test.Echo.Echo", text_object("seven"), 0, on_kept, &k), ==,
+	          0);
+	CHECK_INT(varlink_send(c, "org.test.Echo.Silent", NULL, 0, on_kept, &k), ==, 0);
+	turns(&w);
+	CHECK_INT(k.n, ==, 2);
+	k.frees = true;
+	CHECK_INT(varlink_send(c, "org.test.Echo.Echo", text_object("nine"), 0, on_kept, &k), ==,
+	          0);
+	turns(&w);
+	CHECK_INT(k.n, ==, 3);
+	CHECK_INT(k.differ, ==, false);
+	CHECK_STR(json_string_or(k.parameters[0], "text", ""), "seven");
+	CHECK(cJSON_IsObject(k.parameters[1]));
+	CHECK_STR(json_string_or(k.parameters[2], "text", ""), "nine");
+	for (unsigned i = 0; i < k.n; i++)
+		json_free(k.parameters[i]);
+	world_free(&w);
+}
+
 /* A server in a child process, for calls that wait. */
 static pid_t serve(const char *path)
 {
