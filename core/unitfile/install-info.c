@@ -267,12 +267,21 @@ static int load_or_readlink(struct install *in, struct install_info *i, const ch
 static int load_dropins(struct install *in, struct install_info *i, const char *name)
 {
 	auto_strv char **seen = NULL, **paths = NULL;
+	auto_free char *folder = str_printf("%s.d", name);
+	unsigned n_dir = 0;
+	uint32_t dirs;
 	int r;
 
+	if (!folder)
+		return -ENOMEM;
+	dirs = install_links_dirs(in->links, folder);
 	STRV_FOREACH (d, in->p->dirs) {
-		auto_free char *dir = str_printf("%s/%s.d", *d, name);
+		auto_free char *dir = NULL;
 		auto_strv char **names = NULL;
 
+		if (!(dirs & install_dir_bit(n_dir++)))
+			continue;
+		dir = str_printf("%s/%s", *d, folder);
 		if (!dir)
 			return -ENOMEM;
 		if (dir_list(dir, &names) < 0)
@@ -296,10 +305,16 @@ static int load_dropins(struct install *in, struct install_info *i, const char *
 
 static int search_name(struct install *in, struct install_info *i, const char *name)
 {
+	uint32_t dirs = install_links_dirs(in->links, name);
+	unsigned n_dir = 0;
+
 	STRV_FOREACH (d, in->p->dirs) {
-		auto_free char *path = str_printf("%s/%s", *d, name);
+		auto_free char *path = NULL;
 		int r;
 
+		if (!(dirs & install_dir_bit(n_dir++)))
+			continue;
+		path = str_printf("%s/%s", *d, name);
 		if (!path)
 			return -ENOMEM;
 		r = load_or_readlink(in, i, path);

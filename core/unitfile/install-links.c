@@ -25,6 +25,7 @@ struct install_links {
 	struct map *
 		by_key; /* the link's name, its target's, the template of its name -> install_link_use */
 	struct install_link **links;
+	struct install_names names;
 	struct watched_dir *dirs;
 	size_t n_links, n_dirs;
 };
@@ -56,6 +57,7 @@ struct install_links *install_links_free(struct install_links *x)
 	for (size_t i = 0; i < x->n_dirs; i++)
 		free(x->dirs[i].path);
 	free(x->dirs);
+	install_names_done(&x->names);
 	free(x);
 	return NULL;
 }
@@ -196,6 +198,9 @@ static int read_dir(struct install_links *x, unsigned dir, const char *path, boo
 	if (!d) {
 		if (error != ENOENT && error != ENOTDIR && error != EACCES)
 			return -error;
+		/* What cannot be listed may still be opened. */
+		if (error == EACCES && !in_folder)
+			x->names.unknown |= install_dir_bit(dir);
 		return watch(x, path, stat(path, &st) < 0 ? NULL : &st);
 	}
 	/* Before what is in it: a change that comes while it is read shows. */
@@ -203,7 +208,9 @@ static int read_dir(struct install_links *x, unsigned dir, const char *path, boo
 	while (r >= 0 && (e = readdir(d))) {
 		auto_free char *folder = NULL;
 
-		if (e->d_type == DT_LNK || e->d_type == DT_UNKNOWN)
+		if (!in_folder)
+			r = install_names_add(&x->names, dir, e->d_name);
+		if (r >= 0 && (e->d_type == DT_LNK || e->d_type == DT_UNKNOWN))
 			r = add_link(x, dir, dirfd(d), e->d_name, in_folder);
 		if (r < 0 || in_folder || e->d_type != DT_DIR || !is_folder_name(e->d_name))
 			continue;
@@ -230,6 +237,7 @@ int install_links_new(const struct unit_paths *p, struct install_links **ret)
 		if (r < 0)
 			return r;
 	}
+	install_names_sort(&x->names);
 	*ret = TAKE_PTR(x);
 	return 0;
 }
@@ -237,4 +245,9 @@ int install_links_new(const struct unit_paths *p, struct install_links **ret)
 const struct install_link_use *install_links_find(const struct install_links *x, const char *name)
 {
 	return map_get(x->by_key, name);
+}
+
+uint32_t install_links_dirs(const struct install_links *x, const char *name)
+{
+	return x ? install_names_dirs(&x->names, name) : UINT32_MAX;
 }

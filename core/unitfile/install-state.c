@@ -145,6 +145,7 @@ int install_state_of(const struct unit_paths *p, const struct install_links *lin
 	int r;
 
 	install_init(&in, p, 0, NULL, NULL);
+	in.links = links;
 	if (!unit_name_is_valid(name, UNIT_NAME_ANY))
 		return -EINVAL;
 	r = install_info_discover(&in, name, INSTALL_FOLLOW | INSTALL_LOAD, &i);

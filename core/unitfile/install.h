@@ -39,6 +39,7 @@ struct install {
 	struct install_info *infos;
 	struct unit_context context; /* for specifiers; made when the first one is met */
 	bool has_context;
+	const struct install_links *links; /* what the search path holds; NULL: look at the disk */
 	bool preset; /* rules that cannot be followed are passed over: a vendor means many units at once */
 };
 
@@ -94,6 +95,25 @@ struct install_link_use {
 };
 /* All that may have to do with the unit of that name. */
 const struct install_link_use *install_links_find(const struct install_links *x, const char *name);
+
+/* A bit for each directory of the search path that may have an entry of that name (install_dir_bit()); all without @x. */
+uint32_t install_links_dirs(const struct install_links *x, const char *name);
+
+/* ---- install-names.c ---- */
+#define INSTALL_NAMES_LAST_DIR 31U /* it and all behind it share a bit */
+struct install_name {
+	uint32_t hash, dirs;
+};
+struct install_names {
+	struct install_name *items; /* by hash, each once, after install_names_sort() */
+	size_t n, allocated;
+	uint32_t unknown; /* directories that could not be listed: everything may be there */
+};
+uint32_t install_dir_bit(unsigned dir);
+int install_names_add(struct install_names *x, unsigned dir, const char *name);
+void install_names_sort(struct install_names *x);
+uint32_t install_names_dirs(const struct install_names *x, const char *name);
+void install_names_done(struct install_names *x);
 
 /* ---- install-change.c ---- */
 int install_note(struct install *in, const char *kind, const char *path,

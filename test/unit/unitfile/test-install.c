@@ -2,6 +2,10 @@
 #include "check.h"
 #include "tree.h"
 
+#include "unitfile/install.h"
+
+#include <stdio.h>
+
 static struct unit_paths paths;
 static struct install_changes changes;
 
@@ -68,6 +72,63 @@ TEST(install__links_are_read_once_and_known_to_be_old)
 	CHECK_INT(install_links_are_stale(links), ==, false);
 	install_links_free(links);
 	end();
+}
+
+/* Files and drop-ins are opened only in the directories that had them when the links were read. */
+TEST(install__looks_only_where_a_name_is)
+{
+	struct install_links *links = NULL;
+	enum unit_file_state s;
+
+	begin();
+	tree_file(VENDOR "a.service", "[Service]\nExecStart=/bin/true\n");
+	tree_file(VENDOR "t@.service", "[Service]\nExecStart=/bin/true\n");
+	tree_file("/etc/systemd/system/a.service.d/install.conf", WANTED);
+	tree_file("/run/systemd/system/t@.service.d/install.conf", WANTED);
+	tree_file("/usr/local/lib/systemd/system/b.service", WANTED);
+	CHECK_INT(install_links_new(&paths, &links), ==, 0);
+	tree_file(VENDOR "late.service", WANTED);
+	CHECK_INT(install_state_of(&paths, links, "a.service", &s), ==, 0);
+	CHECK_STR(unit_file_state_to_string(s), "disabled");
+	CHECK_INT(install_state_of(&paths, links, "t@.service", &s), ==, 0);
+	CHECK_STR(unit_file_state_to_string(s), "disabled");
+	CHECK_INT(install_state_of(&paths, links, "t@x.service", &s), ==, 0);
+	CHECK_STR(unit_file_state_to_string(s), "disabled");
+	CHECK_INT(install_state_of(&paths, links, "b.service", &s), ==, 0);
+	CHECK_STR(unit_file_state_to_string(s), "disabled");
+	CHECK_INT(install_state_of(&paths, links, "late.service", &s), ==, -ENOENT);
+	CHECK_STR(state("late.service"), "disabled");
+	install_links_free(links);
+	end();
+}
+
+TEST(install__names_and_their_directories)
+{
+	struct install_names x = {0};
+	char name[16];
+
+	install_names_sort(&x);
+	CHECK_INT(install_names_dirs(&x, "a"), ==, 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		CHECK_INT(install_names_add(&x, i % 7, name), ==, 0);
+	}
+	CHECK_INT(install_names_add(&x, 9, "n0"), ==, 0);
+	CHECK_INT(install_names_add(&x, 31, "last"), ==, 0);
+	CHECK_INT(install_names_add(&x, 200, "beyond"), ==, 0);
+	install_names_sort(&x);
+	for (unsigned i = 1; i < 1000; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		CHECK(install_names_dirs(&x, name) & 1U << i % 7);
+	}
+	CHECK_INT(install_names_dirs(&x, "n0"), ==, 1U | 1U << 9);
+	CHECK_INT(install_names_dirs(&x, "last"), ==, 1U << 31);
+	CHECK_INT(install_names_dirs(&x, "beyond"), ==, install_dir_bit(31));
+	CHECK_INT(install_names_dirs(&x, "none"), ==, 0);
+	x.unknown = install_dir_bit(3);
+	CHECK_INT(install_names_dirs(&x, "none"), ==, 1U << 3);
+	CHECK_INT(install_links_dirs(NULL, "none"), ==, UINT32_MAX);
+	install_names_done(&x);
 }
 
 TEST(install__enable_and_disable)
