@@ -9,7 +9,6 @@ bench_init scale-native "$@"
 
 units=${BENCH_UNITS:-10000}
 export SYSTEMD_BUS_TIMEOUT=900
-[ -x /lib/systemd/systemd ] || { echo "bench: no systemd" >&2; exit 77; }
 
 # The same units as native/scale.c makes.
 put_units() {
@@ -33,34 +32,17 @@ put_units() {
 
 # The first field of schedstat: nanoseconds on a CPU.
 manager_cpu() { local cpu; read -r cpu _ <"/proc/$manager/schedstat" && echo "$cpu"; }
-inside() { nsenter -t "$manager" -m -p -u -n -i "$@"; }
 step() { # METRIC COMMAND...
   local name=$1 cpu clock
   shift
   cpu=$(manager_cpu) clock=$(date +%s%N)
-  inside "$@" >/dev/null 2>&1 || { echo "bench: systemd: $* failed" >&2; exit 1; }
+  native_inside "$@" >/dev/null 2>&1 || { echo "bench: systemd: $* failed" >&2; exit 1; }
   bench_add systemd "${name}_cpu_ms" "$(awk -v a="$cpu" -v b="$(manager_cpu)" 'BEGIN {printf "%.1f", (b - a) / 1e6}')"
   bench_add systemd "${name}_ms" $((($(date +%s%N) - clock) / 1000000))
 }
 
-end_systemd() {
-  [ -n "$manager" ] || return 0
-  kill -9 "$manager"
-  wait $unshare_pid 2>/dev/null
-  manager=
-  find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
-}
-manager='' unshare_pid='' cgroup=''
-trap 'status=$?; end_systemd; (exit $status); vm_cleanup' EXIT
-
 measure_systemd() {
-  local root=/sys/fs/cgroup
-  [ -e $root/cgroup.procs ] || root=$root/unified
-  cgroup=$root/bench-scale.$$
-  unshare -p -f -m -u -n -i --mount-proc --kill-child "$bench_here/native/systemd.sh" "$vm_work/units" "$cgroup" 2>"$vm_work/systemd.log" &
-  unshare_pid=$!
-  within 30 pgrep -P $unshare_pid >/dev/null && manager=$(pgrep -P $unshare_pid)
-  within 60 inside systemctl is-system-running || { echo "bench: systemd does not start" >&2; exit 1; }
+  native_systemd "$vm_work/units"
   step load systemctl start scale.target
   step list systemctl list-units --all
   # Its client gives up after three minutes whatever it is told; the next answer comes when all is read.
@@ -68,11 +50,11 @@ measure_systemd() {
   step jobs systemctl start jobs.target
   step files systemctl list-unit-files
   # A number of something else than what was to be measured is none.
-  [ "$(inside systemctl list-units --all --plain --no-legend 'scale-*.service' | wc -l)" = "$units" ] || { echo "bench: not all units are loaded" >&2; exit 1; }
-  [ "$(inside systemctl list-units --plain --no-legend 'job-*.target' | grep -c ' active ')" = 1000 ] || { echo "bench: not all jobs were done" >&2; exit 1; }
+  [ "$(native_inside systemctl list-units --all --plain --no-legend 'scale-*.service' | wc -l)" = "$units" ] || { echo "bench: not all units are loaded" >&2; exit 1; }
+  [ "$(native_inside systemctl list-units --plain --no-legend 'job-*.target' | grep -c ' active ')" = 1000 ] || { echo "bench: not all jobs were done" >&2; exit 1; }
   # It answers before it has executed itself.
   step takeover sh -c 'systemctl daemon-reexec && systemctl show -P Version'
-  end_systemd
+  native_systemd_end
   echo "# $bench_name: systemd: $(grep '^systemd' "$bench_rows" | tail -n 12 | cut -d' ' -f2- | paste -sd,)" >&2
 }
 

@@ -7,6 +7,12 @@
  *	world-bench idle [N [SEC]]	wake-ups of init and core while N services run and nothing happens
  *	world-bench scale [N]		N loaded units, a thousand jobs: what each step costs core
  *
+ * The same of another manager, which the caller runs as PID 1 of a PID name space, with the units of DIR/units:
+ *
+ *	world-bench put-restart DIR, put-idle DIR [N]		makes those units
+ *	world-bench restart-of PID DIR [ROUNDS]			again.service runs
+ *	world-bench idle-of PID [N [SEC]]
+ *
  * Prints "METRIC VALUE" lines. 77: worlds cannot be made here.
  */
 #include "world.h"
@@ -147,30 +153,43 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void bench_restart(unsigned rounds)
+/* again.service writes into DIR/fifo when it begins to run. */
+static void put_restart(struct world *w)
 {
-	auto_free double *ms = calloc(rounds, sizeof(*ms));
-	auto_free char *path = NULL;
-	auto_fd int fifo = -EBADF;
-	struct world w;
+	auto_free char *path = str_printf("%s/fifo", w->dir);
 
-	world_prepare(&w);
-	put_services(&w, 0);
-	path = str_printf("%s/fifo", w.dir);
-	if (!ms || mkfifo(path, 0600) < 0 || (fifo = open(path, O_RDWR | O_CLOEXEC)) < 0)
+	put_services(w, 0);
+	if (mkfifo(path, 0600) < 0)
 		fail("cannot make a FIFO");
-	world_put(&w, "again.service",
+	world_put(w, "again.service",
 	          "[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n[Service]"
 	          "\nExecStart=" STAMP_PROGRAM " %s\nRestart=always\nRestartSec=0\n",
 	          path);
-	if (world_start(&w) < 0 || !streq(world_order(&w, "start", "again.service"), "done"))
-		fail("the service does not start");
+}
+
+static int open_fifo(const struct world *w)
+{
+	auto_free char *path = str_printf("%s/fifo", w->dir);
+	int fifo = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fifo < 0)
+		fail("cannot open the FIFO");
+	return fifo;
+}
+
+/* What again.service of this world, whoever runs it, says of its ends. */
+static void measure_restart(const struct world *w, int fifo, unsigned rounds)
+{
+	auto_free double *ms = calloc(rounds, sizeof(*ms));
+
+	if (!ms)
+		fail("out of memory");
 	for (unsigned i = 0; i < rounds; i++) {
-		pid_t pid = world_pid(&w, read_stamp(fifo).pid);
+		pid_t pid = world_pid(w, read_stamp(fifo).pid);
 		long long begin;
 		struct pollfd p = {.fd = fifo, .events = POLLIN};
 
-		usleep(20000); /* core is at rest, as it is when a service of a real system dies */
+		usleep(20000); /* the manager is at rest, as it is when a service of a real system dies */
 		begin = now_nsec();
 		if (pid <= 0 || kill(pid, SIGKILL) < 0)
 			fail("cannot kill the service");
@@ -185,6 +204,19 @@ static void bench_restart(unsigned rounds)
 	qsort(ms, rounds, sizeof(*ms), compare);
 	printf("median_ms %.3f\nbest_ms %.3f\np95_ms %.3f\nworst_ms %.3f\n", ms[rounds / 2], ms[0],
 	       ms[rounds * 95 / 100], ms[rounds - 1]);
+}
+
+static void bench_restart(unsigned rounds)
+{
+	auto_fd int fifo = -EBADF;
+	struct world w;
+
+	world_prepare(&w);
+	put_restart(&w);
+	fifo = open_fifo(&w);
+	if (world_start(&w) < 0 || !streq(world_order(&w, "start", "again.service"), "done"))
+		fail("the service does not start");
+	measure_restart(&w, fifo, rounds);
 	world_close(&w);
 }
 
@@ -209,6 +241,47 @@ static void bench_idle(unsigned n, unsigned seconds)
 	world_close(&w);
 }
 
+static void bench_idle_of(const struct world *w, unsigned n, unsigned seconds)
+{
+	long before;
+
+	wait_running(w, path_basename(IDLE_PROGRAM), n);
+	sleep(2);
+	before = switches(w->init);
+	sleep(seconds);
+	printf("init_wakeups %ld\nseconds %u\n", switches(w->init) - before, seconds);
+}
+
+/* The verbs about another manager; 1 if @what is none of them. */
+static int other_manager(const char *what, char **args, int n)
+{
+	struct world w = {0};
+	const char *dir = streq(what, "restart-of") ? (n > 1 ? args[1] : "") : n > 0 ? args[0] : "";
+	unsigned a = n > 1 ? (unsigned) strtoul(args[1], NULL, 10) : 0,
+		 b = n > 2 ? (unsigned) strtoul(args[2], NULL, 10) : 0;
+
+	if (a > NUMBER_MAX || b > NUMBER_MAX)
+		fail("that is too many");
+	if (snprintf(w.dir, sizeof(w.dir), "%s", dir) >= (int) sizeof(w.dir))
+		fail("the folder's path is too long");
+	if (n > 0)
+		w.init = (pid_t) atoi(args[0]);
+	if (streq(what, "put-restart")) {
+		put_restart(&w);
+	} else if (streq(what, "put-idle")) {
+		put_services(&w, a ? a : 200);
+	} else if (streq(what, "restart-of") && w.init > 0) {
+		auto_fd int fifo = open_fifo(&w);
+
+		measure_restart(&w, fifo, b ? b : 100);
+	} else if (streq(what, "idle-of") && w.init > 0) {
+		bench_idle_of(&w, a ? a : 200, b ? b : 60);
+	} else {
+		return 1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -218,6 +291,8 @@ int main(int argc, char **argv)
 	if (a > NUMBER_MAX)
 		fail("that is too many");
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (strchr(what, '-') && other_manager(what, argv + 2, argc - 2) == 0)
+		return 0;
 	if (streq(what, "spawn"))
 		bench_spawn(a ? a : 200);
 	else if (streq(what, "restart"))
