@@ -28,7 +28,8 @@ int main(int argc, char **argv)
 	fprintf(stderr,
 	        "usage: sysmaster-metadata apply [--stage local|network] [--root DIR [--network]] "
 	        "| "
-	        "final [--root DIR] | fetch [--root DIR] [--network] [--source NAME] | leases | "
+	        "final [--stage commands|host-keys] [--root DIR] | fetch [--root DIR] [--network] "
+	        "[--source NAME] | leases | "
 	        "identify "
 	        "[--root DIR] | "
 	        "render --format netplan|networkd [--root DIR] FILE | network [--root DIR] FILE | "

@@ -3,7 +3,8 @@
  * apply, final: the stages of a boot (docs/design/metadata-boot.md).
  *
  * "apply" has two parts, which are two units at boot: the local one asks nobody, and notes in PENDING what it
- * had to leave to the network one.
+ * had to leave to the network one. "final" has two as well, which run beside each other: the commands that the machine is
+ * told to run, and the host keys that take long. Without --stage a call does both of its parts.
  */
 #include "metadata/boot/includes.h"
 #include "metadata/cmd/stage.h"
@@ -15,7 +16,9 @@
 #define PENDING         METADATA_RUN "/pending"
 #define INCLUDE_TIMEOUT (60 * USEC_PER_SEC)
 
-enum { PART_LOCAL = 1, PART_NETWORK = 2 };
+enum { PART_LOCAL = 1, PART_NETWORK = 2, PART_COMMANDS = 4, PART_HOST_KEYS = 8 };
+#define PARTS_APPLY (PART_LOCAL | PART_NETWORK)
+#define PARTS_FINAL (PART_COMMANDS | PART_HOST_KEYS)
 
 struct run {
 	struct stage *s;
@@ -25,7 +28,8 @@ struct run {
 	bool is_network; /* the network part: leases and services may be asked for */
 	bool has_run;    /* the local part ran the modules: the network alone is left */
 	bool pending_search, pending_network, pending_userdata;
-	bool is_restored; /* only the network of an instance whose source is gone */
+	bool is_restored;   /* only the network of an instance whose source is gone */
+	bool has_host_keys; /* the final part makes the slow host keys, too */
 };
 
 /* ---- what is left for the network part ---- */
@@ -83,7 +87,7 @@ static int read_userdata(struct run *x, const struct instance *i, const char *st
 	struct includes includes = {.state = state,
 	                            .d = &x->s->d,
 	                            .deadline = now(CLOCK_BOOTTIME) + INCLUDE_TIMEOUT,
-	                            .use_kept = x->s->stage == STAGE_FINAL};
+	                            .use_kept = x->s->stage != STAGE_APPLY};
 	struct include include = include_of(&includes);
 	auto_json cJSON *found = NULL;
 	struct userdata_options options = {
@@ -172,6 +176,7 @@ static int run_modules(struct run *x, const struct instance *i, const struct use
 	                    .sem = marks,
 	                    .timings = s->timings};
 	struct http http;
+	int failed = 0;
 
 	/* The client is loaded where something calls for it alone. */
 	if (s->stage == STAGE_FINAL && cJSON_GetObjectItemCaseSensitive(u->config, "phone_home") &&
@@ -183,7 +188,11 @@ static int run_modules(struct run *x, const struct instance *i, const struct use
 		(void) configure_network(x, &c);
 		drop_unwanted(x);
 	}
-	return x->has_run ? 0 : modules_run(&c, s->stage);
+	if (x->has_run)
+		return 0;
+	if (x->has_host_keys)
+		failed = modules_run(&c, STAGE_HOST_KEYS);
+	return failed + modules_run(&c, s->stage);
 }
 
 static int apply_instance(struct run *x, const struct instance *i)
@@ -447,29 +456,56 @@ static int run_parts(struct run *x, unsigned parts)
 
 /* ---- final ---- */
 
-static int run_final(struct run *x, _unused_ unsigned parts)
+/* Beside the other part: what cloud-init's files say and whether it has finished is that one's. */
+static int run_host_keys(struct run *x, const struct instance *i, int r)
 {
-	auto_cleanup(instance_free) struct instance *i = NULL;
 	struct stage *s = x->s;
-	int r = search_begin(&x->search, s->root, NULL, &s->d);
 
+	s->stage = STAGE_HOST_KEYS;
+	s->name = module_stage_to_string(STAGE_HOST_KEYS);
 	if (r >= 0)
-		r = cache_load(s->root, NULL, NULL, NULL, &i);
-	if (r == -ENOENT) {
-		search_done(&x->search);
-		return stage_nothing(s, "Nothing was applied in this boot");
-	}
+		r = apply_instance(x, i);
+	diag_log(&s->d, "metadata");
+	stage_write_result(s, i);
+	return r < 0 ? EXIT_FAILURE : stage_exit_code(&s->d, r);
+}
+
+/* @r: whether there is an instance at all. */
+static int run_commands(struct run *x, const struct instance *i, int r)
+{
+	struct stage *s = x->s;
+
 	if (r >= 0) {
 		(void) compat_stage(s->root, i, s->cloud_init_name, s->began, NULL, false);
-		x->is_network = true;
 		r = apply_instance(x, i);
 	}
 	diag_log(&s->d, "metadata");
 	stage_write_result(s, i);
 	(void) compat_stage(s->root, i, s->cloud_init_name, s->began, &s->d, r < 0);
 	(void) compat_finished(s->root, i, now(CLOCK_BOOTTIME));
-	search_done(&x->search);
 	return r < 0 ? EXIT_FAILURE : stage_exit_code(&s->d, r);
+}
+
+static int run_final(struct run *x, unsigned parts)
+{
+	auto_cleanup(instance_free) struct instance *i = NULL;
+	struct stage *s = x->s;
+	int r = search_begin(&x->search, s->root, NULL, &s->d), status;
+
+	if (r >= 0)
+		r = cache_load(s->root, NULL, NULL, NULL, &i);
+	x->is_network = true;
+	x->has_host_keys = parts == PARTS_FINAL;
+	if (r == -ENOENT)
+		status = parts & PART_COMMANDS
+		                 ? stage_nothing(s, "Nothing was applied in this boot")
+		                 : EXIT_SUCCESS;
+	else if (parts & PART_COMMANDS)
+		status = run_commands(x, i, r);
+	else
+		status = run_host_keys(x, i, r);
+	search_done(&x->search);
+	return status;
 }
 
 /* ---- verbs ---- */
@@ -477,11 +513,31 @@ static int run_final(struct run *x, _unused_ unsigned parts)
 static int usage(void)
 {
 	fprintf(stderr, "usage: sysmaster-metadata apply [--stage local|network] [--root /DIR "
-	                "[--network]] | final [--root /DIR]\n");
+	                "[--network]] | final [--stage commands|host-keys] [--root /DIR]\n");
 	return EXIT_FAILURE;
 }
 
-static int parse(int argc, char **argv, struct stage *s, unsigned *ret_parts)
+/* @parts: those that the verb has. */
+static int parse_part(const char *name, unsigned *parts)
+{
+	static const struct {
+		const char *name;
+		unsigned part;
+	} all[] = {{"local", PART_LOCAL},
+	           {"network", PART_NETWORK},
+	           {"commands", PART_COMMANDS},
+	           {"host-keys", PART_HOST_KEYS}};
+
+	for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+		if (!streq(name, all[i].name) || !(*parts & all[i].part))
+			continue;
+		*parts = all[i].part;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int parse(int argc, char **argv, struct stage *s, unsigned *parts)
 {
 	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
 	                                        {"stage", required_argument, NULL, 's'},
@@ -490,30 +546,24 @@ static int parse(int argc, char **argv, struct stage *s, unsigned *ret_parts)
 	bool network = false;
 	int c;
 
-	*ret_parts = PART_LOCAL | PART_NETWORK;
 	while ((c = getopt_long(argc, argv, "r:", options, NULL)) >= 0) {
 		if (c == 'r' && path_is_absolute(optarg))
 			s->root = streq(optarg, "/") ? "" : optarg;
-		else if (c == 's' && streq(optarg, "local"))
-			*ret_parts = PART_LOCAL;
-		else if (c == 's' && streq(optarg, "network"))
-			*ret_parts = PART_NETWORK;
 		else if (c == 'n')
 			network = true;
-		else
+		else if (c != 's' || parse_part(optarg, parts) < 0)
 			return -EINVAL;
 	}
 	/* Services of the host that prepares an image are not the image's. */
 	if (*s->root && !network)
-		*ret_parts &= ~(unsigned) PART_NETWORK;
+		*parts &= ~(unsigned) PART_NETWORK;
 	return optind == argc ? 0 : -EINVAL;
 }
 
-static int run_stage(struct stage *s, int argc, char **argv,
+static int run_stage(struct stage *s, int argc, char **argv, unsigned parts,
                      int (*run)(struct run *x, unsigned parts))
 {
 	struct run x = {.s = s, .search.root_fd = -EBADF};
-	unsigned parts;
 	int r;
 
 	if (parse(argc, argv, s, &parts) < 0)
@@ -528,7 +578,7 @@ int cmd_apply(int argc, char **argv)
 {
 	struct stage s = {STAGE_APPLY, "apply", "init", "", now(CLOCK_BOOTTIME), NULL, {0}};
 
-	return run_stage(&s, argc, argv, run_parts);
+	return run_stage(&s, argc, argv, PARTS_APPLY, run_parts);
 }
 
 int cmd_final(int argc, char **argv)
@@ -536,5 +586,5 @@ int cmd_final(int argc, char **argv)
 	struct stage s = {STAGE_FINAL, "final", "modules-final", "", now(CLOCK_BOOTTIME),
 	                  NULL,        {0}};
 
-	return run_stage(&s, argc, argv, run_final);
+	return run_stage(&s, argc, argv, PARTS_FINAL, run_final);
 }

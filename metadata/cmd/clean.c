@@ -163,7 +163,8 @@ static void print_modules(const cJSON *entries, bool blame)
 
 int cmd_analyze(int argc, char **argv)
 {
-	static const char *const files[] = {"/" OWN_RUN "/apply.json", "/" OWN_RUN "/final.json"};
+	static const char *const files[] = {"/" OWN_RUN "/apply.json", "/" OWN_RUN "/final.json",
+	                                    "/" OWN_RUN "/host-keys.json"};
 	const char *verb = argc > 1 ? argv[1] : "";
 	bool found = false;
 

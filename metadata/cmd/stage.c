@@ -43,7 +43,9 @@ static int write_result(const struct stage *s, const struct instance *i)
 	r = text ? mkdir_parents(result, 0755) : -ENOMEM;
 	if (r >= 0)
 		r = file_write_atomic(path, text, strlen(text), 0644, false);
-	return r < 0 ? r : file_write_atomic(result, text, strlen(text), 0644, false);
+	return r < 0 || s->stage == STAGE_HOST_KEYS
+	               ? r
+	               : file_write_atomic(result, text, strlen(text), 0644, false);
 }
 
 void stage_write_result(const struct stage *s, const struct instance *i)

@@ -15,7 +15,7 @@ struct stage {
 };
 /* @path below the root; the caller frees. */
 char *stage_path(const struct stage *s, const char *path);
-/* apply.json or final.json, which analyze shows, and result.json, which is the last stage's. @i may be NULL. */
+/* apply.json, final.json or host-keys.json, which analyze shows, and result.json, which is that of the last stage but host keys. @i may be NULL. */
 void stage_write_result(const struct stage *s, const struct instance *i);
 /* The exit status of a stage that went to its end: @failed modules. */
 int stage_exit_code(const struct diag *d, int failed);

@@ -30,32 +30,50 @@ static void child(const struct command *k)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* The exit status, or -errno. */
-static int run(const struct command *k, usec_t timeout)
-{
-	struct pidref process = PIDREF_NULL;
-	struct pollfd p;
-	int status, r;
-	pid_t pid = fork();
+struct running {
+	pid_t pid;
+	struct pidref process;
+};
 
-	if (pid < 0)
+static int run_begin(const struct command *k, struct running *ret)
+{
+	*ret = (struct running){fork(), PIDREF_NULL};
+	if (ret->pid < 0)
 		return -errno;
-	if (pid == 0)
+	if (ret->pid == 0)
 		child(k);
-	r = pidref_open(pid, &process);
+	return 0;
+}
+
+/* The exit status, or -errno; the program is gone then. @end: of the boot clock. */
+static int run_end(struct running *g, usec_t end)
+{
+	int status, r = pidref_open(g->pid, &g->process);
+
 	if (r >= 0) {
-		p = (struct pollfd){.fd = process.pidfd, .events = POLLIN};
-		r = poll(&p, 1, timeout == USEC_INFINITY ? -1 : (int) (timeout / USEC_PER_MSEC));
+		struct pollfd p = {.fd = g->process.pidfd, .events = POLLIN};
+		usec_t left = usec_sub(end, now(CLOCK_BOOTTIME));
+
+		r = poll(&p, 1, end == USEC_INFINITY ? -1 : (int) (left / USEC_PER_MSEC));
 		r = r == 0 ? -ETIMEDOUT : r < 0 ? -errno : 0;
 		if (r < 0)
-			pidref_kill(&process, SIGKILL);
+			pidref_kill(&g->process, SIGKILL);
 	}
-	pidref_done(&process);
-	if (waitpid(pid, &status, 0) < 0)
+	pidref_done(&g->process);
+	if (waitpid(g->pid, &status, 0) < 0)
 		return -errno;
 	if (r < 0)
 		return r;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The exit status, or -errno. */
+static int run(const struct command *k, usec_t timeout)
+{
+	struct running g;
+	int r = run_begin(k, &g);
+
+	return r < 0 ? r : run_end(&g, usec_add(now(CLOCK_BOOTTIME), timeout));
 }
 
 int run_program(char *const *argv, const char *input, usec_t timeout)
@@ -72,21 +90,51 @@ int module_status(struct context *c, usec_t timeout, const char *const *argv)
 	return c->run ? c->run(c->run_userdata, argv, NULL) : run(&k, timeout);
 }
 
+/* What a status means, as a finding. */
+static int judge(struct context *c, const char *subject, const char *program, int r)
+{
+	if (r == 0)
+		return 0;
+	if (r == 127)
+		return diag_add(c->d, -ENOENT, DIAG_ERROR, subject, 0, "this image has no \"%s\"",
+		                program);
+	if (r > 0)
+		return diag_add(c->d, -EIO, DIAG_ERROR, subject, 0, "%s ended with status %d",
+		                program, r);
+	return diag_add(c->d, r, DIAG_ERROR, subject, 0, "%s: %s", program, strerror(-r));
+}
+
 int module_command_input(struct context *c, const char *subject, usec_t timeout, const char *input,
                          const char *const *argv)
 {
 	struct command k = {c->root, argv, input, -EBADF};
 	int r = c->run ? c->run(c->run_userdata, argv, input) : run(&k, timeout);
 
-	if (r == 0)
-		return 0;
-	if (r == 127)
-		return diag_add(c->d, -ENOENT, DIAG_ERROR, subject, 0, "this image has no \"%s\"",
-		                argv[0]);
-	if (r > 0)
-		return diag_add(c->d, -EIO, DIAG_ERROR, subject, 0, "%s ended with status %d",
-		                argv[0], r);
-	return diag_add(c->d, r, DIAG_ERROR, subject, 0, "%s: %s", argv[0], strerror(-r));
+	return judge(c, subject, argv[0], r);
+}
+
+int module_commands(struct context *c, const char *subject, usec_t timeout,
+                    const char *const *const *commands, size_t n)
+{
+	auto_free struct running *all = calloc(MAX(n, (size_t) 1), sizeof(*all));
+	auto_free int *statuses = calloc(MAX(n, (size_t) 1), sizeof(*statuses));
+	usec_t end = usec_add(now(CLOCK_BOOTTIME), timeout);
+	int worst = 0;
+
+	if (!all || !statuses)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct command k = {c->root, commands[i], NULL, -EBADF};
+
+		statuses[i] = c->run ? c->run(c->run_userdata, commands[i], NULL)
+		                     : run_begin(&k, &all[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!c->run && statuses[i] >= 0)
+			statuses[i] = run_end(&all[i], end);
+		worst = MIN(worst, judge(c, subject, commands[i][0], statuses[i]));
+	}
+	return worst;
 }
 
 int module_command(struct context *c, const char *subject, usec_t timeout, const char *const *argv)

@@ -56,22 +56,28 @@ static char *phone_value(const struct context *c, const char *name)
 	return text;
 }
 
+static bool posts(const cJSON *post, const char *name)
+{
+	const cJSON *it;
+
+	if (!post || (cJSON_IsString(post) && streq(post->valuestring, "all")))
+		return true;
+	cJSON_ArrayForEach(it, post) if (cJSON_IsString(it) &&
+	                                 streq(it->valuestring, name)) return true;
+	return false;
+}
+
 int phone_home_body(const struct context *c, const cJSON *post, char **ret)
 {
 	static const char *const all[] = {"pub_key_rsa", "pub_key_ecdsa", "pub_key_ed25519",
 	                                  "instance_id", "hostname",      "fqdn"};
 	auto_strbuf struct strbuf b = {.max = METADATA_DOCUMENT_MAX};
-	bool everything = !post || (cJSON_IsString(post) && streq(post->valuestring, "all"));
 
 	strbuf_puts(&b, "");
 	for (size_t i = 0; i < ELEMENTSOF(all); i++) {
 		auto_free char *value = NULL;
-		bool wanted = everything;
-		const cJSON *it;
 
-		cJSON_ArrayForEach(it, post) wanted =
-			wanted || (cJSON_IsString(it) && streq(it->valuestring, all[i]));
-		if (!wanted)
+		if (!posts(post, all[i]))
 			continue;
 		value = phone_value(c, all[i]);
 		strbuf_printf(&b, "%s%s=", b.size ? "&" : "", all[i]);
@@ -110,6 +116,9 @@ int module_phone_home(struct context *c)
 	if (!c->http)
 		return diag_add(c->d, -EOPNOTSUPP, DIAG_ERROR, "phone_home", 0,
 		                "there is no network in this stage");
+	/* Whoever is called may come by that key: it is waited for, or made here. */
+	if (posts(get(v, "post"), "pub_key_rsa"))
+		(void) module_ssh_slow_host_keys(c);
 	r = phone_home_body(c, get(v, "post"), &body);
 	if (r >= 0)
 		r = instance_in_url(url, c->instance->id, &to);

@@ -30,7 +30,9 @@ struct context {
 	void *run_userdata;
 };
 
-enum module_stage { STAGE_APPLY, STAGE_FINAL };
+/* Host keys that take long are a stage of their own, which runs beside the final one: nobody waits for them. */
+enum module_stage { STAGE_APPLY, STAGE_FINAL, STAGE_HOST_KEYS };
+const char *module_stage_to_string(enum module_stage stage);
 enum module_frequency { EVERY_BOOT, ONCE_PER_INSTANCE, ONCE };
 struct module {
 	const char *name;
@@ -172,6 +174,9 @@ int password_change(struct context *c, const char *name, const struct password_c
 /* Runs it below the root, input from @input. 0, or a finding for @subject: -ENOENT the image has no such
  * program, -EIO its status was not 0, -ETIMEDOUT. */
 int module_command(struct context *c, const char *subject, usec_t timeout, const char *const *argv);
+/* Several at once; @timeout is that of all. The worst of their errors, each with a finding. */
+int module_commands(struct context *c, const char *subject, usec_t timeout,
+                    const char *const *const *commands, size_t n);
 int module_command_input(struct context *c, const char *subject, usec_t timeout, const char *input,
                          const char *const *argv);
 /* Its exit status or -errno, which may be an answer: no finding. */

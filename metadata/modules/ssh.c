@@ -4,11 +4,14 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <time.h>
 
 #define KEYGEN_TIMEOUT (300 * USEC_PER_SEC) /* RSA on a machine without a random number yet */
 #define RELOAD_TIMEOUT (30 * USEC_PER_SEC)
 #define IMPORT_TIMEOUT (120 * USEC_PER_SEC)
 #define FOLDER         "etc/ssh"
+#define KINDS_MAX      4
 
 static const cJSON *get(const cJSON *o, const char *key)
 {
@@ -92,30 +95,55 @@ static bool is_slow_kind(const char *kind)
 	return streq(kind, "rsa") || streq(kind, "dsa");
 }
 
-static int generate_host_key(struct context *c, const char *kind, bool *ret_made)
+/* A kind that is no kind is said; one whose key is there is not to be made. */
+static int is_to_make(struct context *c, const char *kind)
 {
-	auto_free char *name = str_printf("/" FOLDER "/ssh_host_%s_key", kind),
+	auto_free char *name = str_printf(FOLDER "/ssh_host_%s_key", kind),
 		       *path = name ? root_path(c, name) : NULL;
-	int r;
 
 	if (!path)
 		return -ENOMEM;
 	if (!is_key_kind(kind, strlen(kind)))
 		return diag_add(c->d, -EINVAL, DIAG_ERROR, "ssh_genkeytypes", 0,
 		                "\"%s\" is no kind of key", kind);
-	if (access(path, F_OK) >= 0)
-		return 0;
-	r = module_command(
-		c, "ssh", KEYGEN_TIMEOUT,
-		(const char *const[]){"ssh-keygen", "-q", "-t", kind, "-N", "", "-f", name, NULL});
-	*ret_made |= r >= 0;
+	return access(path, F_OK) < 0;
+}
+
+/* All at once: most of what one takes is its program's start. */
+static int generate_kinds(struct context *c, char *const *kinds)
+{
+	const char *argv[KINDS_MAX][10];
+	char *names[KINDS_MAX] = {0};
+	const char *const *commands[KINDS_MAX];
+	size_t n = 0;
+	int r = 0;
+
+	STRV_FOREACH (k, kinds) {
+		if (n >= KINDS_MAX)
+			break;
+		names[n] = str_printf("/" FOLDER "/ssh_host_%s_key", *k);
+		if (!names[n]) {
+			r = -ENOMEM;
+			break;
+		}
+		memcpy(argv[n],
+		       (const char *[]){"ssh-keygen", "-q", "-t", *k, "-N", "", "-f", names[n],
+		                        NULL, NULL},
+		       sizeof(argv[n]));
+		commands[n] = argv[n];
+		n++;
+	}
+	if (r >= 0)
+		r = module_commands(c, "ssh", KEYGEN_TIMEOUT, commands, n);
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
 	return r;
 }
 
 /* What the config gives is not made. @slow: those of a slow kind, else the others; all where there are no others. */
 static int generate_host_keys(struct context *c, bool slow, bool *ret_made)
 {
-	auto_strv char **kinds = NULL;
+	auto_strv char **kinds = NULL, **wanted = NULL;
 	bool has_quick = false;
 	int r = json_get_strv(c->config, "ssh_genkeytypes", &kinds), worst = 0;
 
@@ -125,10 +153,21 @@ static int generate_host_keys(struct context *c, bool slow, bool *ret_made)
 		return diag_add(c->d, r, DIAG_ERROR, "ssh_genkeytypes", 0, "a list is expected");
 	STRV_FOREACH (k, kinds)
 		has_quick |= !is_slow_kind(*k);
-	STRV_FOREACH (k, kinds)
-		if (is_slow_kind(*k) == slow || (!slow && !has_quick))
-			worst = MIN(worst, generate_host_key(c, *k, ret_made));
-	return worst;
+	STRV_FOREACH (k, kinds) {
+		if (is_slow_kind(*k) != slow && (slow || has_quick))
+			continue;
+		r = strv_contains(wanted, *k) ? 0 : is_to_make(c, *k);
+		if (r > 0)
+			r = strv_append(&wanted, *k);
+		worst = MIN(worst, r);
+	}
+	if (!wanted)
+		return worst;
+	r = generate_kinds(c, wanted);
+	/* One may have failed, and the others are there. */
+	STRV_FOREACH (k, wanted)
+		*ret_made |= r >= 0 || is_to_make(c, *k) == 0;
+	return MIN(worst, r);
 }
 
 static bool are_keys_wanted(const struct context *c)
@@ -157,17 +196,47 @@ int module_ssh_host_keys(struct context *c)
 	return worst;
 }
 
-/* sshd has started without them, and is told: it reads its keys when it starts. */
+/* Two stages may want them at a time, and the second finds those of the first. */
+static int lock_slow_keys(const struct context *c)
+{
+	auto_free char *path = path_join(c->state, "host-keys.lock");
+	auto_fd int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -ENOMEM;
+	usec_t end = usec_add(now(CLOCK_BOOTTIME), KEYGEN_TIMEOUT);
+	static const struct timespec pause = {.tv_nsec = 100000000};
+
+	if (fd < 0)
+		return path ? -errno : -ENOMEM;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (now(CLOCK_BOOTTIME) >= end)
+			return -ETIMEDOUT;
+		(void) clock_nanosleep(CLOCK_BOOTTIME, 0, &pause, NULL);
+	}
+	return TAKE_FD(fd);
+}
+
+/* sshd has started without them, and is told: it reads its keys when it starts. So is who reads the console. */
 int module_ssh_slow_host_keys(struct context *c)
 {
+	auto_fd int lock = -EBADF;
 	bool made = false;
-	int r = are_keys_wanted(c) ? generate_host_keys(c, true, &made) : 0;
+	int r;
 
+	if (!are_keys_wanted(c))
+		return 0;
+	lock = lock_slow_keys(c);
+	if (lock < 0)
+		return diag_add(c->d, lock, DIAG_ERROR, "ssh", 0, "host keys cannot be made: %s",
+		                strerror(-lock));
+	r = generate_host_keys(c, true, &made);
 	if (made && !*c->root && module_has_program(c, "systemctl"))
 		r = MIN(r, module_command(c, "ssh", RELOAD_TIMEOUT,
 		                          (const char *const[]){"systemctl", "--no-block",
 		                                                "try-reload-or-restart",
 		                                                "ssh.service", NULL}));
+	if (made)
+		(void) module_keys_to_console(c);
 	return r;
 }
 

@@ -30,7 +30,7 @@ const struct module modules[] = {
 	{ "timezone", STAGE_APPLY, ONCE_PER_INSTANCE, "timezone", module_timezone },
 	{ "disable_ec2_metadata", STAGE_APPLY, EVERY_BOOT, "disable_ec2_metadata", module_disable_ec2_metadata },
 	{ "sysmaster", STAGE_APPLY, ONCE_PER_INSTANCE, "sysmaster", module_sysmaster },
-	{ "ssh_slow_host_keys", STAGE_FINAL, ONCE_PER_INSTANCE, "", module_ssh_slow_host_keys },
+	{ "ssh_slow_host_keys", STAGE_HOST_KEYS, ONCE_PER_INSTANCE, "", module_ssh_slow_host_keys },
 	{ "ssh_import_id", STAGE_FINAL, ONCE_PER_INSTANCE, "ssh_import_id", module_ssh_import_id },
 	{ "apt_configure", STAGE_FINAL, ONCE_PER_INSTANCE, "apt apt_pipelining", module_apt },
 	{ "package_update_upgrade_install", STAGE_FINAL, ONCE_PER_INSTANCE, "packages package_update package_upgrade package_reboot_if_required apt_update apt_upgrade", module_packages },
@@ -55,6 +55,13 @@ static const char *const other_keys[] = { "merge_how", "merge_type", "network", 
 /* clang-format on */
 const size_t n_modules = ELEMENTSOF(modules);
 
+const char *module_stage_to_string(enum module_stage stage)
+{
+	static const char *const names[] = {"apply", "final", "host-keys"};
+
+	return names[stage];
+}
+
 static void note_time(struct context *c, const struct module *m, usec_t began, int r)
 {
 	cJSON *j = c->timings ? cJSON_CreateObject() : NULL;
@@ -62,7 +69,7 @@ static void note_time(struct context *c, const struct module *m, usec_t began, i
 	if (!j)
 		return;
 	json_add_string(j, "name", m->name);
-	json_add_string(j, "stage", m->stage == STAGE_APPLY ? "apply" : "final");
+	json_add_string(j, "stage", module_stage_to_string(m->stage));
 	json_add_u64(j, "took_usec", now(CLOCK_BOOTTIME) - began);
 	if (r < 0)
 		json_add_bool(j, "failed", true);

@@ -12,8 +12,8 @@ ssh-keygen -q -t ed25519 -N '' -f "$vm_work/key"
 key=$(cat "$vm_work/key.pub")
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 ssh_port=$(free_port) http_port=$(free_port)
-user_data() { # WORD
-  printf '#cloud-config\nusers: [{name: tester, ssh_authorized_keys: ["%s"]}]\nssh: {emit_keys_to_console: false}\nssh_genkeytypes: [ed25519]\ngrowpart: {mode: "off"}\nresize_rootfs: false\nwrite_files: [{path: /root/of, content: "%s"}]\nruncmd: ["echo %s >>/root/ran"]\n' "$key" "$1" "$1"
+user_data() { # WORD [KINDS OF HOST KEYS]
+  printf '#cloud-config\nusers: [{name: tester, ssh_authorized_keys: ["%s"]}]\nssh: {emit_keys_to_console: false}\nssh_genkeytypes: [%s]\ngrowpart: {mode: "off"}\nresize_rootfs: false\nwrite_files: [{path: /root/of, content: "%s"}]\nruncmd: ["echo %s >>/root/ran"]\n' "$key" "${2:-ed25519}" "$1" "$1"
 }
 login() {
   ssh -q -i "$vm_work/key" -p "$ssh_port" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=10 tester@127.0.0.1 "$@"
@@ -64,13 +64,18 @@ platform_iso() {
   rm "$vm_work/disk.qcow2"
 }
 
+has_rsa_key() { ssh-keyscan -T 20 -t rsa -p "$ssh_port" 127.0.0.1 2>/dev/null | grep -q ssh-rsa; }
+
 # A config drive.
 platform_drive() {
   mkdir -p "$vm_work/drive/openstack/latest"
   jq -n '{uuid: "83679162-1378-4288-a2d4-70e13ec132aa", hostname: "drive-host"}' >"$vm_work/drive/openstack/latest/meta_data.json"
-  user_data drive >"$vm_work/drive/openstack/latest/user_data"
+  user_data drive "ed25519, rsa" >"$vm_work/drive/openstack/latest/user_data"
   start "config drive" drive --seed "$vm_work/drive" --seed-label config-2 --net "$net"
   is "config drive: its name" "$(guest hostname)" drive-host
+  # RSA comes in a unit that nobody waits for, and sshd is told.
+  ok "config drive: sshd has the RSA key, too" within 240 has_rsa_key
+  is "config drive: which came in a unit of its own" "$(guest 'sctl is-active sysmaster-metadata-host-keys.service; jq -r ".modules[].name" /run/sysmaster/metadata/host-keys.json 2>/dev/null || grep -o ssh_slow_host_keys /run/sysmaster/metadata/host-keys.json' | tr '\n' ' ')" "active ssh_slow_host_keys "
   stop
   rm "$vm_work/disk.qcow2"
 }

@@ -3,7 +3,10 @@
  * image's programs. */
 #include "world.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/statfs.h>
+#include <sys/wait.h>
 
 /* What was run, one line a program; an input behind "<". */
 static struct strbuf ran;
@@ -287,6 +290,92 @@ TEST(ssh__slow_keys_do_not_keep_sshd_waiting)
 	close_world(&w);
 }
 
+TEST(ssh__slow_keys_have_a_stage_of_their_own)
+{
+	struct world w;
+
+	open_recorded(&w, "#cloud-config\nssh_genkeytypes: [rsa, ed25519, ecdsa]\n");
+	put_program(&w, "sshd");
+	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
+	CHECK_STR(strstr(ran.data, "ssh-keygen") ? "made" : "not made", "not made");
+	CHECK_INT(modules_run(&w.context, STAGE_HOST_KEYS), ==, 0);
+	CHECK_STR(ran.data, "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	/* Once an instance. */
+	CHECK_INT(modules_run(&w.context, STAGE_HOST_KEYS), ==, 0);
+	CHECK_STR(ran.data, "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	close_world(&w);
+}
+
+TEST(ssh__who_makes_slow_keys_finds_those_of_another)
+{
+	auto_free char *path = NULL;
+	auto_fd int fd = -EBADF;
+	struct world w;
+	pid_t pid;
+
+	open_recorded(&w, "#cloud-config\n");
+	put_program(&w, "sshd");
+	path = path_join(w.state, "host-keys.lock");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CHECK_INT(flock(fd, LOCK_EX), ==, 0);
+	pid = fork();
+	if (pid == 0) {
+		usleep(300000);
+		put(&w, "etc/ssh/ssh_host_rsa_key", "of the other");
+		_exit(flock(fd, LOCK_UN) < 0);
+	}
+	CHECK_INT(module_ssh_slow_host_keys(&w.context), ==, 0);
+	CHECK_FILE(&w, "etc/ssh/ssh_host_rsa_key", "of the other");
+	CHECK_STR(ran.data, "");
+	CHECK_INT(waitpid(pid, NULL, 0), ==, pid);
+	close_world(&w);
+}
+
+TEST(commands__several_run_at_once)
+{
+	char one[256], two[256];
+	const char *const first[] = {"sh", "-c", one, NULL},
+			  *const second[] = {"sh", "-c", two, NULL},
+			  *const bad[] = {"sh", "-c", "exit 3", NULL};
+	struct world w;
+
+	/* Each waits for the other, and only one that is alone would wait in vain. */
+	open_world(&w, "#cloud-config\n");
+	snprintf(one, sizeof(one), "cd %s; touch one; until [ -e two ]; do sleep .01; done",
+	         w.root);
+	snprintf(two, sizeof(two), "cd %s; touch two; until [ -e one ]; do sleep .01; done",
+	         w.root);
+	w.context.root = "";
+	CHECK_INT(module_commands(&w.context, "x", 20 * USEC_PER_SEC,
+	                          (const char *const *const[]){first, second}, 2),
+	          ==, 0);
+	CHECK_INT(w.d.n_items, ==, 0);
+	/* One that fails is said, and does not keep the others from their end. */
+	CHECK_INT(module_commands(&w.context, "x", 20 * USEC_PER_SEC,
+	                          (const char *const *const[]){bad, second}, 2),
+	          ==, -EIO);
+	CHECK_INT(w.d.n_items, ==, 1);
+	w.context.root = w.root;
+	close_world(&w);
+}
+
+TEST(commands__their_time_is_limited)
+{
+	static const char *const argv[] = {"sleep", "100", NULL};
+	usec_t began = now(CLOCK_BOOTTIME);
+	struct world w;
+
+	open_world(&w, "#cloud-config\n");
+	w.context.root = "";
+	CHECK_INT(module_commands(&w.context, "x", 200 * USEC_PER_MSEC,
+	                          (const char *const *const[]){argv, argv}, 2),
+	          ==, -ETIMEDOUT);
+	CHECK_INT(now(CLOCK_BOOTTIME) - began, <, 20 * USEC_PER_SEC);
+	CHECK_INT(w.d.n_items, ==, 2);
+	w.context.root = w.root;
+	close_world(&w);
+}
+
 TEST(ssh__root_says_under_which_name_to_come)
 {
 	auto_free char *keys = NULL;
@@ -392,6 +481,32 @@ TEST(final__what_phone_home_tells)
 		"instance_id=i-1&hostname=a&fqdn=a.example.org");
 	/* Without a network it is said, not left out in silence. */
 	CHECK_INT(module_phone_home(&w.context), ==, -EOPNOTSUPP);
+	close_world(&w);
+}
+
+static int nobody_answers(void *userdata, const struct http_request *rq, struct http_response *ret)
+{
+	(void) userdata, (void) rq, (void) ret;
+	return -ENOENT;
+}
+
+TEST(final__who_is_called_gets_the_slow_key)
+{
+	static const struct http nobody = {.perform = nobody_answers};
+	struct world w;
+
+	open_recorded(&w, "#cloud-config\nphone_home: {url: 'http://x/', tries: 1}\n");
+	put_program(&w, "sshd");
+	w.context.http = &nobody;
+	(void) module_phone_home(&w.context);
+	CHECK_STR(ran.data, "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	close_world(&w);
+	open_recorded(
+		&w, "#cloud-config\nphone_home: {url: 'http://x/', tries: 1, post: [hostname]}\n");
+	put_program(&w, "sshd");
+	w.context.http = &nobody;
+	(void) module_phone_home(&w.context);
+	CHECK_STR(ran.data, "");
 	close_world(&w);
 }
 
