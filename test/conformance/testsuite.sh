@@ -55,11 +55,11 @@ overlay() {
 fetch || skip_all "the archive's packages cannot be had: $mirror_packages"
 image=$(vm_our_image --tree "$(overlay)") || skip_all "no build or package of our init"
 
-# A guest, if none is there.
+# guest [OPTION...]: a guest, if none is there.
 guest() {
   [ -z "$m" ] || return 0
   # The credentials are what TEST-54's own script for QEMU passes.
-  vm_start m --image "$image" --append 'systemd.set_credential=kernelcmdlinecred:uff systemd.set_credential=sysctl.extra:kernel.domainname=sysctltest' \
+  vm_start m --image "$image" "$@" --append 'systemd.set_credential=kernelcmdlinecred:uff systemd.set_credential=sysctl.extra:kernel.domainname=sysctltest' \
     --smbios type=11,value=io.systemd.credential:smbioscredential=magicdata \
     --smbios type=11,value=io.systemd.credential.binary:binarysmbioscredential=bWFnaWNiaW5hcnlkYXRh \
     --smbios "type=11,value=io.systemd.credential.binary:sysusers.extra=$(printf 'u credtestuser\n' | base64)" \
@@ -97,11 +97,17 @@ $(why "$n")"
   fi
 }
 
+# What a machine that is off left in /testok.
+disk_testok() {
+  qemu-img convert -O raw "$1" "$1.raw" && debugfs -R 'cat /testok' "$1.raw" 2>/dev/null
+  rm -f "$1.raw"
+}
+
 # A suite that reboots the machine is over when it is, and powered off.
 run_reboot() {
-  local n=$1 seconds=$2
+  local n=$1 seconds=$2 disk=$vm_work/disk-$1.qcow2
   end_guest
-  guest || { fail "TEST-$n: a guest boots"; end_guest; return; }
+  guest --overlay "$disk" || { fail "TEST-$n: a guest boots"; end_guest; return; }
   case $n in
     52) vmctl sh "$m" -t 60 "rm -f /testok; cp -a /$data/testsuite-52.units/. /run/systemd/system/; sctl daemon-reload; sctl start testsuite-52.service" >/dev/null 2>&1
         ok "TEST-52: it starts" vmctl sh "$m" 'test -e /testok'
@@ -109,7 +115,7 @@ run_reboot() {
         vmctl sh "$m" 'sctl poweroff' >/dev/null 2>&1
         is "TEST-52" "$(vmctl wait "$m" -t "$seconds")" guest-shutdown ;;
     18) vmctl sh "$m" "rm -f /testok /firstphase; sctl enable testsuite-18.service; mkdir -p /etc/systemd/system/multi-user.target.wants; ln -sf /usr/lib/systemd/system/testsuite-18.service /etc/systemd/system/multi-user.target.wants/; sync; sctl start --no-block testsuite-18.service" >/dev/null 2>&1
-        is "TEST-18" "$(vmctl wait "$m" -t "$seconds") $(debugfs -R 'cat /testok' "$(vm_path "$m")/disk" 2>/dev/null)" "guest-shutdown OK" ;;
+        is "TEST-18" "$(vmctl wait "$m" -t "$seconds") $(disk_testok "$disk")" "guest-shutdown OK" ;;
   esac
   m=''
 }
