@@ -4,6 +4,32 @@
 
 #include <stdio.h>
 
+int describe_by_default(struct unit *u, const char *text, const char *path)
+{
+	char **description = &u->file->unit.description;
+	char *made;
+
+	if (!str_is_empty(*description))
+		return 0;
+	made = str_printf("%s%s", text, path);
+	if (!made)
+		return -ENOMEM;
+	free(*description);
+	*description = made;
+	return 0;
+}
+
+int describe_by_name(struct unit *u, const char *text)
+{
+	auto_free char *path = NULL;
+	int r = str_is_empty(u->file->unit.description) ? unit_name_to_path(u->id, &path) : 0;
+
+	/* A name that is no path describes itself. */
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return path ? describe_by_default(u, text, path) : 0;
+}
+
 int describe_commands(const struct exec_command *list, const char *key, cJSON *properties)
 {
 	return list ? exec_command_describe(list, key, properties) : 0;

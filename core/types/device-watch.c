@@ -26,8 +26,12 @@
 
 static int description_of(struct unit *u, const struct udev_device *d)
 {
-	if (!u->file || (u->file->unit.description && !streq(u->file->unit.description, u->id)) ||
-	    !d->description)
+	const char *now = u->file ? u->file->unit.description : NULL;
+	auto_free char *path = NULL;
+
+	/* What device_load() said is no reason to keep the model from being told. */
+	if (!u->file || !d->description || unit_name_to_path(u->id, &path) < 0 ||
+	    (!str_is_empty(now) && !streq(now, path)))
 		return 0;
 	return str_set(&u->file->unit.description, d->description);
 }

@@ -142,7 +142,8 @@ static int device_load(struct unit *u, _unused_ struct diag *d)
 	    (s->job_running_timeout_usec == 0 || s->job_running_timeout_usec == USEC_INFINITY) &&
 	    strv_length(u->file->dropin_paths) == 0)
 		s->job_running_timeout_usec = u->manager->context.default_device_timeout_usec;
-	return 0;
+	/* Until udev knows better. */
+	return describe_by_name(u, "");
 }
 
 /* Waits: the job ends when the device appears, or by its JobRunningTimeoutSec=. */

@@ -164,6 +164,9 @@ int mount_load(struct unit *u, struct diag *d)
 
 	r = verify(m, d);
 	if (r >= 0)
+		r = u->perpetual ? describe_by_default(u, "Root Mount", "")
+		                 : describe_by_default(u, "", m->where);
+	if (r >= 0)
 		r = add_parents(m);
 	if (r >= 0)
 		r = add_source(m);

@@ -156,7 +156,9 @@ static int scope_load(struct unit *u, _unused_ struct diag *d)
 	/* A reload may have brought another limit. */
 	if (!u->manager->is_reloading && (s->state == SCOPE_RUNNING || s->state == SCOPE_ABANDONED))
 		(void) deadline_set(&s->deadline, u, runtime_deadline(s), on_deadline);
-	if (u->perpetual || !u->file->unit.default_dependencies)
+	if (u->perpetual)
+		return describe_by_default(u, "System and Service Manager", "");
+	if (!u->file->unit.default_dependencies)
 		return 0;
 	return unit_add_shutdown_dependencies(u);
 }

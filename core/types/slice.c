@@ -20,6 +20,12 @@ static void slice_init(struct unit *u)
 
 static int slice_load(struct unit *u, _unused_ struct diag *d)
 {
+	int r = streq(u->id, "-.slice")        ? describe_by_default(u, "Root Slice", "")
+	        : streq(u->id, "system.slice") ? describe_by_default(u, "System Slice", "")
+	                                       : describe_by_name(u, "Slice ");
+
+	if (r < 0)
+		return r;
 	/* The parent, and After= and Requires= on it, come from the name: the engine adds them. */
 	if (u->perpetual || !u->file->unit.default_dependencies)
 		return 0;

@@ -246,6 +246,9 @@ static int swap_load(struct unit *u, struct diag *d)
 		return diag_add(d, -ENOEXEC, DIAG_ERROR,
 		                u->file->fragment_path ? u->file->fragment_path : u->id, 0,
 		                "Value of What= and unit name do not match. Refusing");
+	r = describe_by_default(u, "", s->what);
+	if (r < 0)
+		return r;
 	if (is_device_path(s->what))
 		r = dependencies_add_device(u, s->what,
 		                            u->file->fragment_path ? DEP_BINDS_TO : DEP_REQUIRES);

@@ -273,6 +273,33 @@ TEST(record__mount_and_swap)
 	worlds_close();
 }
 
+/* What list-units calls a unit whose file does not say. */
+TEST(description__is_what_the_name_stands_for)
+{
+	static const struct {
+		const char *name, *text, *wanted;
+	} rows[] = {
+		{"a-b-c.slice", "[Slice]\n", "Slice /a/b/c"},
+		{"system.slice", "[Slice]\n", "System Slice"},
+		{"-.slice", "[Slice]\n", "Root Slice"},
+		{"-.mount", "[Mount]\nWhat=/dev/x\nWhere=/\n", "Root Mount"},
+		{"mnt-x.mount", "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=/mnt/x\n", "/mnt/x"},
+		{"mnt-x.automount", "[Automount]\nWhere=/mnt/x\n", "mnt-x.automount"},
+		{"swap\\x20file.swap", "[Swap]\nWhat=/swap file\n", "/swap file"},
+		{"dev-a\\x2db.device", "[Unit]\n", "/dev/a-b"},
+		{"init.scope", "[Scope]\n", "System and Service Manager"},
+		{"a-b.slice", "[Unit]\nDescription=Mine\n[Slice]\n", "Mine"},
+		{"mnt-y.mount", "[Unit]\nDescription=Mine\n[Mount]\nWhat=x\n", "Mine"},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		world_open(&a);
+		CHECK_STR(unit_description(put(&a, rows[i].name, rows[i].text)), rows[i].wanted);
+		manager_free(a.m);
+		loop_free(a.loop);
+	}
+}
+
 TEST(record__small_types)
 {
 	static const struct {
