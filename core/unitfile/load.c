@@ -164,15 +164,27 @@ static int load_fragment(struct load *l, const struct unit_entry *e)
 
 /* ---- names and folders ---- */
 
-static int add_alias(struct unit_file *f, const char *name)
+/* Is it this unit that @name, of which the template leads to ours, leads to? It may have a symlink of its own. */
+static bool leads_to(const struct load *l, const char *name)
+{
+	auto_free char *id = NULL;
+	struct unit_entry *e;
+
+	return unit_index_resolve(l->x, name, &e, &id) < 0 || streq(id, l->f->id);
+}
+
+static int add_alias(struct load *l, const char *name)
 {
 	auto_free char *instance_name = NULL;
+	struct unit_file *f = l->f;
 	int r;
 
 	if (unit_name_kind(name) == UNIT_NAME_TEMPLATE && f->instance) {
 		r = unit_name_replace_instance(name, f->instance, &instance_name);
 		if (r < 0)
 			return r == -ENOMEM ? r : 0;
+		if (!leads_to(l, instance_name))
+			return 0;
 		name = instance_name;
 	} else if (unit_name_kind(name) == UNIT_NAME_TEMPLATE &&
 	           unit_name_kind(f->id) != UNIT_NAME_TEMPLATE) {
@@ -189,10 +201,10 @@ static int add_alias(struct unit_file *f, const char *name)
 	return streq(name, f->id) ? 0 : strv_append_unique(&f->aliases, name);
 }
 
-static int add_aliases_of(struct unit_file *f, const struct unit_entry *e)
+static int add_aliases_of(struct load *l, const struct unit_entry *e)
 {
 	for (const struct unit_entry *a = e ? e->aliases : NULL; a; a = a->next_alias) {
-		int r = add_alias(f, a->name);
+		int r = add_alias(l, a->name);
 
 		if (r < 0)
 			return r;
@@ -206,7 +218,7 @@ static int add_aliases_of(struct unit_file *f, const struct unit_entry *e)
 static int load_unit(struct load *l, const struct unit_entry *entry)
 {
 	struct unit_file *f = l->f;
-	int r = add_aliases_of(f, entry);
+	int r = add_aliases_of(l, entry);
 
 	/* The symlink of an instance to its template has the template's other names, too. */
 	if (r >= 0 && f->instance) {
@@ -214,7 +226,7 @@ static int load_unit(struct load *l, const struct unit_entry *entry)
 
 		r = unit_name_template(f->id, &template);
 		if (r >= 0 && (!entry || !streq(entry->name, template)))
-			r = add_aliases_of(f, unit_index_entry(l->x, template));
+			r = add_aliases_of(l, unit_index_entry(l->x, template));
 	}
 	if (r < 0)
 		return r;

@@ -231,6 +231,30 @@ TEST(load__an_instance_has_aliases_though_only_its_template_has_a_file)
 	done();
 }
 
+/* An instance's own symlink beats that of its template: b@2 is another unit's alias there. */
+TEST(load__an_instance_that_leads_elsewhere_is_no_alias)
+{
+	tree_new();
+	tree_file(VENDOR "a@.service", SERVICE);
+	tree_file(VENDOR "y@.service", SERVICE);
+	tree_link(ETC "b@.service", "a@.service");
+	tree_link(ETC "b@1.service", "a@1.service");
+	tree_link(ETC "b@2.service", "y@.service");
+	tree_link(ETC "b@3.service", "y@3.service");
+	index_read();
+	auto_unit f = load("a@1.service");
+	auto_unit g = load("a@2.service");
+	auto_unit h = load("a@3.service");
+	auto_unit i = load("a@4.service");
+	auto_unit j = load("y@2.service");
+	CHECK_STR(join(f->aliases), "b@1.service");
+	CHECK_INT(strv_length(g->aliases), ==, 0);
+	CHECK_INT(strv_length(h->aliases), ==, 0);
+	CHECK_STR(join(i->aliases), "b@4.service");
+	CHECK_STR(join(j->aliases), "b@2.service");
+	done();
+}
+
 TEST(load__loops_of_aliases_end)
 {
 	tree_new();
