@@ -138,7 +138,8 @@ enum property_form {
 	FORM_PLAIN, /* by its signature */
 	FORM_JOB,   /* number and path */
 	FORM_LOAD_ERROR,
-	FORM_ID128, /* text to bytes */
+	FORM_ID128,  /* text to bytes */
+	FORM_BASE64, /* the same */
 	FORM_ENVIRONMENT_FILES,
 	FORM_CPUS, /* "0-3 7" to a mask */
 	FORM_PERSONALITY,

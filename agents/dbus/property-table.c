@@ -398,6 +398,7 @@ static const struct property exec_rows[] = {
 	{ "CPUSchedulingResetOnFork",       "b",              FORM_PLAIN, CONST },
 	{ "StandardInput",                  "s",              FORM_PLAIN, CONST },
 	{ "StandardInputFileDescriptorName","s",              FORM_PLAIN, CONST },
+	{ "StandardInputData",              "ay",             FORM_BASE64, CONST },
 	{ "StandardOutput",                 "s",              FORM_PLAIN, CONST },
 	{ "StandardOutputFileDescriptorName","s",              FORM_PLAIN, CONST },
 	{ "StandardError",                  "s",              FORM_PLAIN, CONST },

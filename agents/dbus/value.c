@@ -2,6 +2,8 @@
 /* Core's JSON to D-Bus values: most by their signature alone, some by a form of their own. */
 #include "dbus/dbus.h"
 
+#include "base/base64.h"
+
 #include <sched.h>
 #include <sys/mount.h>
 
@@ -256,6 +258,16 @@ static int append_cpus(sd_bus_message *m, const char *signature, const cJSON *v,
 	return sd_bus_message_append_array(m, 'y', mask, size);
 }
 
+static int append_base64(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	auto_free uint8_t *data = NULL;
+	size_t size = 0;
+	int r = cJSON_IsString(v) ? str_base64_decode(v->valuestring, &data, &size) : 0;
+
+	(void) signature, (void) o;
+	return r < 0 ? r : sd_bus_message_append_array(m, 'y', data, size);
+}
+
 static int append_personality(sd_bus_message *m, const char *signature, const cJSON *v,
                               const cJSON *o)
 {
@@ -394,6 +406,7 @@ static int (*const forms[])(sd_bus_message *m, const char *signature, const cJSO
 	[FORM_JOB] = append_job,
 	[FORM_LOAD_ERROR] = append_load_error,
 	[FORM_ID128] = append_id128,
+	[FORM_BASE64] = append_base64,
 	[FORM_ENVIRONMENT_FILES] = append_environment_files,
 	[FORM_CPUS] = append_cpus,
 	[FORM_PERSONALITY] = append_personality,

@@ -42,3 +42,23 @@ int str_base64_decode(const char *s, uint8_t **ret, size_t *ret_size)
 	*ret_size = n;
 	return 0;
 }
+
+char *str_base64_encode(const void *data, size_t size)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *b = data;
+	char *text = malloc((size + 2) / 3 * 4 + 1), *p = text;
+
+	for (size_t i = 0; text && i < size; i += 3) {
+		size_t n = MIN(size - i, (size_t) 3);
+		uint32_t bits = (uint32_t) b[i] << 16 | (n > 1 ? (uint32_t) b[i + 1] << 8 : 0) |
+		                (n > 2 ? b[i + 2] : 0);
+
+		for (unsigned d = 0; d < 4; d++)
+			*p++ = d <= n ? digits[bits >> (18 - 6 * d) & 63] : '=';
+	}
+	if (text)
+		*p = 0;
+	return text;
+}

@@ -2,6 +2,8 @@
 /* Settings as the properties that `systemctl show` prints: one table, by type of value. */
 #include "exec/exec-internal.h"
 
+#include "base/base64.h"
+
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -9,7 +11,8 @@
 #include <stdio.h>
 #include <sys/mount.h>
 
-#define FIELD(member) offsetof(struct exec_settings, member)
+#define SHOWN_DATA_MAX (1024U * 1024) /* an answer is no place for more */
+#define FIELD(member)  offsetof(struct exec_settings, member)
 
 enum property_kind { PROPERTY_BOOL, PROPERTY_STRING, PROPERTY_STRV, PROPERTY_INT, PROPERTY_U64 };
 
@@ -205,6 +208,11 @@ static int describe_stdio(const struct exec_settings *s, cJSON *properties)
 		r = text ? json_add_string(properties, names[i], text) : -ENOMEM;
 		if (r >= 0)
 			r = json_add_string(properties, fd_names[i], s->stdio_fdname[i]);
+	}
+	if (r >= 0 && s->stdin_data && s->stdin_data_size <= SHOWN_DATA_MAX) {
+		auto_free char *text = str_base64_encode(s->stdin_data, s->stdin_data_size);
+
+		r = text ? json_add_string(properties, "StandardInputData", text) : -ENOMEM;
 	}
 	return r;
 }

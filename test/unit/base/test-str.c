@@ -5,6 +5,8 @@
 #include "base/path.h"
 #include "check.h"
 
+#include "base/base64.h"
+
 TEST(str__comparing_and_cutting)
 {
 	char text[] = " \t two words \n";
@@ -265,4 +267,29 @@ TEST(path__below)
 	CHECK(!path_below("/ab", "/a"));
 	CHECK(!path_below("/a", "/a/b"));
 	CHECK(!path_below("a", "/a"));
+}
+
+TEST(base64__there_and_back)
+{
+	static const struct {
+		const char *data, *text;
+	} rows[] = {{"", ""},
+	            {"f", "Zg=="},
+	            {"fo", "Zm8="},
+	            {"foo", "Zm9v"},
+	            {"foob", "Zm9vYg=="},
+	            {"fooba", "Zm9vYmE="},
+	            {"foobar", "Zm9vYmFy"},
+	            {"\xff\xfe\xfb", "//77"}};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		auto_free char *text = str_base64_encode(rows[i].data, strlen(rows[i].data));
+		auto_free uint8_t *data = NULL;
+		size_t size;
+
+		CHECK_STR(text, rows[i].text);
+		CHECK_INT(str_base64_decode(text, &data, &size), ==, 0);
+		CHECK_INT(size, ==, strlen(rows[i].data));
+		CHECK(memcmp(data, rows[i].data, size) == 0);
+	}
 }

@@ -45,7 +45,9 @@ TEST(describe__gives_every_setting_a_property)
 	auto_json cJSON *o = cJSON_CreateObject();
 	const char *text = "[Service]\nExecStart=-/bin/true a "
 			   "b\nUser=nobody\nLimitNOFILE=5:6\nCPUAffinity=0-2 "
-			   "5\nStandardOutput=append:/x\nUMask=027\nRuntimeDirectory=r\n";
+			   "5\nStandardOutput=append:/"
+			   "x\nUMask=027\nRuntimeDirectory=r\nStandardInputData=eHh4Cg==\n"
+			   "StandardInputText=aaa\n";
 	uint64_t n;
 
 	CHECK_INT(unit_context_init(&c), ==, 0);
@@ -57,6 +59,7 @@ TEST(describe__gives_every_setting_a_property)
 	CHECK_STR(json_string_or(o, "User", ""), "nobody");
 	CHECK_STR(json_string_or(o, "StandardOutput", ""), "append:/x");
 	CHECK_STR(json_string_or(o, "UMask", ""), "0027");
+	CHECK_STR(json_string_or(o, "StandardInputData", ""), "eHh4CmFhYQo=");
 	CHECK_STR(json_string_or(o, "CPUAffinity", ""), "0-2 5");
 	CHECK_STR(json_string_or(o, "KillMode", ""), "control-group");
 	CHECK_INT(json_get_u64(o, "LimitNOFILE", &n), ==, 0);
