@@ -111,15 +111,15 @@ bench_update_docs() {
   local docs=$vm_top/docs/measured.md new=$vm_work/measured where=${3:-}
   [ -n "$where" ] || where="on $(nproc) CPUs with QEMU $(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p') ($(vmctl accel "$bench_image"))"
   [ -e "$docs" ] || printf '# Measured results\n' >"$docs"
-  awk -v name="$bench_name" '
-    $0 == "<!-- bench:" name " -->" {skip = 1}
+  # shellcheck disable=SC2016
+  printf '<!-- bench:%s -->\n## %s\n\n%s\n\nMade by `%s` %s; %s interleaved rounds; load at the start %s.\n<!-- /bench:%s -->\n' \
+    "$bench_name" "$1" "$2" "$bench_command" "$where" "$bench_rounds" "$bench_load" "$bench_name" >"$new"
+  # Where it was; at the end if it was not there.
+  awk -v name="$bench_name" -v new="$new" '
+    function put() {while ((getline line <new) > 0) print line; done = 1}
+    $0 == "<!-- bench:" name " -->" {skip = 1; put()}
     !skip {print}
-    $0 == "<!-- /bench:" name " -->" {skip = 0}' "$docs" >"$new"
-  {
-    cat -s "$new"
-    # shellcheck disable=SC2016
-    printf '\n<!-- bench:%s -->\n## %s\n\n%s\n\nMade by `%s` %s; %s interleaved rounds; load at the start %s.\n<!-- /bench:%s -->\n' \
-      "$bench_name" "$1" "$2" "$bench_command" "$where" "$bench_rounds" "$bench_load" "$bench_name"
-  } >"$docs.new"
+    $0 == "<!-- /bench:" name " -->" {skip = 0}
+    END {if (!done) {print ""; put()}}' "$docs" >"$docs.new"
   mv "$docs.new" "$docs"
 }
