@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/varlink-io.h"
 #include "base/varlink.h"
 
 #include "base/fd.h"
@@ -311,6 +312,31 @@ TEST(varlink__garbage_ends_the_connection)
 	}
 	CHECK_INT(varlink_server_connections(w.server), ==, 0);
 	world_free(&w);
+}
+
+/* A message that there is no room for leaves those before it whole, and the next one goes out. */
+TEST(varlink__a_message_that_cannot_be_queued_is_left_out_whole)
+{
+	auto_json cJSON *one = cJSON_CreateString("one"), *two = cJSON_CreateString("two"),
+			*big = NULL;
+	char text[200], read_back[64];
+	struct varlink_io io;
+	int fds[2];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	big = cJSON_CreateString(text);
+	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+	varlink_io_init(&io, fds[0], 1000, 1000);
+	io.out.max = 100;
+	CHECK_INT(varlink_io_queue(&io, one), ==, 0);
+	CHECK_INT(varlink_io_queue(&io, big), ==, -EFBIG);
+	CHECK_INT(varlink_io_queue(&io, two), ==, 0);
+	CHECK_INT(varlink_io_flush(&io), ==, 0);
+	CHECK_INT(read(fds[1], read_back, sizeof(read_back)), ==, 12);
+	CHECK(memcmp(read_back, "\"one\"\0\"two\"", 12) == 0);
+	varlink_io_done(&io);
+	close(fds[1]);
 }
 
 TEST(varlink__interface_tables_are_checked)
