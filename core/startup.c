@@ -92,6 +92,20 @@ struct step {
 	int (*fn)(struct core *c);
 };
 
+static void keep_watches(int fd, void *userdata)
+{
+	struct core *c = userdata;
+	int r = link_vault_put(c->link, "inotify", fd);
+
+	/* The next core will have to wait a moment, and what happens meanwhile is not heard. */
+	if (r < 0)
+		log_warning_errno(r, "Watches of files cannot be kept for the next core: %m");
+}
+static int step_watch(struct core *c)
+{
+	watch_hub_adopt(c->manager->watch, link_vault_take(c->link, "inotify"), keep_watches, c);
+	return 0;
+}
 static int step_cgroup(struct core *c)
 {
 	return cgroup_setup(c->manager);
@@ -141,9 +155,10 @@ static int step_api(struct core *c)
 	return api_setup(&x, NULL);
 }
 
-/* In this order; without the first three nothing can be managed, without the others only something
+/* In this order; without the first four nothing can be managed, without the others only something
  * is missing. */
 static const struct step steps[] = {
+	{"the watches of files", step_watch},
 	{"the state", step_state},
 	{"cgroups", step_cgroup},
 	{"the starter of processes", step_exec},

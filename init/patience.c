@@ -3,12 +3,14 @@
  * patience.c - a core that misses a deadline may have been given no time: by a host with too many guests, a quota, a disk from
  * which its pages come back too slowly. It is not hung, and another core would fare no better. What it is, the kernel knows:
  * one that is runnable and ran for less than a share of the time was starved, and so was one that sleeps uninterruptibly and
- * had pages read meanwhile. One that sleeps, is stopped, or had its time and used it is hung.
+ * had pages read meanwhile, or waits for a child to leave its memory, which is one that got no time. One that sleeps, is stopped, or had
+ * its time and used it is hung.
  */
 #include "init/init.h"
 
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 
 /* The text of /proc/PID/stat: what state it is in, and the sum of two numbers behind it. */
 static long long sum_of(const char *stat, size_t n, int a, int b)
@@ -36,6 +38,29 @@ static char look(void)
 	return p[2];
 }
 
+/* In a clone(2) with CLONE_VFORK, if it sleeps there. */
+static bool awaits_child(void)
+{
+	static const long calls[] = {
+		SYS_clone,
+		SYS_clone3,
+#ifdef SYS_vfork
+		SYS_vfork,
+#endif
+	};
+	char text[256];
+	int n = proc_read(st.core_pid, "syscall", text, sizeof(text));
+	const char *p = text;
+	long long call;
+
+	if (n <= 0 || number_parse(&p, text + n, &call) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (call == calls[i])
+			return true;
+	return false;
+}
+
 void patience_begin(usec_t limit)
 {
 	(void) look();
@@ -54,5 +79,5 @@ bool patience_has(void)
 		return false;
 	if (state == 'R')
 		return st.core_cpu - cpu < (st.core_looked - since) / STARVED_SHARE;
-	return state == 'D' && st.core_reads != reads;
+	return state == 'D' && (st.core_reads != reads || awaits_child());
 }

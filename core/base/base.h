@@ -15,6 +15,7 @@
  *	pidref.h   a process that cannot be mistaken for another
  *	cgroupfs.h paths and attributes of the cgroup v2 file system
  *	event.h    the event loop: fds, timers, signals, pidfds, deferred work
+ *	watch.h    changes of files: one inotify instance, which outlives core
  *	json.h     cJSON with limits and types
  *	varlink.h  varlink client and server on the event loop
  *	mux.h      many streams over one byte stream (virtio-serial)
@@ -40,4 +41,5 @@
 #include "base/pidref.h"
 #include "base/cgroupfs.h"
 #include "base/event.h"
+#include "base/watch.h"
 #include "base/json.h"

@@ -8,8 +8,8 @@
 
 /* ---- setting up ---- */
 
-/* Our own cgroup without "/init.scope": on a machine "/", in a container what it was given. */
-static int find_root(char **ret)
+/* Our own cgroup without "/init.scope": on a machine "/", in a container what it was given. @ret_there: we are in init.scope. */
+static int find_root(char **ret, bool *ret_there)
 {
 	auto_free char *own = NULL;
 	char *end;
@@ -19,6 +19,7 @@ static int find_root(char **ret)
 	if (r < 0)
 		return r;
 	end = str_ends_with(own, "/init.scope") ? strrchr(own, '/') : NULL;
+	*ret_there = end != NULL;
 	if (end)
 		*end = 0;
 	*ret = *own ? TAKE_PTR(own) : strdup("/");
@@ -50,14 +51,16 @@ static int manager_init(struct manager *m)
 {
 	struct cgroup_manager *cm = m->cgroup_data;
 	auto_free char *controllers = NULL;
+	bool there = false;
 	uint64_t own_max;
 	int r;
 
 	cm->enabled = map_new(MAP_STRING | MAP_OWN_KEYS);
 	if (!cm->enabled)
 		return -ENOMEM;
-	r = find_root(&cm->root);
-	if (r >= 0)
+	r = find_root(&cm->root, &there);
+	/* A core is born where init is. To move there again would make the kernel wait for a grace period, and all who wait for core. */
+	if (r >= 0 && !there)
 		r = enter_init_scope(cm);
 	if (r >= 0)
 		r = cgroupfs_read(cm->root, "cgroup.controllers", &controllers);
@@ -78,7 +81,7 @@ int cgroup_setup(struct manager *m)
 
 	if (!cm)
 		return -ENOMEM;
-	cm->inotify_fd = -EBADF;
+	cm->manager = m;
 	m->cgroup_data = cm;
 	r = manager_init(m);
 	if (r == -ENOMEM) {

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One inotify descriptor hears of cgroup.events and memory.events of all units. An event is a hint:
+ * One watcher hears of cgroup.events and memory.events of all units. An event is a hint:
  * what is believed is the file's content at the time it is handled, and the handler runs after
  * those of exits (lower priority), so a type knows its main process's fate first.
  */
 #include "cgroup/internal.h"
 
-#include <sys/inotify.h>
-
-#define EVENTS_PRIORITY 10
+#define EVENTS_PRIORITY 10 /* as that of watches */
 #define AGAIN_USEC      (100 * USEC_PER_MSEC)
 
 static void watch_remove(struct cgroup_manager *cm, int *wd)
@@ -16,8 +14,7 @@ static void watch_remove(struct cgroup_manager *cm, int *wd)
 	if (*wd < 0)
 		return;
 	(void) map_remove(cm->watches, (const void *) (intptr_t) *wd);
-	/* EINVAL: the cgroup went away and took its watch along. */
-	(void) inotify_rm_watch(cm->inotify_fd, *wd);
+	watcher_remove(&cm->watcher, *wd);
 	*wd = -1;
 }
 
@@ -28,12 +25,12 @@ static int watch_add(struct cgroup_manager *cm, struct unit *u, const char *attr
 
 	if (!path)
 		return -ENOMEM;
-	wd = inotify_add_watch(cm->inotify_fd, path, IN_MODIFY);
+	wd = watcher_add(&cm->watcher, path, IN_MODIFY);
 	if (wd < 0)
-		return -errno;
+		return wd;
 	r = map_put(cm->watches, (const void *) (intptr_t) wd, u);
 	if (r < 0) {
-		(void) inotify_rm_watch(cm->inotify_fd, wd);
+		watcher_remove(&cm->watcher, wd);
 		return r;
 	}
 	*ret = wd;
@@ -46,8 +43,6 @@ int cgroup_watch(struct unit *u, bool memory)
 	struct cgroup_unit *cu = u->cgroup_data;
 	int r = 0;
 
-	if (cm->inotify_fd < 0)
-		return 0;
 	if (cu->events_watch < 0 && u->ops->on_cgroup_empty)
 		r = watch_add(cm, u, "cgroup.events", &cu->events_watch);
 	/* The root of the tree has no events. */
@@ -115,24 +110,27 @@ static void check_empty(struct unit *u)
 	unit_gc_soon(u);
 }
 
-static void handle_event(struct cgroup_manager *cm, const struct inotify_event *e)
+static void on_event(struct watcher *w, int wd, uint32_t mask, _unused_ const char *name)
 {
-	struct unit *u = map_get(cm->watches, (const void *) (intptr_t) e->wd);
+	struct cgroup_manager *cm = container_of(w, struct cgroup_manager, watcher);
+	struct unit *u = map_get(cm->watches, (const void *) (intptr_t) wd);
 	struct cgroup_unit *cu = u ? u->cgroup_data : NULL;
 
+	if (mask & IN_Q_OVERFLOW)
+		cgroup_look_again(cm->manager);
 	if (!cu || !u->cgroup)
 		return;
-	if (e->mask & IN_IGNORED) {
-		(void) map_remove(cm->watches, (const void *) (intptr_t) e->wd);
-		if (cu->events_watch == e->wd)
+	if (mask & IN_IGNORED) {
+		(void) map_remove(cm->watches, (const void *) (intptr_t) wd);
+		if (cu->events_watch == wd)
 			cu->events_watch = -1;
-		if (cu->memory_watch == e->wd)
+		if (cu->memory_watch == wd)
 			cu->memory_watch = -1;
 		return;
 	}
-	if (e->wd == cu->memory_watch)
+	if (wd == cu->memory_watch)
 		check_oom(u, cu);
-	else if (e->wd == cu->events_watch)
+	else if (wd == cu->events_watch)
 		check_empty(u);
 }
 
@@ -185,9 +183,12 @@ static int check_units(struct manager *m, bool down_only)
 void cgroup_look_again(struct manager *m)
 {
 	struct cgroup_manager *cm = cgroup_manager_of(m);
+	usec_t at = usec_add(now(CLOCK_BOOTTIME), AGAIN_USEC);
 
-	if (cm && cm->again)
-		(void) source_set_time(cm->again, usec_add(now(CLOCK_BOOTTIME), AGAIN_USEC));
+	/* Not later than it is due: who asks all the time would put it off for ever. */
+	if (cm && cm->again &&
+	    (source_get_state(cm->again) == SOURCE_OFF || source_get_time(cm->again) > at))
+		(void) source_set_time(cm->again, at);
 }
 
 void cgroup_taken_over(struct manager *m)
@@ -204,35 +205,9 @@ void cgroup_taken_over(struct manager *m)
 static int on_again(_unused_ struct source *s, _unused_ usec_t deadline, void *userdata)
 {
 	struct manager *m = userdata;
-	struct cgroup_manager *cm = cgroup_manager_of(m);
 
-	if (source_set_state(cm->source, SOURCE_ON) < 0 || check_units(m, false) < 0)
+	if (check_units(m, false) < 0)
 		cgroup_look_again(m);
-	return 0;
-}
-
-static int on_inotify(struct source *s _unused_, int fd, uint32_t revents _unused_, void *userdata)
-{
-	struct manager *m = userdata;
-	struct cgroup_manager *cm = cgroup_manager_of(m);
-	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	ssize_t n = read(fd, buffer, sizeof(buffer));
-
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		/* In a while again; to be called for ever, or never more, would be worse. */
-		(void) source_set_state(cm->source, SOURCE_OFF);
-		cgroup_look_again(m);
-		return 0;
-	}
-	for (char *p = buffer; p + sizeof(struct inotify_event) <= buffer + n;) {
-		const struct inotify_event *e = (const void *) p;
-
-		if (e->mask & IN_Q_OVERFLOW)
-			cgroup_look_again(m);
-		else
-			handle_event(cm, e);
-		p += sizeof(*e) + e->len;
-	}
 	return 0;
 }
 
@@ -244,17 +219,12 @@ int cgroup_events_setup(struct manager *m)
 	cm->watches = map_new(MAP_POINTER);
 	if (!cm->watches)
 		return -ENOMEM;
-	cm->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (cm->inotify_fd < 0)
-		return -errno;
-	r = loop_add_io(m->loop, cm->inotify_fd, EPOLLIN, "cgroup events", on_inotify, m,
-	                &cm->source);
-	if (r >= 0)
-		r = loop_add_time(m->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT,
-		                  "cgroups again", on_again, m, &cm->again);
+	cm->watcher.on_event = on_event;
+	watcher_init(&cm->watcher, m->watch);
+	r = loop_add_time(m->loop, CLOCK_BOOTTIME, USEC_INFINITY, TIMER_EXACT, "cgroups again",
+	                  on_again, m, &cm->again);
 	if (r < 0)
 		return r;
-	source_set_priority(cm->source, EVENTS_PRIORITY);
 	source_set_priority(cm->again, EVENTS_PRIORITY);
 	return r;
 }
@@ -263,8 +233,7 @@ void cgroup_events_shutdown(struct manager *m)
 {
 	struct cgroup_manager *cm = cgroup_manager_of(m);
 
-	cm->source = source_free(cm->source);
 	cm->again = source_free(cm->again);
-	cm->inotify_fd = fd_close(cm->inotify_fd);
+	watcher_clear(&cm->watcher);
 	cm->watches = map_free(cm->watches);
 }

@@ -28,8 +28,9 @@ struct cgroup_manager {
 	unsigned supported, warned;
 	bool startup;        /* the boot is not finished: Startup*Weight= count */
 	struct map *enabled; /* cgroup -> mask of its subtree_control, as far as we know */
-	int inotify_fd;
-	struct source *source, *again;
+	struct manager *manager;
+	struct watcher watcher;
+	struct source *again;
 	struct map *watches; /* watch descriptor -> unit */
 	uint64_t n_cpus, ram_bytes, tasks_limit;
 };

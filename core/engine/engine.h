@@ -274,6 +274,7 @@ struct manager {
 	bool in_dispatch, building, in_transaction;
 	uint32_t mark;
 	/* private to other rooms, one pointer each */
+	struct watch_hub *watch; /* for watchers of files */
 	void *cgroup_data, *exec_data, *state_data, *notify_data, *namespaces_data, *mount_data, *swap_data, *timer_data, *device_data, *api_data, *main_data;
 };
 

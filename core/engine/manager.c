@@ -54,7 +54,9 @@ int manager_new(struct loop *l, const struct unit_ops *const ops[UNIT_TYPE_MAX],
 	m->cgroups = map_new(MAP_STRING);
 	if (!m->units || !m->jobs || !m->pids || !m->cgroups)
 		return -ENOMEM;
-	r = loop_add_defer(l, "dispatch", on_dispatch, m, &m->dispatch_source);
+	r = watch_hub_new(l, &m->watch);
+	if (r >= 0)
+		r = loop_add_defer(l, "dispatch", on_dispatch, m, &m->dispatch_source);
 	if (r < 0)
 		return r;
 	source_set_priority(m->dispatch_source, 100);
@@ -100,6 +102,7 @@ struct manager *manager_free(struct manager *m)
 	source_free(m->kill_timer);
 	source_free(m->arm_timer);
 	source_free(m->owed_timer);
+	watch_hub_free(m->watch);
 	unit_index_free(m->index);
 	install_links_free(m->links);
 	unit_context_done(&m->context);

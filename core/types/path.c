@@ -4,7 +4,6 @@
 #include "types/common.h"
 
 #include <glob.h>
-#include <sys/inotify.h>
 
 /* clang-format off */
 #define PATH_STATES(X) X(DEAD, "dead", INACTIVE) X(WAITING, "waiting", ACTIVE) X(RUNNING, "running", ACTIVE) X(FAILED, "failed", FAILED)
@@ -47,12 +46,13 @@ struct path {
 	struct unit unit;
 	enum path_state state;
 	enum result result;
-	int inotify_fd;
-	struct source *source;
+	struct watcher watcher;
+	struct source *coldplug;
 	/* by the number of the spec */
 	int wd[SPECS_MAX];
 	bool existed[SPECS_MAX];
 	unsigned n_wd;
+	int changed; /* the spec whose own watch reported a change that counts; -1: none */
 	usec_t trigger_begin_usec;
 	unsigned trigger_count;
 };
@@ -74,9 +74,10 @@ static struct unit *path_target(const struct path *p)
 
 static void unwatch(struct path *p)
 {
-	p->source = source_free(p->source);
-	p->inotify_fd = fd_close(p->inotify_fd);
+	p->coldplug = source_free(p->coldplug);
+	watcher_clear(&p->watcher);
 	p->n_wd = 0;
+	p->changed = -1;
 }
 
 static void set_state(struct path *p, enum path_state state)
@@ -171,8 +172,6 @@ static int find_due(struct path *p, bool initial, char **ret)
 
 /* ---- watching ---- */
 
-static int on_inotify(struct source *source, int fd, uint32_t revents, void *userdata);
-
 /* A glob is watched where its first wildcard begins. */
 static char *fixed_part(const struct path_spec *s)
 {
@@ -185,6 +184,12 @@ static char *fixed_part(const struct path_spec *s)
 		n--;
 	copy = strndup(s->path, n > 1 ? n - 1 : 1);
 	return copy;
+}
+
+/* Then what leads to it is watched. */
+static bool is_not_there(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -EACCES;
 }
 
 static int watch_spec(struct path *p, const struct path_spec *s, unsigned n)
@@ -203,39 +208,31 @@ static int watch_spec(struct path *p, const struct path_spec *s, unsigned n)
 		if (!prefix)
 			return -ENOMEM;
 		/* The masks of several specs that share a directory add up. */
-		if (inotify_add_watch(p->inotify_fd, prefix, WATCH_PARENT | IN_MASK_ADD) < 0) {
-			if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
-				return 0;
-			return -errno;
-		}
+		wd = watcher_add(&p->watcher, prefix, WATCH_PARENT);
+		if (wd < 0)
+			return is_not_there(wd) ? 0 : wd;
 	}
-	wd = inotify_add_watch(p->inotify_fd, full,
-	                       (is_glob_dir ? WATCH_PARENT : kinds[s->kind].mask) | IN_MASK_ADD);
-	if (wd < 0 && errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-		return -errno;
+	wd = watcher_add(&p->watcher, full, is_glob_dir ? WATCH_PARENT : kinds[s->kind].mask);
+	if (wd < 0 && !is_not_there(wd))
+		return wd;
 	p->wd[n] = wd;
 	return 0;
 }
 
+/* What stays watched is so without a gap. */
 static int watch(struct path *p)
 {
 	unsigned n = 0;
-	int r;
+	int r = 0;
 
-	unwatch(p);
-	p->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (p->inotify_fd < 0) {
-		p->inotify_fd = -EBADF;
-		return -errno;
-	}
-	for (const struct path_spec *s = settings(p)->specs; s && n < SPECS_MAX; s = s->next, n++) {
+	p->changed = -1;
+	watcher_begin(&p->watcher);
+	for (const struct path_spec *s = settings(p)->specs; s && n < SPECS_MAX && r >= 0;
+	     s = s->next, n++)
 		r = watch_spec(p, s, n);
-		if (r < 0)
-			return r;
-	}
-	p->n_wd = n;
-	return loop_add_io(p->unit.manager->loop, p->inotify_fd, EPOLLIN, "path", on_inotify, p,
-	                   &p->source);
+	watcher_end(&p->watcher);
+	p->n_wd = r < 0 ? 0 : n;
+	return r;
 }
 
 /* ---- states ---- */
@@ -329,48 +326,50 @@ static void enter_waiting(struct path *p, bool initial)
 		set_state(p, PATH_STATE_WAITING);
 }
 
-/* The path whose own watch reported a change that counts. */
-static const char *changed_path(struct path *p, const struct inotify_event *e)
+static void on_event(struct watcher *w, int wd, uint32_t mask, _unused_ const char *name)
 {
-	unsigned n = 0;
+	struct path *p = container_of(w, struct path, watcher);
+	int n = 0;
 
-	for (const struct path_spec *s = settings(p)->specs; s && n < p->n_wd; s = s->next, n++)
-		if (p->wd[n] == e->wd && (s->kind == PATH_CHANGED || s->kind == PATH_MODIFIED) &&
-		    e->mask & kinds[s->kind].mask)
-			return s->path;
-	return NULL;
+	for (const struct path_spec *s = settings(p)->specs; s && n < (int) p->n_wd && p->changed < 0;
+	     s = s->next, n++)
+		if (p->wd[n] == wd && (s->kind == PATH_CHANGED || s->kind == PATH_MODIFIED) &&
+		    mask & kinds[s->kind].mask)
+			p->changed = n;
 }
 
-static int on_inotify(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
-                      void *userdata)
+static const char *changed_path(const struct path *p)
 {
-	_Alignas(struct inotify_event) char buf[8192];
-	struct path *p = userdata;
-	const char *changed = NULL;
-	ssize_t size;
+	const struct path_spec *s = settings(p)->specs;
 
-	while ((size = read(fd, buf, sizeof(buf))) > 0)
-		for (ssize_t i = 0; i + (ssize_t) sizeof(struct inotify_event) <= size;) {
-			const struct inotify_event *e = (const struct inotify_event *) (buf + i);
+	for (int n = p->changed; s && n > 0; n--)
+		s = s->next;
+	return s && p->changed >= 0 ? s->path : NULL;
+}
 
-			if (!changed)
-				changed = changed_path(p, e);
-			i += (ssize_t) (sizeof(*e) + e->len);
-		}
+static void on_changed(struct watcher *w)
+{
+	struct path *p = container_of(w, struct path, watcher);
+	const char *changed = changed_path(p);
+
 	if (p->state != PATH_STATE_WAITING)
-		return 0;
+		return;
 	if (changed)
 		enter_running(p, changed);
 	else
 		enter_waiting(p, false);
-	return 0;
 }
 
 /* ---- operations ---- */
 
 static void path_init(struct unit *u)
 {
-	PATH(u)->inotify_fd = -EBADF;
+	struct path *p = PATH(u);
+
+	p->watcher.on_event = on_event;
+	p->watcher.on_changed = on_changed;
+	p->changed = -1;
+	watcher_init(&p->watcher, u->manager->watch);
 }
 
 static void path_done(struct unit *u)
@@ -528,9 +527,7 @@ static int on_coldplug(struct source *source, void *userdata)
 {
 	struct path *p = userdata;
 
-	if (p->source == source)
-		p->source = NULL;
-	source_free(source);
+	p->coldplug = source_free(source);
 	if (state_active[p->state] == UNIT_ACTIVE)
 		enter_waiting(p, false);
 	return 0;
@@ -543,7 +540,7 @@ static int path_coldplug(struct unit *u)
 	if (!u->file->path || state_active[p->state] != UNIT_ACTIVE)
 		return 0;
 	/* Later: what it triggers may not be read back yet. */
-	return loop_add_defer(u->manager->loop, "path-coldplug", on_coldplug, p, &p->source);
+	return loop_add_defer(u->manager->loop, "path-coldplug", on_coldplug, p, &p->coldplug);
 }
 
 static int path_describe(const struct unit *u, cJSON *properties)

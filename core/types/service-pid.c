@@ -8,7 +8,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 
 #define GUESS_PIDS_MAX    64
 #define ALIEN_REPORT_USEC (2 * USEC_PER_SEC)
@@ -208,24 +207,28 @@ int service_load_pid_file(struct service *s, bool complain)
 
 void service_unwatch_pid_file(struct service *s)
 {
-	s->pid_file_source = source_free(s->pid_file_source);
-	s->pid_file_fd = fd_close(s->pid_file_fd);
+	watcher_clear(&s->pid_file_watcher);
+	s->watches_pid_file = false;
 }
 
 /* Watches the deepest directory above the file that exists: a directory may have to appear first. A daemon may keep its file open for
  * good (ulogd does), so a change counts, not only the end of one.
  */
-static int add_watches(int fd, const char *path)
+static int add_watches(struct service *s)
 {
-	auto_free char *dir = path_dirname(path);
+	auto_free char *path = NULL, *dir = NULL;
+	int r = pid_file_path(s, &path);
 
+	if (r < 0)
+		return r;
+	dir = path_dirname(path);
 	while (dir) {
-		if (inotify_add_watch(fd, dir,
-		                      IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY |
-		                              IN_ONLYDIR) >= 0)
+		r = watcher_add(&s->pid_file_watcher, dir,
+		                IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY | IN_ONLYDIR);
+		if (r >= 0)
 			return 0;
-		if (errno != ENOENT || streq(dir, "/"))
-			return -errno;
+		if (r != -ENOENT || streq(dir, "/"))
+			return r;
 		char *up = path_dirname(dir);
 
 		free(dir);
@@ -236,54 +239,36 @@ static int add_watches(int fd, const char *path)
 
 void service_pid_file_changed(struct service *s)
 {
-	auto_free char *path = NULL;
-
-	if (service_load_pid_file(s, false) >= 0) {
-		service_unwatch_pid_file(s);
-		if (s->state == SERVICE_START)
-			service_enter_start_post(s);
-		else if (s->state == SERVICE_START_POST)
-			service_enter_running(s, RESULT_SUCCESS);
+	/* The next directory down may be there now, and the file in it before it is watched. */
+	if (service_load_pid_file(s, false) < 0 &&
+	    (add_watches(s) < 0 || service_load_pid_file(s, false) < 0))
 		return;
-	}
-	/* The next directory down may be there now. */
-	if (pid_file_path(s, &path) >= 0)
-		(void) add_watches(s->pid_file_fd, path);
+	service_unwatch_pid_file(s);
+	if (s->state == SERVICE_START)
+		service_enter_start_post(s);
+	else if (s->state == SERVICE_START_POST)
+		service_enter_running(s, RESULT_SUCCESS);
 }
 
-static int on_pid_file(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
-                       void *userdata)
+static void on_pid_file(struct watcher *w)
 {
-	char buf[4096];
-
-	while (read(fd, buf, sizeof(buf)) > 0)
-		;
-	service_pid_file_changed(userdata);
-	return 0;
+	service_pid_file_changed(container_of(w, struct service, pid_file_watcher));
 }
 
 int service_watch_pid_file(struct service *s)
 {
-	auto_free char *path = NULL;
 	int r;
 
 	service_unwatch_pid_file(s);
-	r = pid_file_path(s, &path);
-	if (r < 0)
-		return r;
-	s->pid_file_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (s->pid_file_fd < 0) {
-		s->pid_file_fd = -EBADF;
-		return -errno;
-	}
-	r = add_watches(s->pid_file_fd, path);
-	if (r >= 0)
-		r = loop_add_io(s->unit.manager->loop, s->pid_file_fd, EPOLLIN, "service-pid-file",
-		                on_pid_file, s, &s->pid_file_source);
+	s->pid_file_watcher.on_changed = on_pid_file;
+	watcher_init(&s->pid_file_watcher, s->unit.manager->watch);
+	r = add_watches(s);
 	if (r < 0) {
 		service_unwatch_pid_file(s);
 		return log_unit_errno(LOG_WARNING, s->unit.id, r,
-		                      "Cannot watch for PID file '%s': %m", path);
+		                      "Cannot watch for PID file '%s': %m",
+		                      service_settings(s)->pid_file);
 	}
+	s->watches_pid_file = true;
 	return 0;
 }

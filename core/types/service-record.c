@@ -198,7 +198,7 @@ void service_go_on(struct service *s)
 	switch (s->state) {
 	case SERVICE_START:
 		/* Written, or given up, while nobody watched for it. */
-		if (s->pid_file_fd >= 0) {
+		if (s->watches_pid_file) {
 			service_pid_file_changed(s);
 			if (s->state == SERVICE_START && s->unit.cgroup &&
 			    cgroup_is_empty(&s->unit) == 1)

@@ -225,7 +225,7 @@ static void service_init(struct unit *u)
 	doubt_init(&s->doubt, u, &service_doubt_ops, (struct doubt_control){0});
 	s->main_pid = s->control_pid = PIDREF_NULL;
 	s->control_list = SERVICE_EXEC_MAX;
-	s->connection_fd = s->exec_fd = s->pid_file_fd = -EBADF;
+	s->connection_fd = s->exec_fd = -EBADF;
 	s->notify_access_override = NOTIFY_ACCESS_MAX;
 	list_init(&s->stored_fds);
 }

@@ -131,8 +131,8 @@ struct service {
 	int exec_fd; /* Type=exec: closed by the child's execve */
 	unsigned n_exec_bytes;
 	struct source *exec_source;
-	int pid_file_fd; /* inotify */
-	struct source *pid_file_source;
+	struct watcher pid_file_watcher;
+	bool watches_pid_file;
 	struct source *lost_source; /* after a restart of core: exits that nobody will report */
 };
 

@@ -7,7 +7,6 @@
 #include "types/timer.h"
 
 #include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,8 +15,9 @@
 #define ZONE_PATH   ZONE_FOLDER "/" ZONE_FILE
 
 struct zone_watch {
-	int fd;
-	struct source *source, *again;
+	struct watcher watcher;
+	bool is_ours; /* the link is, of what was told */
+	struct source *again;
 	struct list timers;
 };
 
@@ -69,24 +69,20 @@ static void look(struct zone_watch *w)
 	}
 }
 
-static int on_folder(_unused_ struct source *source, int fd, _unused_ uint32_t revents,
-                     void *userdata)
+static void on_event(struct watcher *w, _unused_ int wd, uint32_t mask, const char *name)
 {
-	char buf[4096] __attribute__((aligned(8)));
-	bool ours = false;
-	ssize_t n;
+	struct zone_watch *z = container_of(w, struct zone_watch, watcher);
 
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		for (char *p = buf; p < buf + n;) {
-			const struct inotify_event *e = (const struct inotify_event *) p;
+	z->is_ours |= mask & IN_Q_OVERFLOW || (name && streq(name, ZONE_FILE));
+}
 
-			ours |= e->mask & IN_Q_OVERFLOW ||
-			        (e->len > 0 && streq(e->name, ZONE_FILE));
-			p += sizeof(*e) + e->len;
-		}
-	if (ours)
-		look(userdata);
-	return 0;
+static void on_changed(struct watcher *w)
+{
+	struct zone_watch *z = container_of(w, struct zone_watch, watcher);
+
+	if (z->is_ours)
+		look(z);
+	z->is_ours = false;
 }
 
 static int on_again(struct source *source, void *userdata)
@@ -105,23 +101,23 @@ void timer_shutdown(struct manager *m)
 
 	if (!w)
 		return;
-	source_free(w->source);
+	watcher_clear(&w->watcher);
 	source_free(w->again);
-	fd_close(w->fd);
 	free(w);
 	m->timer_data = NULL;
 }
 
 static int watch_open(struct manager *m, struct zone_watch *w)
 {
-	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (w->fd < 0)
-		return -errno;
-	if (inotify_add_watch(w->fd, ZONE_FOLDER,
-	                      IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE |
-	                              IN_ONLYDIR) < 0)
-		return -errno;
-	return loop_add_io(m->loop, w->fd, EPOLLIN, "timer-zone", on_folder, w, &w->source);
+	int r;
+
+	w->watcher.on_event = on_event;
+	w->watcher.on_changed = on_changed;
+	watcher_init(&w->watcher, m->watch);
+	r = watcher_add(&w->watcher, ZONE_FOLDER,
+	                IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE |
+	                        IN_ONLYDIR);
+	return MIN(r, 0);
 }
 
 /* Made for the first timer that cares, and kept. */

@@ -9,6 +9,8 @@
 
 #define QUIET_USEC  (12 * USEC_PER_SEC) /* times c->slow */
 #define ARRIVE_USEC (3 * USEC_PER_SEC)
+#define REMOVE_USEC (50 * USEC_PER_MSEC)
+#define REMOVE_MAX  10 /* times c->slow */
 #define LOST_USEC   (400 * USEC_PER_MSEC)
 /* Core looks at mountinfo a few times a second at most. */
 #define MOUNTINFO_USEC (3 * USEC_PER_SEC)
@@ -234,6 +236,14 @@ static void check_wanted(struct chaos *c, size_t i, const struct row *r, const s
 		          r->sub);
 }
 
+static bool is_left_over(const char *cgroup, const struct listing *l)
+{
+	const char *name = path_basename(cgroup);
+
+	return *name && !str_ends_with(name, ".slice") && !streq(name, "init.scope") &&
+	       !streq(name, SCOPE_NURSERY) && !is_restless(name) && is_down(list_find(l, name));
+}
+
 /* Every process is of a unit that is up; every cgroup is of a unit that lives. */
 static void check_left_over(struct chaos *c, const struct listing *l, const struct truth *t)
 {
@@ -246,15 +256,9 @@ static void check_left_over(struct chaos *c, const struct listing *l, const stru
 			violation(c, "process %d is in \"%s\", which is down",
 			          t->processes[i].inside, t->processes[i].cgroup);
 	}
-	for (size_t i = 0; i < t->n_cgroups; i++) {
-		const char *name = path_basename(t->cgroups[i]);
-
-		if (str_ends_with(name, ".slice") || streq(name, "init.scope") || !*name ||
-		    streq(name, SCOPE_NURSERY) || is_restless(name))
-			continue;
-		if (is_down(list_find(l, name)))
+	for (size_t i = 0; i < t->n_cgroups; i++)
+		if (is_left_over(t->cgroups[i], l))
 			violation(c, "cgroup \"%s\" is left over", t->cgroups[i]);
-	}
 }
 
 /* What core says of the last run. False: it has nothing to say of it. */
@@ -518,6 +522,26 @@ static bool wait_quiet(struct chaos *c, struct listing *l)
 	}
 }
 
+/* With a moment for core to remove a cgroup that could not be removed at first. */
+static bool wait_tidy(struct chaos *c, struct listing *l, struct truth *t)
+{
+	for (unsigned tries = 0;; tries++) {
+		size_t i = 0;
+
+		if (!wait_quiet(c, l))
+			return false;
+		truth_read(&c->w, t);
+		while (i < t->n_cgroups && !is_left_over(t->cgroups[i], l))
+			i++;
+		if (i == t->n_cgroups || tries >= REMOVE_MAX * c->slow)
+			return true;
+		truth_done(t);
+		*t = (struct truth){0};
+		free(l->rows);
+		chaos_sleep(c, REMOVE_USEC);
+	}
+}
+
 static void check_many(struct chaos *c, const struct truth *t)
 {
 	unsigned n = 0;
@@ -539,8 +563,7 @@ void check_quiet(struct chaos *c)
 		device_settle(c);
 		scopes_settle(c);
 	}
-	if (wait_quiet(c, &l)) {
-		truth_read(&c->w, &t);
+	if (wait_tidy(c, &l, &t)) {
 		books_read(c);
 		for (size_t i = 0; !c->many && i < n_unit_rows; i++) {
 			if (!unit_is_here(c, (int) i))

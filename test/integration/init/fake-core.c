@@ -234,6 +234,19 @@ static void do_starve(const char *a)
 	tell("starved");
 }
 
+/* wait MSEC: as one that started a process which gets no time to leave its memory. */
+static void do_wait(const char *a)
+{
+	struct timespec t = {.tv_sec = atoll(a) / 1000, .tv_nsec = atoll(a) % 1000 * 1000000};
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		syscall(SYS_nanosleep, &t, NULL);
+		_exit(0);
+	}
+	tell(pid > 0 ? "waited" : "vfork-failed");
+}
+
 static void do_close(const char *a)
 {
 	(void) a;
@@ -483,6 +496,7 @@ static const struct command {
 	{"exit", do_exit},       {"hang", do_hang},
 	{"blocked", do_blocked}, {"spin", do_spin},
 	{"beat", do_beat},       {"starve", do_starve},
+	{"wait", do_wait},
 	{"close", do_close},     {"kill1", do_kill1},
 	{"spawn", do_spawn},     {"orphans", do_orphans},
 	{"count", do_count},     {"garbage", do_garbage},

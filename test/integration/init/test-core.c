@@ -109,6 +109,30 @@ TEST(core__without_processor_time_is_waited_for)
 	CHECK(world_wait(&w, "count ", 5000) != NULL);
 }
 
+TEST(core__whose_child_gets_no_processor_time_is_waited_for)
+{
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--hang-usec=300000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "wait 2500");
+	world_tell(&w, "count");
+	CHECK_STR(world_wait(&w, "waited", 15000), "");
+	CHECK(world_wait(&w, "count ", 5000) != NULL);
+}
+
+TEST(core__whose_child_never_goes_on_is_ended_at_last)
+{
+	long long began = now_msec();
+	const char *text;
+
+	WITH_WORLD(w, true, NULL, "--core=" FAKE_CORE, "--hang-usec=200000");
+	CHECK(world_started(&w, 5000) != NULL);
+	world_tell(&w, "wait 60000");
+	text = world_started(&w, 30000);
+	CHECK(text != NULL);
+	CHECK(has_line(text, "died=hang"));
+	CHECK_INT(now_msec() - began, >, 2400);
+}
+
 TEST(core__without_processor_time_is_ended_at_last)
 {
 	long long began = now_msec();

@@ -344,6 +344,35 @@ TEST(path__exists_changed_and_not_empty)
 	CHECK(world_has_file(&w, "c"));
 }
 
+/* Core is stopped, the file changes, core is killed: the next one hears of it. */
+TEST(path__hears_of_a_change_while_there_is_no_core)
+{
+	WITH_WORLD(w);
+	put_targets(&w);
+	auto_free char *changed = path_join(w.dir, "changed"), *other = path_join(w.dir, "other");
+	world_put(&w, "c.path", "[Path]\nPathChanged=%s\n", changed);
+	world_put(&w, "c.service",
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/c'\n", w.dir);
+	world_put(&w, "o.path", "[Path]\nPathChanged=%s\n", other);
+	world_put(&w, "o.service",
+	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>%s/o'\n", w.dir);
+	CHECK_INT(file_write_atomic(changed, "1", 1, 0644, false), ==, 0);
+	CHECK_INT(file_write_atomic(other, "1", 1, 0644, false), ==, 0);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "c.path"), "done");
+	CHECK_STR(world_order(&w, "start", "o.path"), "done");
+	CHECK_INT(kill(world_core(&w), SIGSTOP), ==, 0);
+	auto_fd int fd = open(changed, O_WRONLY | O_APPEND | O_CLOEXEC);
+	CHECK_INT(write(fd, "2", 1), ==, 1);
+	fd = fd_close(fd);
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	for (int k = 0; k < 500 && !world_has_file(&w, "c"); k++)
+		usleep(10000);
+	CHECK(world_has_file(&w, "c"));
+	CHECK_STATE(&w, "c.path", "waiting");
+	CHECK(!world_has_file(&w, "o"));
+}
+
 static char *mount_unit(const char *path)
 {
 	char *name = NULL;
