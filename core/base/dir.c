@@ -179,7 +179,7 @@ int dir_list(const char *path, char ***ret)
 
 	if (!names)
 		return -ENOMEM;
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	fd = fd_open_read(AT_FDCWD, path, O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	d = fdopendir(fd);

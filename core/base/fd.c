@@ -6,6 +6,16 @@
 #include <limits.h>
 #include <sys/mman.h>
 
+int fd_open_read(int dirfd, const char *path, int flags)
+{
+	int fd;
+
+	flags |= O_RDONLY | O_CLOEXEC;
+	fd = sys_openat(dirfd, path, flags | O_NOATIME, 0);
+	/* For owners alone. */
+	return fd == -EPERM ? sys_openat(dirfd, path, flags, 0) : fd;
+}
+
 int fd_set_nonblock(int fd, bool nonblock)
 {
 	int flags = fcntl(fd, F_GETFL), want;

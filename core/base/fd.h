@@ -39,6 +39,9 @@ int mkdir_parents(const char *path, mode_t mode); /* all but the last component 
 int rm_rf(const char *path);
 int file_copy(const char *from, const char *to, mode_t mode); /* atomically replaces to */
 
+/* Opens for reading, with more of open(2)'s @flags, and leaves no access time where we may: on a file system without room, or with a slow
+ * disk, noting one waits for the journal. -errno. */
+int fd_open_read(int dirfd, const char *path, int flags);
 int fd_set_nonblock(int fd, bool nonblock);
 int fd_set_cloexec(int fd, bool cloexec);
 /* A sealed memfd holding the data, offset 0. */

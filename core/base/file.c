@@ -59,7 +59,7 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size)
 
 int file_read_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size)
 {
-	auto_fd int fd = sys_openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+	auto_fd int fd = fd_open_read(dirfd, path, O_NOCTTY);
 
 	return fd < 0 ? fd : file_read_fd(fd, max, ret, ret_size);
 }

@@ -100,9 +100,9 @@ static int dir_open(struct dir_reader *d, int at, const char *path, struct stat 
 {
 	*ret_st = (struct stat){0};
 	d->at = d->size = 0;
-	d->fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	d->fd = fd_open_read(at, path, O_DIRECTORY | O_NONBLOCK);
 	if (d->fd < 0)
-		return -errno;
+		return d->fd;
 	if (fstat(d->fd, ret_st) < 0) {
 		int r = -errno;
 

@@ -106,12 +106,14 @@ static int add_identity(struct unit_file *f, const struct stat *st)
 
 int load_file(struct load *l, const char *path, bool is_fragment)
 {
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	auto_fd int fd = fd_open_read(AT_FDCWD, path, O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	size_t size;
 	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (S_ISCHR(st.st_mode) && is_fragment)
 		return READ_EMPTY;

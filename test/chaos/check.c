@@ -221,13 +221,16 @@ static void check_daemon(struct chaos *c, size_t i, const struct row *r, const s
 
 static void check_wanted(struct chaos *c, size_t i, const struct row *r, const struct listing *l)
 {
-	const struct unit_model *m = &c->models[i];
+	struct unit_model *m = &c->models[i];
 
-	/* The mount that was in its way may be ordered away by now. */
+	/* The mount that was in its way may be ordered away by now; it is not up all the same, until it is ordered again. */
 	if (c->point_stopped && streq(unit_rows[i].name, "run-chaos-auto.automount") &&
 	    (!is_down(list_find(l, "run-chaos-auto.mount")) ||
-	     c->models[unit_find("run-chaos-auto.mount")].touched))
+	     c->models[unit_find("run-chaos-auto.mount")].touched)) {
+		if (m->wanted == WANT_UP && is_down(r))
+			m->wanted = WANT_UNKNOWN;
 		return;
+	}
 	if (m->wanted == WANT_UP && (!r || !streq(r->active, "active")))
 		violation(c, "%s was ordered up and is %s (%s)", unit_rows[i].name,
 		          r ? r->active : "unknown", r ? r->sub : "");

@@ -42,6 +42,24 @@ static size_t entries(const char *path)
 	return dir_list(path, &v) < 0 ? 9999 : strv_length(v);
 }
 
+TEST(file__reading_leaves_no_access_time)
+{
+	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+	char path[] = "/tmp/test-file.XXXXXX";
+	auto_free char *text = NULL;
+	int fd = mkstemp(path);
+	struct stat st;
+
+	CHECK_INT(fd, >=, 0);
+	CHECK_INT(write(fd, "x", 1), ==, 1);
+	CHECK_INT(futimens(fd, old), ==, 0);
+	CHECK_INT(file_read(path, &text, NULL), ==, 0);
+	CHECK_INT(fstat(fd, &st), ==, 0);
+	CHECK_INT(st.st_atim.tv_sec, ==, 1000);
+	fd_close(fd);
+	unlink(path);
+}
+
 TEST(file__atomic_write_replaces_whole_files)
 {
 	auto_free char *text = NULL;
