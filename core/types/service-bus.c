@@ -18,6 +18,14 @@ void service_bus_name_owner(struct unit *u, bool owned, bool initial, usec_t at)
 
 	if (service_settings(s)->type != SERVICE_DBUS)
 		return;
+	/* Reports overtake each other, and come late: of the process before this one, too. */
+	if (at > 0 && (at < s->name_at || at < s->main_status.start.boottime))
+		return;
+	s->name_at = MAX(s->name_at, at);
+	if (owned && service_has_main(s) && !s->has_name) {
+		s->has_name = true;
+		unit_save_soon(u);
+	}
 	switch (s->state) {
 	case SERVICE_START:
 		if (owned && service_has_main(s))
@@ -28,10 +36,7 @@ void service_bus_name_owner(struct unit *u, bool owned, bool initial, usec_t at)
 	case SERVICE_RELOAD:
 	case SERVICE_RELOAD_SIGNAL:
 	case SERVICE_RELOAD_NOTIFY:
-		if (owned || initial)
-			break;
-		/* Told late, since there was no core to hear it: it was the process before this one that lost it. */
-		if (at > 0 && at < s->main_status.start.boottime)
+		if (owned || initial || !s->has_name)
 			break;
 		log_unit(LOG_INFO, u->id, "Lost its name %s on the bus. Stopping",
 		         service_settings(s)->bus_name);

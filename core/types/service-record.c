@@ -45,6 +45,7 @@ void service_save(const struct unit *u, struct strbuf *b)
 	record_add_u64(b, "watchdog-override", s->watchdog_override_usec);
 	record_add_bool(b, "watchdog-armed", deadline_is_set(&s->watchdog));
 	record_add_bool(b, "awaits-name", s->awaits_name);
+	record_add_bool(b, "has-name", s->has_name);
 	record_add_bool(b, "forbid-restart", s->forbid_restart);
 	record_add_bool(b, "flush-restarts", s->flush_restarts);
 	record_add_bool(b, "kill-due", kill_is_due(u));
@@ -120,6 +121,7 @@ int service_restore(struct unit *u, const struct record *r)
 	/* Only as a mark: coldplug gives it a whole interval. */
 	s->watchdog.at = record_get_bool(r, "watchdog-armed", false) ? 1 : 0;
 	s->awaits_name = record_get_bool(r, "awaits-name", false);
+	s->has_name = record_get_bool(r, "has-name", false);
 	s->forbid_restart = record_get_bool(r, "forbid-restart", false);
 	s->flush_restarts = record_get_bool(r, "flush-restarts", false);
 	s->kill_due = record_get_bool(r, "kill-due", false);

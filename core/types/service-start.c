@@ -177,6 +177,8 @@ static void forget_last_run(struct service *s)
 {
 	s->result = s->reload_result = RESULT_SUCCESS;
 	s->main_pid_known = s->main_pid_alien = s->forbid_restart = s->awaits_name = false;
+	s->has_name = false;
+	s->name_at = 0;
 	s->main_status = s->control_status = (struct process_status){0};
 	s->notify_state = NOTIFY_STATE_UNKNOWN;
 	s->notify_access_override = NOTIFY_ACCESS_MAX;

@@ -106,6 +106,8 @@ struct service {
 	usec_t watchdog_override_usec; /* WATCHDOG_USEC= of a message; 0: none */
 	usec_t watchdog_last_usec;     /* boottime of the last ping */
 
+	bool has_name;    /* Type=dbus: this run's process was heard of as the owner of BusName= */
+	usec_t name_at;   /* boottime of the latest change of its owner that was heard of */
 	bool awaits_name; /* Type=dbus: executed, and waits for BusName= to have an owner */
 	bool forbid_restart, restart_after_dead /* between dead and auto-restart */, flush_restarts,
 		adopt /* record without a state */, kill_due /* of the core before: see kill.c */;

@@ -122,6 +122,71 @@ TEST(exec__knows_whether_the_program_could_be_executed)
 	CHECK_STATE(&w, "bus.service", "running");
 }
 
+static int on_attached(struct varlink_client *c, const char *error, const cJSON *parameters,
+                       bool continues, void *userdata)
+{
+	(void) c, (void) parameters;
+	*(bool *) userdata = !error && continues;
+	return 0;
+}
+
+/* As the facade on a bus, for as long as *@c lives. */
+static void attach(struct world *w, struct varlink_client **c)
+{
+	bool attached = false;
+
+	*c = varlink_client_free(*c);
+	CHECK_INT(varlink_connect_path(NULL, w->socket, c), ==, 0);
+	CHECK_INT(varlink_send(*c, "org.sysmaster.Bus.Attach", NULL, VARLINK_MORE, on_attached,
+	                       &attached),
+	          ==, 0);
+	for (int i = 0; i < 50 && !attached; i++)
+		(void) varlink_wait(*c, 100 * USEC_PER_MSEC);
+	CHECK(attached);
+}
+
+static void tell_owner(struct world *w, const char *owner, usec_t at)
+{
+	cJSON *p = cJSON_CreateObject(), *reply = NULL;
+
+	json_add_string(p, "name", "org.example.Test");
+	json_add_string(p, "owner", owner);
+	json_add_u64(p, "at_usec", at);
+	CHECK_INT(world_call(w, "org.sysmaster.Bus.NameOwner", p, &reply), ==, 0);
+	cJSON_Delete(reply);
+}
+
+/* Each report has a connection of its own: they come late, and overtake each other. */
+TEST(bus__a_name_is_lost_only_by_who_had_it)
+{
+	auto_cleanup(varlink_client_free) struct varlink_client *c = NULL;
+	usec_t at;
+
+	WITH_WORLD(w);
+	put_targets(&w);
+	world_put(&w, "bus.service", "[Service]\nType=dbus\nBusName=org.example.Test\n" FOREVER);
+	world_put(&w, "dbus.socket",
+	          "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=@types-test-"
+	          "dbus\nService=bus-itself.service\n");
+	world_put(&w, "bus-itself.service", "[Service]\n" FOREVER);
+	CHECK_INT(world_start(&w), ==, 0);
+	CHECK_STR(world_order(&w, "start", "bus.service"), "done");
+	attach(&w, &c);
+	/* The process before lost it, which was seen late. */
+	tell_owner(&w, "", now(CLOCK_BOOTTIME));
+	CHECK_STATE(&w, "bus.service", "running");
+	at = now(CLOCK_BOOTTIME);
+	tell_owner(&w, ":1.2", at);
+	tell_owner(&w, "", at - 1);
+	CHECK_STATE(&w, "bus.service", "running");
+
+	usleep(200000); /* it is in the record by then */
+	CHECK_INT(world_kill_core(&w, SIGKILL), >=, 0);
+	attach(&w, &c);
+	tell_owner(&w, "", now(CLOCK_BOOTTIME));
+	CHECK_STATE(&w, "bus.service", "dead");
+}
+
 TEST(stop__escalates_to_sigkill)
 {
 	WITH_WORLD(w);
