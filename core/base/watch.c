@@ -119,8 +119,7 @@ static void tell(struct watch_hub *h, const struct inotify_event *e, uint64_t po
 	LIST_FOREACH (x, &n->watches, struct watch, in_node) {
 		struct watcher *w = x->watcher;
 
-		if (!w || position < x->begin ||
-		    !(e->mask & (x->mask | IN_IGNORED | IN_UNMOUNT)))
+		if (!w || position < x->begin || !(e->mask & (x->mask | IN_IGNORED | IN_UNMOUNT)))
 			continue;
 		touch(h, w);
 		if (n->is_gone)

@@ -331,8 +331,8 @@ static void on_event(struct watcher *w, int wd, uint32_t mask, _unused_ const ch
 	struct path *p = container_of(w, struct path, watcher);
 	int n = 0;
 
-	for (const struct path_spec *s = settings(p)->specs; s && n < (int) p->n_wd && p->changed < 0;
-	     s = s->next, n++)
+	for (const struct path_spec *s = settings(p)->specs;
+	     s && n < (int) p->n_wd && p->changed < 0; s = s->next, n++)
 		if (p->wd[n] == wd && (s->kind == PATH_CHANGED || s->kind == PATH_MODIFIED) &&
 		    mask & kinds[s->kind].mask)
 			p->changed = n;
