@@ -169,6 +169,40 @@ static int names_add(char ***names, size_t *n, size_t *room, const char *name)
 	return 0;
 }
 
+/* As systemd has it, and so whoever tests for an empty directory. */
+static bool is_hidden_or_backup(const char *name)
+{
+	static const char *const names[] = {"lost+found", "aquota.user", "aquota.group"};
+	static const char *const suffixes[] = {
+		"rpmnew",    "rpmsave",  "rpmorig",     "dpkg-old",    "dpkg-new", "dpkg-tmp",
+		"dpkg-dist", "dpkg-bak", "dpkg-backup", "dpkg-remove", "ucf-new",  "ucf-old",
+		"ucf-dist",  "swp",      "bak",         "old",         "new"};
+	const char *dot = strrchr(name, '.');
+
+	if (*name == '.' || str_ends_with(name, "~"))
+		return true;
+	for (size_t i = 0; i < ELEMENTSOF(names); i++)
+		if (streq(name, names[i]))
+			return true;
+	for (size_t i = 0; dot && i < ELEMENTSOF(suffixes); i++)
+		if (streq(dot + 1, suffixes[i]))
+			return true;
+	return false;
+}
+
+int dir_has_entries(const char *path)
+{
+	auto_strv char **names = NULL;
+	int r = dir_list(path, &names);
+
+	if (r < 0)
+		return r;
+	STRV_FOREACH (name, names)
+		if (!is_hidden_or_backup(*name))
+			return 1;
+	return 0;
+}
+
 int dir_list(const char *path, char ***ret)
 {
 	auto_strv char **names = calloc(1, sizeof(*names));

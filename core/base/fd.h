@@ -51,6 +51,8 @@ int fd_move_above_stdio(int fd);
 /* Closes every fd >= 3 but those in except[] (n entries). */
 int fd_close_all_except(const int *except, size_t n);
 
+/* 1: there is an entry that is neither hidden nor a backup (of editors, of package managers; a file system's own), 0, -errno. */
+int dir_has_entries(const char *path);
 /* Directory entries without "." and ".."; sorted; names only. */
 int dir_list(const char *path, char ***ret);
 

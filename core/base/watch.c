@@ -152,6 +152,7 @@ static int look_again(struct watch_hub *h, usec_t in)
 static int tell_read(struct watch_hub *h)
 {
 	size_t size = h->used;
+	struct list touched;
 
 	h->is_telling = true;
 	for (size_t at = 0; at + sizeof(struct inotify_event) <= size;) {
@@ -169,7 +170,9 @@ static int tell_read(struct watch_hub *h)
 	memmove(h->events, h->events + size, h->used);
 	LIST_FOREACH (x, &h->removed, struct watch, in_watcher)
 		watch_drop(h, x);
-	for (struct watcher *w; (w = LIST_FIRST(&h->touched, struct watcher, touched));) {
+	/* One that wants to be told again is so the next time. */
+	list_move(&touched, &h->touched);
+	for (struct watcher *w; (w = LIST_FIRST(&touched, struct watcher, touched));) {
 		list_remove(&w->touched);
 		w->on_changed(w);
 	}
@@ -396,6 +399,12 @@ void watcher_end(struct watcher *w)
 	LIST_FOREACH (x, &w->watches, struct watch, in_watcher)
 		if (x->is_stale)
 			watch_remove(w->hub, x);
+}
+
+int watcher_again(struct watcher *w)
+{
+	touch(w->hub, w);
+	return look_again(w->hub, AGAIN_USEC);
 }
 
 void watcher_clear(struct watcher *w)

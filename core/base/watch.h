@@ -45,5 +45,7 @@ void watcher_remove(struct watcher *w, int wd); /* one that is gone is fine */
 /* Watches that are not added again between these two are removed: none is missing in between. */
 void watcher_begin(struct watcher *w);
 void watcher_end(struct watcher *w);
+/* There was no memory or no fd for a look: on_changed() is called in 100 ms, or earlier if something happens. */
+int watcher_again(struct watcher *w);
 /* All of them. The watcher can be used again, or freed. */
 void watcher_clear(struct watcher *w);

@@ -111,19 +111,10 @@ CONDITION_FN(condition_file_is_executable)
 
 CONDITION_FN(condition_directory_not_empty)
 {
-	struct dirent *e;
-	int found = 0;
-	DIR *d;
+	int r = dir_has_entries(parameter);
 
 	(void) m;
-	d = opendir(parameter);
-	if (!d)
-		return errno != ENOENT && errno != ENOTDIR;
-	/* Hidden entries do not count. */
-	while (!found && (e = readdir(d)))
-		found = e->d_name[0] != '.';
-	closedir(d);
-	return found;
+	return r < 0 ? r != -ENOENT && r != -ENOTDIR : r;
 }
 
 /* ---- encryption: a dm-crypt device, or one whose only lower devices are ---- */

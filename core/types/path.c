@@ -116,13 +116,6 @@ static bool glob_matches(const char *pattern, char **ret)
 	return found;
 }
 
-static bool directory_has_entries(const char *path)
-{
-	auto_strv char **names = NULL;
-
-	return dir_list(path, &names) >= 0 && strv_length(names) > 0;
-}
-
 /* Does the spec say "now"? @initial: changes are only noted. @match: what a pattern found. */
 static bool spec_is_due(struct path *p, const struct path_spec *spec, unsigned n, bool initial,
                         char **match)
@@ -135,7 +128,7 @@ static bool spec_is_due(struct path *p, const struct path_spec *spec, unsigned n
 	case PATH_EXISTS_GLOB:
 		return glob_matches(spec->path, match);
 	case PATH_DIRECTORY_NOT_EMPTY:
-		return directory_has_entries(spec->path);
+		return dir_has_entries(spec->path) > 0;
 	case PATH_CHANGED:
 	case PATH_MODIFIED:
 	default:

@@ -237,11 +237,29 @@ static int add_watches(struct service *s)
 	return -ENOMEM;
 }
 
+/* It says that there is no process yet: a change will tell. Anything else is for want of fds, say, and nothing need change any more. */
+static bool is_no_pid_yet(int error)
+{
+	static const int errors[] = {ENOENT, ENOTDIR, ELOOP, EBADMSG, EPERM, ESRCH};
+
+	for (size_t i = 0; i < ELEMENTSOF(errors); i++)
+		if (error == -errors[i])
+			return true;
+	return false;
+}
+
 void service_pid_file_changed(struct service *s)
 {
-	/* The next directory down may be there now, and the file in it before it is watched. */
-	if (service_load_pid_file(s, false) < 0 &&
-	    (add_watches(s) < 0 || service_load_pid_file(s, false) < 0))
+	int r = service_load_pid_file(s, false);
+
+	if (is_no_pid_yet(r)) {
+		/* The next directory down may be there now, and the file in it before it is watched. */
+		r = add_watches(s);
+		r = r < 0 ? r : service_load_pid_file(s, false);
+	}
+	if (r < 0 && !is_no_pid_yet(r))
+		(void) watcher_again(&s->pid_file_watcher);
+	if (r < 0)
 		return;
 	service_unwatch_pid_file(s);
 	if (s->state == SERVICE_START)

@@ -18,6 +18,10 @@ with open("/etc/os-release", encoding="utf-8") as release:
     OS = dict(line.rstrip("\n").split("=", 1) for line in release if "=" in line)
 
 
+MAYBE_EMPTY = [".x", "x~", "~", "lost+found", "aquota.user", "aquota.group", "swp", "x.old.y", "old", "x.", "x.rej"] + [
+    f"x.{s}" for s in ("rpmnew rpmsave rpmorig dpkg-old dpkg-new dpkg-tmp dpkg-dist dpkg-bak dpkg-backup dpkg-remove ucf-new ucf-old ucf-dist swp bak old new pacnew tmp orig").split()]
+
+
 def build(root):
     for name in ("empty", "full", "full/sub"):
         os.mkdir(f"{root}/{name}")
@@ -25,6 +29,10 @@ def build(root):
         with open(f"{root}/{name}", "w", encoding="utf-8") as f:
             f.write(text)
         os.chmod(f"{root}/{name}", mode)
+    # Each with one entry that may be nobody's.
+    for i, name in enumerate(MAYBE_EMPTY):
+        os.mkdir(f"{root}/maybe{i}")
+        os.mkdir(f"{root}/maybe{i}/{name}")
     for name, target in (("link", "file"), ("dangling", "nowhere"), ("dirlink", "full"), ("loop", "loop")):
         os.symlink(target, f"{root}/{name}")
     os.mkfifo(f"{root}/fifo")
@@ -33,7 +41,7 @@ def build(root):
 def path(root):
     p = R.choice([root, root, root, "", "/proc", "/dev", "/etc"]) + "/" + R.choice(
         ["", "empty", "full", "full/sub", "full/a b", "file", "program", "zero", "link", "dangling", "dirlink", "dirlink/sub", "loop", "fifo", "*", "none", "file/x",
-         "passwd", "null", "self", "shadow", "full/", "./file", "full/../file", "//full"])
+         "passwd", "null", "self", "shadow", "full/", "./file", "full/../file", "//full", f"maybe{R.randrange(len(MAYBE_EMPTY))}"])
     return R.choice(["", "", "", "", "", "x"]) + p if R.random() < 0.97 else "relative"
 
 
@@ -84,6 +92,7 @@ def one(root):
         "Credential": lambda: R.choice(["nope", "../x", "", "a/b"]), "Virtualization": lambda: R.choice(["yes", "no", "vm", "container", "docker", "kvm", "nope", "", "private-users"]),
         "Firmware": lambda: R.choice(["uefi", "device-tree", "device-tree-compatible(x)", "smbios-field(bios_vendor = x)", "smbios-field(nope = x)", "x", "smbios-field(bios_vendor)"]),
         "ControlGroupController": lambda: R.choice(["v2", "v1", "nope", ""] + (["cpu", "memory", "cpu memory", "pids", "nope cpu"] if CGROUP else [])),
+        "DirectoryNotEmpty": lambda: R.choice([path(root), f"{root}/maybe{R.randrange(len(MAYBE_EMPTY))}"]),
         # It would wait for somebody to write into a FIFO.
         "PathIsEncrypted": lambda: path(root).replace("fifo", "file"),
     }

@@ -14,6 +14,7 @@ struct listener {
 	int events, changes, overflows;
 	uint32_t mask;
 	int wd;
+	int cannot_look;         /* so many times */
 	struct listener *clears; /* this one is cleared in the handler */
 	const char *watches;     /* this file is watched in the handler */
 };
@@ -45,7 +46,11 @@ static void on_event(struct watcher *w, int wd, uint32_t mask, const char *name)
 
 static void on_changed(struct watcher *w)
 {
-	container_of(w, struct listener, watcher)->changes++;
+	struct listener *l = container_of(w, struct listener, watcher);
+
+	l->changes++;
+	if (l->cannot_look-- > 0)
+		CHECK_INT(watcher_again(w), ==, 0);
 }
 
 static void on_opened(int fd, void *userdata)
@@ -317,6 +322,32 @@ TEST(watch__of_a_queue_that_was_full_all_hear)
 		CHECK_INT(b.overflows, ==, 1);
 		CHECK_INT(b.changes, ==, 1);
 	}
+	world_close(&w);
+}
+
+TEST(watch__who_cannot_look_is_told_again)
+{
+	struct listener a;
+	struct world w;
+
+	world_open(&w, -1);
+	listener_open(&a, &w);
+	a.cannot_look = 2;
+	CHECK_INT(watcher_add(&a.watcher, w.file, IN_MODIFY), >, 0);
+	modify(w.file);
+	turn(&w);
+	CHECK_INT(a.changes, ==, 1);
+	for (int i = 0; i < 20; i++)
+		(void) loop_run_once(w.loop, 50 * USEC_PER_MSEC);
+	CHECK_INT(a.changes, ==, 3);
+	CHECK_INT(a.events, ==, 1);
+	a.cannot_look = 1;
+	modify(w.file);
+	turn(&w);
+	watcher_clear(&a.watcher);
+	for (int i = 0; i < 5; i++)
+		(void) loop_run_once(w.loop, 50 * USEC_PER_MSEC);
+	CHECK_INT(a.changes, ==, 4);
 	world_close(&w);
 }
 
