@@ -58,7 +58,7 @@ struct unit_row {
 extern const struct unit_row unit_rows[];
 extern const size_t n_unit_rows;
 int unit_find(const char *name); /* index or -1 */
-void units_write(struct world *w, unsigned many, bool machine);
+void units_write(struct world *w, unsigned many, bool machine, unsigned slow);
 /* Whether this run has it. */
 bool unit_is_here(const struct chaos *c, int unit);
 

@@ -163,7 +163,7 @@ static void begin(struct chaos *c, const struct options *o)
 	bus_prepare(c);
 	history_open(c);
 	map_page(c);
-	units_write(&c->w, c->many, c->machine);
+	units_write(&c->w, c->many, c->machine, c->slow);
 	if (world_start(&c->w) < 0) {
 		violation(c, "the world does not start");
 		return;

@@ -6,6 +6,7 @@
 #define RUN(mode, unit, arguments) "ExecStart=$HELPER " mode " " unit " " arguments "\n"
 #define NOTE(key, unit, text)      key "=$HELPER note " unit " " text "\n"
 #define DAEMON                     (UNIT_DAEMON | UNIT_ORDERED | UNIT_BASE)
+#define WATCHDOG_SEC               4U
 
 /* clang-format off */
 const struct unit_row unit_rows[] = {
@@ -19,8 +20,8 @@ const struct unit_row unit_rows[] = {
 	{"e1.service", DAEMON, "[Service]\nType=exec\nRestart=always\nRestartSec=20ms\n" RUN("run", "e1.service", "")},
 	{"f0.service", DAEMON, "[Service]\nType=forking\nPIDFile=/run/chaos/f0.pid\n" RUN("fork", "f0.service", "/run/chaos/f0.pid")},
 	{"f1.service", DAEMON, "[Service]\nType=forking\nPIDFile=/run/chaos/f1.pid\nRestart=on-failure\n" RUN("fork", "f1.service", "/run/chaos/f1.pid")},
-	{"n0.service", DAEMON | UNIT_STORED, "[Service]\nType=notify\nFileDescriptorStoreMax=4\nWatchdogSec=4s\n" RUN("notify", "n0.service", "ready")},
-	{"n1.service", DAEMON, "[Unit]\nAfter=n0.service\n[Service]\nType=notify\nFileDescriptorStoreMax=4\nWatchdogSec=4s\n" RUN("notify", "n1.service", "ready")},
+	{"n0.service", DAEMON | UNIT_STORED, "[Service]\nType=notify\nFileDescriptorStoreMax=4\nWatchdogSec=$WATCHDOG\n" RUN("notify", "n0.service", "ready")},
+	{"n1.service", DAEMON, "[Unit]\nAfter=n0.service\n[Service]\nType=notify\nFileDescriptorStoreMax=4\nWatchdogSec=$WATCHDOG\n" RUN("notify", "n1.service", "ready")},
 	{"i0.service", DAEMON, "[Service]\nType=idle\n" RUN("run", "i0.service", "")},
 	{"y0.service", DAEMON | UNIT_RELOADS, "[Service]\nType=notify-reload\n" RUN("notify", "y0.service", "reload")},
 	{"h0.service", DAEMON, "[Service]\nSlice=chaos.slice\n" RUN("run", "h0.service", "")},
@@ -112,15 +113,17 @@ static char *replace(const char *text, const char *token, const char *value)
 	return ret;
 }
 
-static void put(struct world *w, const struct unit_row *row)
+static void put(struct world *w, const struct unit_row *row, unsigned slow)
 {
 	static const char common[] = "[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=0\n";
 	auto_free char *helper = path_join(w->dir, "version/chaos-service"), *half = NULL,
-		       *text = NULL;
+		       *most = NULL, *text = NULL,
+		       *watchdog = str_printf("%us", WATCHDOG_SEC * slow);
 	bool service = str_ends_with(row->name, ".service");
 
 	half = replace(row->text, "$HELPER", helper);
-	text = replace(half, "$DIRECTORY", w->dir);
+	most = replace(half, "$DIRECTORY", w->dir);
+	text = replace(most, "$WATCHDOG", watchdog);
 	if (service)
 		world_put(w, row->name, "%s[Service]\nEnvironment=CHAOS_DIR=%s\n%s", common, w->dir,
 		          text);
@@ -133,8 +136,8 @@ static void put_plain(struct world *w, const char *name, const char *text)
 	world_put(w, name, "[Unit]\nDefaultDependencies=no\n%s", text);
 }
 
-/* @many: instances of a plain daemon in place of the population, for a profile with hundreds. */
-void units_write(struct world *w, unsigned many, bool machine)
+/* @slow: how much longer than on real hardware a service may be silent. @many: instances of a plain daemon in place of the population, for a profile with hundreds. */
+void units_write(struct world *w, unsigned many, bool machine, unsigned slow)
 {
 	auto_strbuf struct strbuf wants = {.max = 64 * 1024};
 
@@ -142,7 +145,7 @@ void units_write(struct world *w, unsigned many, bool machine)
 	for (size_t i = 0; i < n_unit_rows; i++) {
 		if (!unit_rows[i].text || (unit_rows[i].flags & UNIT_MACHINE && !machine))
 			continue;
-		put(w, &unit_rows[i]);
+		put(w, &unit_rows[i], slow);
 		if (!many && unit_rows[i].flags & UNIT_BASE)
 			strbuf_printf(&wants, " %s", unit_rows[i].name);
 	}
