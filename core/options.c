@@ -122,14 +122,25 @@ int options_read(struct core *c)
 }
 
 /*
- * Who may wait while the machine comes up. udevd and its workers take more of a VM's boot than everything else together, most of it
- * for devices that no unit waits for; beside them, those that are waited for would get a small share of the CPUs. It is a weight
- * and no limit: a CPU that nobody else wants is udevd's. Below all other folders, so that a file of this name in /etc replaces it.
+ * Who may wait while the machine comes up, and who goes first. udevd and its workers take more of a VM's boot than everything else
+ * together, most of it for devices that no unit waits for; on the other side is the one chain from the root file system to a login,
+ * each of whose links would else start behind dozens of units that nobody waits for. These are weights and no limits: a CPU that
+ * nobody else wants is anybody's, and no order changes but that of jobs that may run at a time. Below all other folders, so that a
+ * file of this name in /etc replaces it.
  */
+#define MAY_WAIT   "[Service]\nStartupCPUWeight=20\n"
+#define GOES_FIRST "[Service]\nStartupCPUWeight=1000\n"
 static const struct {
 	const char *unit, *text;
 } startup_dropins[] = {
-	{"systemd-udevd.service", "[Service]\nStartupCPUWeight=20\n"},
+	{"kmod-static-nodes.service", GOES_FIRST},
+	{"ssh.service", GOES_FIRST},
+	{"systemd-fsck-root.service", GOES_FIRST},
+	{"systemd-remount-fs.service", GOES_FIRST},
+	{"systemd-sysusers.service", GOES_FIRST},
+	{"systemd-tmpfiles-setup-dev.service", GOES_FIRST},
+	{"systemd-udevd.service", MAY_WAIT},
+	{"systemd-user-sessions.service", GOES_FIRST},
 };
 
 void options_write_startup(void)

@@ -255,6 +255,11 @@ int unit_describe(struct unit *u, cJSON *properties)
 		r = json_add_strv(properties, "DropInPaths", u->file->dropin_paths);
 	if (r >= 0)
 		r = json_add_strv(properties, "RequiresMountsFor", u->mounts_for);
+	if (r >= 0 && u->file->unit.startup_not_after)
+		r = json_add_strv(properties, "X-StartupNotAfter", u->file->unit.startup_not_after);
+	if (r >= 0 && u->file->unit.startup_not_after_if)
+		r = json_add_string(properties, "X-StartupNotAfterIf",
+		                    u->file->unit.startup_not_after_if);
 	if (r >= 0)
 		r = add_conditions(u, properties, "Conditions", false);
 	if (r >= 0)

@@ -71,10 +71,7 @@ static int explain_order(const struct job *j, cJSON *list)
 		UNIT_FOREACH_DEPENDENCY (other, j->unit, sides[i]) {
 			const struct job *o = other->job;
 
-			if (r < 0 || !o ||
-			    job_order_compare((struct job_order){j->type, j->ignore_order},
-			                      (struct job_order){o->type, o->ignore_order},
-			                      sides[i]) <= 0)
+			if (r < 0 || !job_must_wait_for(j, other, sides[i]))
 				continue;
 			r = add(list, "ordering", realtime_of(o->begin_usec),
 			        "its %s job waits for job %" PRIu32

@@ -10,14 +10,35 @@
 
 #include <inttypes.h>
 
-static bool must_wait_for(const struct job *j, const struct unit *other, enum unit_dependency d)
+static bool path_holds(const char *path)
+{
+	bool negate = *path == '!';
+
+	return (access(path + negate, F_OK) >= 0) != negate;
+}
+
+/* While the machine comes up a unit may be told not to wait for all that it is ordered after (X-StartupNotAfter=). Both go up:
+ * what goes down keeps its order, and so does a start once the boot is finished. */
+static bool may_overtake(const struct job *j, const struct unit *other)
+{
+	const struct unit_settings *s = &j->unit->file->unit;
+
+	return s->startup_not_after && j->type == JOB_START && other->job->type == JOB_START &&
+	       !stamp_is_set(&j->manager->finished) &&
+	       strv_contains(s->startup_not_after, other->id) &&
+	       (!s->startup_not_after_if || path_holds(s->startup_not_after_if));
+}
+
+bool job_must_wait_for(const struct job *j, const struct unit *other, enum unit_dependency d)
 {
 	struct job_order mine = {j->type, j->ignore_order};
 
 	if (!other->job)
 		return false;
-	return job_order_compare(
-		       mine, (struct job_order){other->job->type, other->job->ignore_order}, d) > 0;
+	if (job_order_compare(mine, (struct job_order){other->job->type, other->job->ignore_order},
+	                      d) <= 0)
+		return false;
+	return d != DEP_AFTER || !may_overtake(j, other);
 }
 
 static bool is_runnable(const struct job *j)
@@ -27,10 +48,10 @@ static bool is_runnable(const struct job *j)
 	if (j->ignore_order || j->type == JOB_NOP)
 		return true;
 	UNIT_FOREACH_DEPENDENCY (other, u, DEP_AFTER)
-		if (must_wait_for(j, other, DEP_AFTER))
+		if (job_must_wait_for(j, other, DEP_AFTER))
 			return false;
 	UNIT_FOREACH_DEPENDENCY (other, u, DEP_BEFORE)
-		if (must_wait_for(j, other, DEP_BEFORE))
+		if (job_must_wait_for(j, other, DEP_BEFORE))
 			return false;
 	return true;
 }

@@ -10,6 +10,8 @@
 
 #include <inttypes.h>
 
+#define CPU_WEIGHT_ORDINARY 100 /* systemd.resource-control(5) */
+
 static const void *id_key(uint32_t id)
 {
 	return (const void *) (uintptr_t) id;
@@ -76,6 +78,26 @@ void job_merge_into(struct job *installed, enum job_type type, bool irreversible
 	job_queue_run(installed);
 }
 
+/*
+ * Of those that may run: what costs nothing and others wait for, then who has more than the ordinary weight, then the others. Each
+ * start of a service takes core a moment, and at boot dozens of them wait. systemd has the same order (unit_compare_priority()).
+ */
+static bool goes_first(const struct job *j)
+{
+	const struct cgroup_settings *s = j->unit->file ? j->unit->file->cgroup : NULL;
+	enum unit_type t = j->unit->ops->type;
+	uint64_t weight;
+
+	if (t == UNIT_TARGET || t == UNIT_SLICE || t == UNIT_DEVICE || t == UNIT_SOCKET)
+		return true;
+	if (!s)
+		return false;
+	weight = s->startup_cpu_weight != UINT64_MAX && !stamp_is_set(&j->manager->finished)
+	                 ? s->startup_cpu_weight
+	                 : s->cpu_weight;
+	return weight != UINT64_MAX && weight > CPU_WEIGHT_ORDINARY;
+}
+
 void job_queue_run(struct job *j)
 {
 	struct manager *m = j->manager;
@@ -83,7 +105,10 @@ void job_queue_run(struct job *j)
 	if (j->in_run_queue || (j->state != JOB_WAITING && !j->restored))
 		return;
 	j->in_run_queue = true;
-	list_append(&m->run_queue, &j->run_link);
+	if (goes_first(j))
+		list_prepend(&m->run_queue, &j->run_link);
+	else
+		list_append(&m->run_queue, &j->run_link);
 	manager_kick(m);
 }
 
@@ -104,19 +129,13 @@ int job_foreach_earlier(const struct job *j, int (*fn)(const struct job *earlier
                         void *userdata)
 {
 	static const enum unit_dependency sides[] = {DEP_AFTER, DEP_BEFORE};
-	const struct job_order mine = {j->type, j->ignore_order};
 	struct unit *other;
 	int r = 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(sides); i++)
-		UNIT_FOREACH_DEPENDENCY (other, j->unit, sides[i]) {
-			const struct job *o = other->job;
-
-			if (r >= 0 && o &&
-			    job_order_compare(mine, (struct job_order){o->type, o->ignore_order},
-			                      sides[i]) > 0)
-				r = fn(o, userdata);
-		}
+		UNIT_FOREACH_DEPENDENCY (other, j->unit, sides[i])
+			if (r >= 0 && job_must_wait_for(j, other, sides[i]))
+				r = fn(other->job, userdata);
 	return MIN(r, 0);
 }
 

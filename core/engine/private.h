@@ -122,6 +122,8 @@ struct job_order {
 /* a's unit stands in relation @d (DEP_BEFORE or DEP_AFTER) to b's: < 0: a runs first, > 0: b first,
  * 0: no matter. */
 int job_order_compare(struct job_order a, struct job_order b, enum unit_dependency d);
+/* @other has a job that goes first; it stands in dependency @d of the job's unit. */
+bool job_must_wait_for(const struct job *j, const struct unit *other, enum unit_dependency d);
 int job_new(struct unit *u, enum job_type type, uint32_t id,
             struct job **ret); /* not yet installed */
 void job_install(struct job *j);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * directives-list.h - private to unitfile: X(key, parser, field, argument) and IGNORED(key, what that means), sorted by key.
- * The names are those of systemd.directives(7) as of version 252, with those later ones that settings.h has a field for.
+ * The names are those of systemd.directives(7) as of version 252, with those later ones that settings.h has a field for. Ours
+ * begin with "X-", which systemd passes over without a word.
  */
 #pragma once
 
@@ -55,7 +56,9 @@
 	X("SuccessAction", action, success_action, 0) \
 	X("SuccessActionExitStatus", exit_status, success_action_exit_status, 0) \
 	X("Upholds", dependencies, dependencies[DEP_UPHOLDS], 0) \
-	X("Wants", dependencies, dependencies[DEP_WANTS], 0)
+	X("Wants", dependencies, dependencies[DEP_WANTS], 0) \
+	X("X-StartupNotAfter", unit_names, startup_not_after, 0) \
+	X("X-StartupNotAfterIf", path_or_not, startup_not_after_if, 0)
 
 #define INSTALL_DIRECTIVES(X, IGNORED) \
 	X("Alias", install_names, alias, 0) \

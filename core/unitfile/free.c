@@ -71,6 +71,8 @@ static void free_unit(struct unit_settings *u)
 	for (size_t i = 0; i < DEP_MAX; i++)
 		strv_free(u->dependencies[i]);
 	strv_free(u->requires_mounts_for);
+	strv_free(u->startup_not_after);
+	free(u->startup_not_after_if);
 	free_conditions(u->conditions);
 	strv_free(u->wanted_by);
 	strv_free(u->required_by);

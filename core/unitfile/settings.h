@@ -153,6 +153,10 @@ struct unit_settings {
 	char **dependencies
 		[DEP_MAX]; /* unit names as the files give them, specifiers resolved, duplicates removed */
 	char **requires_mounts_for;
+	/* Of what it is ordered after, those that its start does not wait for while the machine comes up, if that path is there (behind
+	 * "!": if it is not) */
+	char **startup_not_after;
+	char *startup_not_after_if;
 	struct condition *conditions;
 	bool default_dependencies, stop_when_unneeded, refuse_manual_start, refuse_manual_stop,
 		allow_isolate, ignore_on_isolate, collect_inactive_or_failed;

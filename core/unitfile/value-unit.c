@@ -47,6 +47,40 @@ VALUE_PARSER(dependencies)
 	return r;
 }
 
+static int add_unit_name(struct parse *p, char *word, void *field, int64_t arg)
+{
+	(void) arg;
+	if (unit_name_kind(word) == UNIT_NAME_TEMPLATE || !unit_name_is_valid(word, UNIT_NAME_ANY))
+		return parse_warn(p, "'%.100s' is no unit name, ignored", word);
+	return strv_append_unique(field, word);
+}
+
+/* Names as they are: no dependency is made of them. An empty value begins anew. */
+VALUE_PARSER(unit_names)
+{
+	if (!*value) {
+		*(char ***) field = strv_free(*(char ***) field);
+		return 0;
+	}
+	return parse_words(p, value, WORD_UNQUOTE | WORD_RETAIN_ESCAPE, add_unit_name, field, arg);
+}
+
+VALUE_PARSER(path_or_not)
+{
+	auto_free char *path = NULL, *text = NULL;
+	bool negate = *value == '!';
+	int r = value_path(p, value + negate, &path, arg);
+
+	if (r < 0 || (!path && *value))
+		return r;
+	text = path ? str_printf("%s%s", negate ? "!" : "", path) : NULL;
+	if (path && !text)
+		return -ENOMEM;
+	free(*(char **) field);
+	*(char **) field = TAKE_PTR(text);
+	return 0;
+}
+
 static int add_mount_path(struct parse *p, char *word, void *field, int64_t arg)
 {
 	(void) arg;

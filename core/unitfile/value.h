@@ -27,6 +27,8 @@ VALUE_PARSER(unit_name);    /* char *: arg is the type, -1 any */
 /* value-unit.c */
 VALUE_PARSER(dependencies);    /* char ** */
 VALUE_PARSER(mounts_for);      /* char ** */
+VALUE_PARSER(unit_names);      /* char ** */
+VALUE_PARSER(path_or_not);     /* char *: "!" stands before a path that is not to be there */
 VALUE_PARSER(documentation);   /* char ** */
 VALUE_PARSER(condition);       /* struct condition *: arg is the type, bit 16 an assertion */
 VALUE_PARSER(job_mode);        /* enum job_mode */

@@ -122,6 +122,137 @@ TEST(jobs__reload_is_not_merged_into_one_under_way)
 	fixture_end();
 }
 
+/* A late target keeps "x" from its start in every boot but one that has the mark. */
+static void put_overtaker(const char *more)
+{
+	auto_free char *text = str_printf(
+		"Requires=late.target\nAfter=late.target slow-early.service\n"
+		"Wants=slow-early.service\nX-StartupNotAfter=late.target slow-early.timer\n%s",
+		more);
+
+	put_unit("x.service", text);
+	put_unit("slow-early.service", "");
+	put_unit("late.target", "Wants=slow.service\nAfter=slow.service");
+	put_unit("slow.service", "");
+}
+
+TEST(jobs__an_order_is_overtaken_while_the_machine_comes_up)
+{
+	fixture_begin();
+	put_overtaker("");
+	fixture_open();
+	order(JOB_START, "x.service");
+	CHECK_STR(happened(), "+slow-early +slow");
+	/* What it is told to wait for counts. */
+	becomes("slow-early.service", UNIT_ACTIVE);
+	CHECK_STR(happened(), "+x");
+	CHECK(unit("late.target")->job);
+	becomes("slow.service", UNIT_ACTIVE);
+	CHECK_STR(state("late.target"), "active");
+	CHECK_STR(state("x.service"), "active");
+	/* The way down has the order of the files. */
+	happened();
+	order(JOB_STOP, "late.target");
+	CHECK_STR(happened(), "-x -late.target");
+	fixture_end();
+}
+
+TEST(jobs__an_order_holds_when_the_machine_is_up)
+{
+	fixture_begin();
+	put_overtaker("");
+	fixture_open();
+	fx.m->finished = stamp_now();
+	order(JOB_START, "x.service");
+	becomes("slow-early.service", UNIT_ACTIVE);
+	CHECK_STR(happened(), "+slow-early +slow");
+	becomes("slow.service", UNIT_ACTIVE);
+	CHECK_STR(happened(), "+late.target +x");
+	fixture_end();
+}
+
+TEST(jobs__an_order_is_overtaken_only_with_the_mark)
+{
+	auto_free char *more = NULL;
+
+	fixture_begin();
+	more = str_printf("X-StartupNotAfterIf=%s/mark", fx.dir);
+	put_overtaker(more);
+	fixture_open();
+	order(JOB_START, "x.service");
+	becomes("slow-early.service", UNIT_ACTIVE);
+	CHECK_STR(happened(), "+slow-early +slow");
+	CHECK_STR(state("x.service"), "inactive");
+	fixture_end();
+	fixture_begin();
+	free(more);
+	more = str_printf("X-StartupNotAfterIf=%s/mark", fx.dir);
+	put_overtaker(more);
+	fixture_open();
+	order(JOB_START, "x.service");
+	happened();
+	/* It comes before the last that is waited for has ended. */
+	put_file("mark", "");
+	becomes("slow-early.service", UNIT_ACTIVE);
+	CHECK_STR(happened(), "+x");
+	fixture_end();
+}
+
+TEST(jobs__an_order_is_overtaken_where_the_mark_is_not)
+{
+	auto_free char *more = NULL;
+
+	fixture_begin();
+	more = str_printf("X-StartupNotAfterIf=!%s/mark", fx.dir);
+	put_overtaker(more);
+	put_file("mark", "");
+	fixture_open();
+	order(JOB_START, "x.service");
+	becomes("slow-early.service", UNIT_ACTIVE);
+	CHECK_STR(happened(), "+slow-early +slow");
+	fixture_end();
+	fixture_begin();
+	free(more);
+	more = str_printf("X-StartupNotAfterIf=!%s/mark", fx.dir);
+	put_overtaker(more);
+	fixture_open();
+	order(JOB_START, "x.service");
+	becomes("slow-early.service", UNIT_ACTIVE);
+	CHECK_STR(happened(), "+slow-early +slow +x");
+	fixture_end();
+}
+
+TEST(jobs__who_has_more_weight_goes_first)
+{
+	fixture_begin();
+	put_unit("all.target", "Wants=a.service b.service c.service d.service e.target\n"
+	                       "After=a.service b.service c.service d.service e.target");
+	put_unit("a.service", "");
+	put_unit("b.service", "[Service]\nCPUWeight=50\n");
+	put_unit("c.service", "[Service]\nStartupCPUWeight=1000\n");
+	put_unit("d.service", "[Service]\nCPUWeight=100\nStartupCPUWeight=20\n");
+	put_unit("e.target", "");
+	fixture_open();
+	order(JOB_START, "all.target");
+	CHECK_STR(happened(), "+e.target +c +a +b +d +all.target");
+	fixture_end();
+}
+
+TEST(jobs__a_startup_weight_counts_while_the_machine_comes_up)
+{
+	fixture_begin();
+	put_unit("all.target", "Wants=a.service b.service c.service\n"
+	                       "After=a.service b.service c.service");
+	put_unit("a.service", "");
+	put_unit("b.service", "[Service]\nStartupCPUWeight=1000\n");
+	put_unit("c.service", "[Service]\nCPUWeight=200\n");
+	fixture_open();
+	fx.m->finished = stamp_now();
+	order(JOB_START, "all.target");
+	CHECK_STR(happened(), "+c +a +b +all.target");
+	fixture_end();
+}
+
 TEST(jobs__again_means_later)
 {
 	struct fake *f;
