@@ -37,6 +37,14 @@
  * What cannot be parsed is a finding and the rest counts. Returns 0 with an object, or -ENOMEM.
  */
 int system_config_read(const struct tree *root, const char *line, struct diag *d, cJSON **ret);
+/* Whether sshd may be up before the rest of the boot (docs/design/metadata-boot.md): yes, unless the word sysmaster.early-login= of
+ * the kernel command line, else early_login in the section "sysmaster" of the image's configuration, says no. @line may be NULL. */
+bool early_login_is_wanted(const cJSON *config, const char *line);
+/* fstab(5) names a file system that comes over the network. */
+bool fstab_names_network(const char *text);
+/* Says so to core below @root, and to systemd-tmpfiles that nobody is to be kept out. 1: said, 0: not wanted, or fstab's file systems of
+ * the network are waited for. */
+int early_login_permit(const char *root, const cJSON *config, const char *line);
 
 /* ---- nics.c ---- */
 

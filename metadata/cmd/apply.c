@@ -335,6 +335,9 @@ static int finish(struct run *x, const struct instance *i, int r)
 	                    r < 0);
 	if (r < 0)
 		(void) compat_finished(s->root, i, now(CLOCK_BOOTTIME));
+	else if (!x->is_network && !*s->root &&
+	         early_login_permit(s->root, x->search.config, x->search.machine.cmdline) < 0)
+		log_warning("sshd cannot be told that it need not wait for the boot");
 	return r < 0 ? EXIT_FAILURE : stage_exit_code(&s->d, r);
 }
 

@@ -5,6 +5,7 @@
  *	sysmaster:
  *	  fleet: { controller: https://..., token: ..., ca: PEM, via: network|channel, name: ... }
  *	  channel: { role: observe|operate|admin }
+ *	  early_login: false      (of the image and the kernel command line: boot/config.c)
  *	  upgrade: { keys: [ minisign public keys ], gate_sec: 5 }
  */
 #include "metadata/modules/modules.h"
@@ -119,7 +120,7 @@ int module_sysmaster(struct context *c)
 
 	cJSON_ArrayForEach(it, section)
 	{
-		int r = -EOPNOTSUPP;
+		int r = streq(it->string, "early_login") ? 0 : -EOPNOTSUPP;
 
 		for (size_t i = 0; i < ELEMENTSOF(parts); i++)
 			if (streq(parts[i].key, it->string))

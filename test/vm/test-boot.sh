@@ -33,6 +33,10 @@ ok "default.target is active" vmctl exec "$m" -- sctl is-active default.target
 chain=$(vmctl sh "$m" 'sctl analyze critical-chain && sctl analyze critical-chain basic.target' 2>&1)
 like "it says what the boot waited for" "$chain" 'graphical.target @.*multi-user.target @.*basic.target @.*sysinit.target @'
 note "$chain"
+# Only metadata lets sshd be earlier (vm.metadata), and there is none here.
+is "sshd waits for basic.target and the network" "$(vmctl sh "$m" 'a() { sctl show --value -p "$2" "$1"; }
+  s=$(a ssh.service InactiveExitTimestampMonotonic); b=$(a basic.target ActiveEnterTimestampMonotonic); n=$(a network.target ActiveEnterTimestampMonotonic)
+  [ $b -gt 0 ] && [ $n -gt 0 ] && [ $b -le $s ] && [ $n -le $s ] && echo yes || echo "$s $b $n"')" yes
 failed_units "$m" sctl >"$vm_work/failed.ours"
 is "no unit failed that is well under systemd" "$(comm -13 "$vm_work/failed.systemd" "$vm_work/failed.ours" | paste -sd' ')" ""
 for comm in $daemons; do

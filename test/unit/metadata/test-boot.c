@@ -22,6 +22,67 @@ static const char *text_of(const cJSON *j, const char *key)
 	return json_string_or(j, key, "(none)");
 }
 
+static bool early_login(const char *config, const char *line)
+{
+	auto_json cJSON *j = cJSON_Parse(config);
+
+	return early_login_is_wanted(j, line);
+}
+
+TEST(config__early_login_is_switched_off_by_the_image_or_the_kernel_line)
+{
+	static const char off[] = "{\"sysmaster\": {\"early_login\": false}}";
+
+	CHECK(early_login("{}", NULL));
+	CHECK(early_login("{}", "root=/dev/vda quiet\n"));
+	CHECK(early_login("{\"sysmaster\": {\"fleet\": {}}}", ""));
+	CHECK(!early_login(off, NULL));
+	CHECK(!early_login("{}", "quiet sysmaster.early-login=no"));
+	CHECK(!early_login("{}", "sysmaster.early-login=0 quiet\n"));
+	/* The line is nearer to who boots the machine, and of two words the last one counts. */
+	CHECK(early_login(off, "sysmaster.early-login=yes"));
+	CHECK(!early_login("{}", "sysmaster.early-login=1 sysmaster.early-login=no"));
+	CHECK(!early_login(off, "sysmaster.early-login=perhaps x.sysmaster.early-login=yes"));
+}
+
+TEST(early_login__file_systems_of_the_network_are_waited_for)
+{
+	CHECK(!fstab_names_network(""));
+	CHECK(!fstab_names_network("# nfs\n/dev/vda / ext4 errors=remount-ro 0 1\ntmpfs\t/tmp "
+	                           "tmpfs x_netdev 0 0\nshort\n"));
+	CHECK(fstab_names_network(
+		"/dev/vda / ext4 defaults 0 1\nserver:/home /home nfs4 defaults 0 0\n"));
+	CHECK(fstab_names_network("//server/home\t/home\tcifs\n"));
+	CHECK(fstab_names_network("me@server: /mnt fuse.sshfs defaults"));
+	CHECK(fstab_names_network("LABEL=x /srv ext4 noatime,_netdev 0 2"));
+}
+
+TEST(early_login__the_mark_is_for_machines_that_may)
+{
+	static const char mark[] = "run/sysmaster/metadata/early-login",
+			  nologin[] = "run/tmpfiles.d/systemd-nologin.conf";
+	char root[] = "/tmp/test-early-login-XXXXXX", target[64] = "";
+	auto_free char *fstab = NULL, *marked = NULL, *masked = NULL;
+
+	CHECK(mkdtemp(root) != NULL);
+	fstab = path_join(root, "etc/fstab");
+	marked = path_join(root, mark);
+	masked = path_join(root, nologin);
+	CHECK_INT(early_login_permit(root, NULL, "sysmaster.early-login=no"), ==, 0);
+	CHECK_INT(access(marked, F_OK), ==, -1);
+	CHECK_INT(mkdir_parents(fstab, 0755), ==, 0);
+	CHECK_INT(file_write_atomic(fstab, "s:/ /home nfs\n", 14, 0644, false), ==, 0);
+	CHECK_INT(early_login_permit(root, NULL, ""), ==, 0);
+	CHECK_INT(access(marked, F_OK), ==, -1);
+	CHECK_INT(access(masked, F_OK), ==, -1);
+	CHECK_INT(unlink(fstab), ==, 0);
+	CHECK_INT(early_login_permit(root, NULL, ""), ==, 1);
+	CHECK_INT(access(marked, F_OK), ==, 0);
+	CHECK_INT(readlink(masked, target, sizeof(target) - 1), >, 0);
+	CHECK_STR(target, "/dev/null");
+	CHECK_INT(rm_rf(root), ==, 0);
+}
+
 TEST(config__later_files_count_more_and_the_kernel_line_most)
 {
 	struct diag d = {0};
