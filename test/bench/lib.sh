@@ -44,12 +44,13 @@ qemu_cpu() {
 }
 
 bench_boot() {
-  local kind=$1 goals=$2 machine='' report starter=vm_start
+  local kind=$1 goals=$2 machine='' report starter=vm_start limit=170
+  [[ $goals =~ within:([0-9]+) ]] && limit=${BASH_REMATCH[1]}
   shift 2
   case $kind in systemd | systemd-*) starter=vm_start_systemd ;; esac
   "$starter" machine --no-agent --probe "$goals" "$@" || { echo "bench: $kind does not start" >&2; exit 1; }
   report=$(vm_path "$machine")/report
-  if ! within 180 report_ended "$report" || ! grep -q '^end' "$report"; then
+  if ! within $((limit + 10)) report_ended "$report" || ! grep -q '^end' "$report"; then
     echo "bench: $kind did not reach its goals: $(tail -n 1 "$report" 2>/dev/null)" >&2
     vmctl console "$machine" | tail -n 30 >&2
     exit 1
