@@ -87,6 +87,7 @@ platform_drive() {
   is "config drive: its name" "$(guest hostname)" drive-host
   # RSA comes in a unit that nobody waits for, and sshd is told.
   ok "config drive: sshd has the RSA key, too" within 240 has_rsa_key
+  ok "config drive: their unit has ended" within 240 guest 'sctl is-active sysmaster-metadata-host-keys.service'
   is "config drive: which came in a unit of its own" "$(guest 'sctl is-active sysmaster-metadata-host-keys.service; jq -r ".modules[].name" /run/sysmaster/metadata/host-keys.json 2>/dev/null || grep -o ssh_slow_host_keys /run/sysmaster/metadata/host-keys.json' | tr '\n' ' ')" "active ssh_slow_host_keys "
   stop
   rm "$vm_work/disk.qcow2"
