@@ -136,6 +136,7 @@ static const struct {
 	{"kmod-static-nodes.service", GOES_FIRST},
 	{"ssh.service", GOES_FIRST},
 	{"systemd-fsck-root.service", GOES_FIRST},
+	{"systemd-networkd.service", GOES_FIRST},
 	{"systemd-remount-fs.service", GOES_FIRST},
 	{"systemd-sysusers.service", GOES_FIRST},
 	{"systemd-tmpfiles-setup-dev.service", GOES_FIRST},
