@@ -172,8 +172,7 @@ static void check_restarts(struct chaos *c)
 	if (n < c->kills_min || n > c->kills_max)
 		violation(c, "core died %llu times where %u to %u were due", (unsigned long long) n,
 		          c->kills_min, c->kills_max);
-	if (n > 0 && c->gives_up_only &&
-	    !gave_up(json_string_or(reply, "core_died", "")))
+	if (n > 0 && c->gives_up_only && !gave_up(json_string_or(reply, "core_died", "")))
 		violation(c, "core was to give up in order at most: %s",
 		          json_string_or(reply, "core_died", "?"));
 	c->restarts = restarts;
