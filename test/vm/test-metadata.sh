@@ -67,6 +67,7 @@ platform_iso() {
   is "ISO, second boot: sshd came after the local stage" "$(up_before sysmaster-metadata.service ssh.service)" before
   ok "ISO, second boot: both stages are through" within 400 is_through
   is "ISO, second boot: commands ran once" "$(guest 'cat /root/ran')" iso
+  is "ISO, second boot: no host key is left to make" "$(guest 'sctl is-active sysmaster-metadata-host-keys.service')" inactive
   stop
   sed -i s/i-iso/i-other/ "$vm_work/seed/meta-data"; user_data other >"$vm_work/seed/user-data"
   start "ISO, another instance" other --seed "$vm_work/seed" --net "$net" --append sysmaster.early-login=no
