@@ -37,7 +37,8 @@ guest() { vmctl sh "$m" -t "${limit:-60}" "$1"; }
 boot_id() { guest 'cat /proc/sys/kernel/random/boot_id' 2>/dev/null; }
 is_new_boot() {
   local id
-  id=$(boot_id)
+  # Who asks while the machine resets gets no answer.
+  id=$(limit=10 boot_id)
   [ -n "$id" ] && [ "$id" != "$1" ]
 }
 

@@ -33,5 +33,7 @@ ExecStart=/opt/chaos/chaos --machine --slow 10 --seconds 100000
 StandardOutput=append:/run/chaos-world.log
 StandardError=append:/run/chaos-world.log
 OOMScoreAdjust=-500
+# The driver ends its world itself, when it has looked for the last time.
+KillMode=mixed
 TimeoutStopSec=5min
 EOF
