@@ -18,8 +18,8 @@ void service_bus_name_owner(struct unit *u, bool owned, bool initial, usec_t at)
 
 	if (service_settings(s)->type != SERVICE_DBUS)
 		return;
-	/* Reports overtake each other, and come late: of the process before this one, too. */
-	if (at > 0 && (at < s->name_at || at < s->main_status.start.boottime))
+	/* Reports overtake each other. */
+	if (at > 0 && at < s->name_at)
 		return;
 	s->name_at = MAX(s->name_at, at);
 	if (owned && service_has_main(s) && !s->has_name) {
@@ -36,7 +36,9 @@ void service_bus_name_owner(struct unit *u, bool owned, bool initial, usec_t at)
 	case SERVICE_RELOAD:
 	case SERVICE_RELOAD_SIGNAL:
 	case SERVICE_RELOAD_NOTIFY:
-		if (owned || initial || !s->has_name)
+		/* Told late it may have been the process before this one that lost it. */
+		if (owned || initial || !s->has_name ||
+		    (at > 0 && at < s->main_status.start.boottime))
 			break;
 		log_unit(LOG_INFO, u->id, "Lost its name %s on the bus. Stopping",
 		         service_settings(s)->bus_name);

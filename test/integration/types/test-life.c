@@ -185,6 +185,13 @@ TEST(bus__a_name_is_lost_only_by_who_had_it)
 	attach(&w, &c);
 	tell_owner(&w, "", now(CLOCK_BOOTTIME));
 	CHECK_STATE(&w, "bus.service", "dead");
+
+	/* Seen before this core had found the process: it has the name all the same. */
+	CHECK_INT(world_queue(&w, "start", "bus.service"), ==, 0);
+	for (int i = 0; i < 500 && world_number(&w, "bus.service", "MainPID") <= 0; i++)
+		usleep(10000);
+	tell_owner(&w, ":1.3", 1);
+	CHECK_STATE(&w, "bus.service", "running");
 }
 
 TEST(stop__escalates_to_sigkill)
