@@ -38,7 +38,8 @@ static long set_signals(const struct direct *d)
 	r = raw4(SYS_rt_sigaction, SIGPIPE, (long) &pipe, 0, SIGSET_SIZE);
 	if (r >= 0)
 		r = raw4(SYS_rt_sigprocmask, SIG_SETMASK, (long) &none, 0, SIGSET_SIZE);
-	(void) raw3(SYS_setsid, 0, 0, 0);
+	if (!d->same_group)
+		(void) raw3(SYS_setsid, 0, 0, 0);
 	(void) raw3(SYS_umask, d->umask, 0, 0);
 	return r >= 0 ? raw3(SYS_chdir, (long) "/", 0, 0) : r;
 }

@@ -123,6 +123,7 @@ int direct_prepare(const struct exec_spec *p, struct direct **ret)
 		return 0;
 	d->umask = p->s.umask;
 	d->default_sigpipe = !p->s.ignore_sigpipe;
+	d->same_group = p->command_flags & EXEC_SAME_GROUP;
 	set_limits(d, p);
 	d->path = strdup(p->path);
 	d->argv = strv_copy(p->argv);

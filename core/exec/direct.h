@@ -23,7 +23,7 @@ struct direct {
 	struct rlimit limits[EXEC_RLIMITS_MAX];
 	unsigned limits_set; /* bits */
 	int umask;
-	bool default_sigpipe, stdout_journal, stderr_journal, stderr_same;
+	bool default_sigpipe, same_group, stdout_journal, stderr_journal, stderr_same;
 };
 
 /* 1: this process can be started so; 0: it needs core-exec; -ENOMEM. */

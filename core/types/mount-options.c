@@ -141,16 +141,3 @@ int mount_options_for_command(const char *options, char **ret)
 	}
 	return strbuf_take(&b, ret);
 }
-
-bool mount_is_direct(const char *type)
-{
-	/* Kernel interfaces: nothing to probe, no helper, no entry in utab, and never a wait. */
-	static const char *const types[] = {
-		"hugetlbfs", "mqueue",      "debugfs", "tracefs",    "configfs", "fusectl", "tmpfs",
-		"ramfs",     "binfmt_misc", "pstore",  "securityfs", "efivarfs", "bpf"};
-
-	for (size_t i = 0; type && i < ELEMENTSOF(types); i++)
-		if (streq(type, types[i]))
-			return true;
-	return false;
-}

@@ -153,7 +153,7 @@ static int unmount_argv(const struct mount *m, char ***argv)
 int mount_spawn(struct mount *m, enum mount_command command)
 {
 	auto_strv char **argv = NULL;
-	struct exec_command c = {.flags = EXEC_NO_ENV_EXPAND};
+	struct exec_command c = {.flags = EXEC_NO_ENV_EXPAND | EXEC_SAME_GROUP};
 	struct pidref pid = PIDREF_NULL;
 	int r;
 

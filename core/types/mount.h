@@ -90,7 +90,9 @@ bool mount_is_network(const char *type, const char *options);
 int mount_options_split(const char *options, unsigned long *ret_flags, char **ret_data);
 /* Options for the command line of mount(8): without those that only systemd reads. */
 int mount_options_for_command(const char *options, char **ret);
-bool mount_is_direct(const char *type); /* an API file system: mounted without a process */
+/* An API file system that the kernel has: mounted without a process. */
+bool mount_is_direct(const char *type);
+bool mount_type_is_known(const char *list, const char *type); /* @list: text of filesystems(5) */
 
 /* ---- mount-direct.c ---- */
 int mount_direct(const struct mount *m);

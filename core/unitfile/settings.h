@@ -180,6 +180,7 @@ enum exec_command_flags {
 	EXEC_NO_SETUID = 4,        /* "!" */
 	EXEC_AMBIENT_MAGIC = 8,    /* "!!" */
 	EXEC_NO_ENV_EXPAND = 16,   /* ":" */
+	EXEC_SAME_GROUP = 32, /* no prefix: in core's process group, as automount points want */
 };
 struct exec_command {
 	struct exec_command *next;

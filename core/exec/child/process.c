@@ -36,7 +36,7 @@ int child_signals(struct child *c)
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return -errno;
-	if (setsid() < 0 && errno != EPERM)
+	if (!(c->spec.command_flags & EXEC_SAME_GROUP) && setsid() < 0 && errno != EPERM)
 		return -errno;
 	(void) umask(c->s->umask);
 	return 0;

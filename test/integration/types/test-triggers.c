@@ -672,7 +672,7 @@ TEST(automount__is_answered_by_the_next_core)
 	CHECK_STR(world_manager(&w, "core_restarts"), "1");
 }
 
-TEST(automount__mounts_when_somebody_looks)
+static void check_look(const char *settings)
 {
 	if (access("/dev/autofs", F_OK) < 0) {
 		printf(" (skipped: no /dev/autofs)");
@@ -684,11 +684,11 @@ TEST(automount__mounts_when_somebody_looks)
 		       *automount = strdup(mount);
 	strcpy(strrchr(automount, '.'), ".auto"); /* of ".mount": no longer than before */
 	auto_free char *name = str_printf("%smount", automount);
-	world_put(&w, mount, "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=%s\n", where);
+	world_put(&w, mount, "[Mount]\n%s\nWhere=%s\n", settings, where);
 	world_put(&w, name, "[Automount]\nWhere=%s\nTimeoutIdleSec=1s\n", where);
 	world_put(&w, "look.service",
 	          "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'ls %1$s && "
-	          "stat -f -c %%%%T %1$s >%2$s/looked'\n",
+	          "stat -f -c %%%%T %1$s >%2$s/looked'\nTimeoutStartSec=20\n",
 	          where, w.dir);
 	CHECK_INT(world_start(&w), ==, 0);
 	const char *result = world_order(&w, "start", name);
@@ -712,4 +712,15 @@ TEST(automount__mounts_when_somebody_looks)
 	}
 	CHECK_STR(world_order(&w, "stop", name), "done");
 	CHECK_STATE(&w, name, "dead");
+}
+
+TEST(automount__mounts_when_somebody_looks)
+{
+	check_look("What=tmpfs\nType=tmpfs");
+}
+
+/* By mount(8), which walks through the point itself. */
+TEST(automount__mounts_by_a_process_when_somebody_looks)
+{
+	check_look("What=/dev/shm\nOptions=bind");
 }

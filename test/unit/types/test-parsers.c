@@ -111,6 +111,22 @@ TEST(mount_point__of_the_kernel_is_no_unit)
 	CHECK(!mount_point_is_ignored("/"));
 }
 
+TEST(mount_types__are_known_where_the_kernel_lists_them)
+{
+	static const char list[] = "nodev\tsysfs\nnodev\ttmpfs\n\text4\nnodev\tfuse\n\tlast";
+
+	CHECK(mount_type_is_known(list, "sysfs"));
+	CHECK(mount_type_is_known(list, "ext4"));
+	CHECK(mount_type_is_known(list, "last"));
+	CHECK(!mount_type_is_known(list, "fusectl"));
+	CHECK(!mount_type_is_known(list, "fus"));
+	CHECK(!mount_type_is_known(list, "nodev"));
+	CHECK(!mount_type_is_known("", "ext4"));
+	CHECK(!mount_type_is_known("nodev", "nodev"));
+	CHECK(mount_is_direct("tmpfs"));
+	CHECK(!mount_is_direct("ext4"));
+}
+
 TEST(mount_options__are_split_into_flags_and_data)
 {
 	auto_free char *data = NULL, *command = NULL;
