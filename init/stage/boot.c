@@ -22,11 +22,11 @@
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCU
 
 /* clang-format off */
-enum { ALWAYS = 1, OPTIONAL = 2 };
+enum { ALWAYS = 1, OPTIONAL = 2, SLOW = 4 };
 static const struct mount_row {
 	const char *what, *where, *type, *data, *fallback;
 	unsigned long flags;
-	int when; /* ALWAYS: in a container, too; OPTIONAL: silent if the kernel lacks it */
+	int when; /* ALWAYS: in a container, too; OPTIONAL: silent if the kernel lacks it; SLOW: nobody waits */
 } mounts[] = {
 	{ "proc", "/proc", "proc", NULL, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, ALWAYS },
 	{ "sysfs", "/sys", "sysfs", NULL, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, 0 },
@@ -37,7 +37,7 @@ static const struct mount_row {
 	{ "cgroup2", "/sys/fs/cgroup", "cgroup2", "nsdelegate,memory_recursiveprot", "",
 	  MS_NOSUID | MS_NODEV | MS_NOEXEC, 0 },
 	{ "securityfs", "/sys/kernel/security", "securityfs", NULL, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, OPTIONAL },
-	{ "bpf", "/sys/fs/bpf", "bpf", "mode=0700", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, OPTIONAL },
+	{ "bpf", "/sys/fs/bpf", "bpf", "mode=0700", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, OPTIONAL | SLOW },
 	{ "pstore", "/sys/fs/pstore", "pstore", NULL, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, OPTIONAL },
 	{ "efivarfs", "/sys/firmware/efi/efivars", "efivarfs", NULL, NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC, OPTIONAL },
 };
@@ -70,6 +70,17 @@ static void mount_row(const struct mount_row *m)
 	log_line(LOG_ERR, "mount %s: %s", m->where, error_text(errno));
 	if (errno == EPERM)
 		st.container = 1;
+}
+
+/* The kernel has modprobe look for something first. Without a process to spare we wait for it. */
+static void mount_aside(const struct mount_row *m)
+{
+	pid_t pid = fork();
+
+	if (pid <= 0)
+		mount_row(m);
+	if (pid == 0)
+		_exit(0);
 }
 
 static long long inode_of(const char *path)
@@ -105,7 +116,7 @@ static void mount_all(void)
 		st.container = 1;
 	for (size_t i = 1; i < COUNT(mounts) && !shared; i++)
 		if ((!st.container || mounts[i].when & ALWAYS) && !is_mounted(mounts[i].where))
-			mount_row(&mounts[i]);
+			(mounts[i].when & SLOW ? mount_aside : mount_row)(&mounts[i]);
 	for (size_t i = 0; i < COUNT(links) && !st.container; i++)
 		if (symlink(links[i][0], links[i][1]) < 0 && errno != EEXIST)
 			log_line(LOG_WARNING, "symlink %s: %s", links[i][1], error_text(errno));
