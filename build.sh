@@ -50,7 +50,7 @@ packages=(
   build-essential cmake ninja-build pkg-config git ca-certificates
   clang clang-format clang-tidy libclang-rt-14-dev valgrind codespell shellcheck
   libcjson-dev libcunit1-dev liblmdb-dev libseccomp-dev libcap-dev libmount-dev libblkid-dev libkmod-dev
-  libsystemd-dev dbus libglib2.0-bin libcurl4-openssl-dev libssl-dev libhttp-parser-dev libsqlite3-dev libarchive-dev libyaml-dev libexpat1-dev zlib1g-dev libnl-3-dev libvirt-dev
+  libsystemd-dev dbus libglib2.0-bin libcurl4-openssl-dev libssl-dev libhttp-parser-dev libsqlite3-dev libarchive-dev libyaml-dev libexpat1-dev zlib1g-dev nettle-dev libgmp-dev libnl-3-dev libvirt-dev
   qemu-system-x86 qemu-utils mmdebstrap fdisk e2fsprogs genisoimage mtools dosfstools cpio zstd xz-utils
   curl jq socat minisign kmod dpkg-dev file procps iproute2 dnsmasq-base systemd openssh-client libvirt-daemon-system
 )
