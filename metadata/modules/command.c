@@ -113,30 +113,6 @@ int module_command_input(struct context *c, const char *subject, usec_t timeout,
 	return judge(c, subject, argv[0], r);
 }
 
-int module_commands(struct context *c, const char *subject, usec_t timeout,
-                    const char *const *const *commands, size_t n)
-{
-	auto_free struct running *all = calloc(MAX(n, (size_t) 1), sizeof(*all));
-	auto_free int *statuses = calloc(MAX(n, (size_t) 1), sizeof(*statuses));
-	usec_t end = usec_add(now(CLOCK_BOOTTIME), timeout);
-	int worst = 0;
-
-	if (!all || !statuses)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		struct command k = {c->root, commands[i], NULL, -EBADF};
-
-		statuses[i] = c->run ? c->run(c->run_userdata, commands[i], NULL)
-		                     : run_begin(&k, &all[i]);
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (!c->run && statuses[i] >= 0)
-			statuses[i] = run_end(&all[i], end);
-		worst = MIN(worst, judge(c, subject, commands[i][0], statuses[i]));
-	}
-	return worst;
-}
-
 int module_command(struct context *c, const char *subject, usec_t timeout, const char *const *argv)
 {
 	return module_command_input(c, subject, timeout, NULL, argv);

@@ -28,6 +28,8 @@ struct context {
 	/* In place of programs of the image, for tests: an exit status or -errno. */
 	int (*run)(void *userdata, const char *const *argv, const char *input);
 	void *run_userdata;
+	int (*random)(void *buf,
+	              size_t size); /* in place of the kernel's numbers for keys, for tests */
 };
 
 /* Host keys that take long are a stage of their own, which runs beside the final one: nobody waits for them. */
@@ -174,9 +176,6 @@ int password_change(struct context *c, const char *name, const struct password_c
 /* Runs it below the root, input from @input. 0, or a finding for @subject: -ENOENT the image has no such
  * program, -EIO its status was not 0, -ETIMEDOUT. */
 int module_command(struct context *c, const char *subject, usec_t timeout, const char *const *argv);
-/* Several at once; @timeout is that of all. The worst of their errors, each with a finding. */
-int module_commands(struct context *c, const char *subject, usec_t timeout,
-                    const char *const *const *commands, size_t n);
 int module_command_input(struct context *c, const char *subject, usec_t timeout, const char *input,
                          const char *const *argv);
 /* Its exit status or -errno, which may be an answer: no finding. */

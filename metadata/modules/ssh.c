@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ssh, ssh_import_id, ssh_authkey_fingerprints, keys_to_console: the machine's own keys, and those that open it. */
+#include "metadata/modules/host-key.h"
 #include "metadata/modules/modules.h"
 
 #include <fcntl.h>
@@ -7,11 +8,11 @@
 #include <sys/file.h>
 #include <time.h>
 
-#define KEYGEN_TIMEOUT (300 * USEC_PER_SEC) /* RSA on a machine without a random number yet */
+#define KEYGEN_TIMEOUT                                                                             \
+	(300 * USEC_PER_SEC) /* of a kind that ssh-keygen makes; RSA, on a small machine */
 #define RELOAD_TIMEOUT (30 * USEC_PER_SEC)
 #define IMPORT_TIMEOUT (120 * USEC_PER_SEC)
 #define FOLDER         "etc/ssh"
-#define KINDS_MAX      4
 
 static const cJSON *get(const cJSON *o, const char *key)
 {
@@ -109,35 +110,34 @@ static int is_to_make(struct context *c, const char *kind)
 	return access(path, F_OK) < 0;
 }
 
-/* All at once: most of what one takes is its program's start. */
-static int generate_kinds(struct context *c, char *const *kinds)
+static int generate_here(struct context *c, enum host_key_kind kind, const char *name)
 {
-	const char *argv[KINDS_MAX][10];
-	char *names[KINDS_MAX] = {0};
-	const char *const *commands[KINDS_MAX];
-	size_t n = 0;
-	int r = 0;
+	auto_free char *path = root_path(c, name);
+	int r = path ? mkdir_parents(path, 0755) : -ENOMEM;
 
-	STRV_FOREACH (k, kinds) {
-		if (n >= KINDS_MAX)
-			break;
-		names[n] = str_printf("/" FOLDER "/ssh_host_%s_key", *k);
-		if (!names[n]) {
-			r = -ENOMEM;
-			break;
-		}
-		memcpy(argv[n],
-		       (const char *[]){"ssh-keygen", "-q", "-t", *k, "-N", "", "-f", names[n],
-		                        NULL, NULL},
-		       sizeof(argv[n]));
-		commands[n] = argv[n];
-		n++;
-	}
 	if (r >= 0)
-		r = module_commands(c, "ssh", KEYGEN_TIMEOUT, commands, n);
-	for (size_t i = 0; i < n; i++)
-		free(names[i]);
-	return r;
+		r = host_key_create(kind, c->random ? c->random : host_key_random, path);
+	return r < 0 ? diag_add(c->d, r, DIAG_ERROR, "ssh", 0, "%s cannot be made: %s", name,
+	                        strerror(-r))
+	             : 0;
+}
+
+/* A kind that sshd does not have any more is its image's matter. */
+static int generate_by_program(struct context *c, const char *kind, const char *name)
+{
+	return module_command(
+		c, "ssh", KEYGEN_TIMEOUT,
+		(const char *const[]){"ssh-keygen", "-q", "-t", kind, "-N", "", "-f", name, NULL});
+}
+
+static int generate_kind(struct context *c, const char *kind)
+{
+	auto_free char *name = str_printf("/" FOLDER "/ssh_host_%s_key", kind);
+	enum host_key_kind ours = host_key_kind_from_string(kind);
+
+	if (!name)
+		return -ENOMEM;
+	return ours >= 0 ? generate_here(c, ours, name) : generate_by_program(c, kind, name);
 }
 
 /* What the config gives is not made. @slow: those of a slow kind, else the others; all where there are no others. */
@@ -161,13 +161,13 @@ static int generate_host_keys(struct context *c, bool slow, bool *ret_made)
 			r = strv_append(&wanted, *k);
 		worst = MIN(worst, r);
 	}
-	if (!wanted)
-		return worst;
-	r = generate_kinds(c, wanted);
-	/* One may have failed, and the others are there. */
-	STRV_FOREACH (k, wanted)
-		*ret_made |= r >= 0 || is_to_make(c, *k) == 0;
-	return MIN(worst, r);
+	/* One may fail, and the others are there. */
+	STRV_FOREACH (k, wanted) {
+		r = generate_kind(c, *k);
+		*ret_made |= r >= 0;
+		worst = MIN(worst, r);
+	}
+	return worst;
 }
 
 static bool are_keys_wanted(const struct context *c)

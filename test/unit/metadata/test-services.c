@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Modules that write configuration and order programs: against a root folder of their own, with a recorder in place of the
  * image's programs. */
+#include "metadata/modules/host-key.h"
 #include "world.h"
 
 #include <fcntl.h>
@@ -28,6 +29,18 @@ static void open_recorded(struct world *w, const char *config)
 	strbuf_done(&ran);
 	strbuf_puts(&ran, "");
 	status_of_run = 0;
+}
+
+/* Both files of a host key are there, and begin as they should. */
+static bool is_made(const struct world *w, const char *kind, const char *type)
+{
+	auto_free char *name = str_printf("etc/ssh/ssh_host_%s_key", kind),
+		       *public_name = str_printf("%s.pub", name), *text = get(w, name),
+		       *public = get(w, public_name);
+
+	return str_after(text, "-----BEGIN OPENSSH PRIVATE KEY-----\n") &&
+	       str_after(public, type) && mode_of(w, name) == 0600 &&
+	       mode_of(w, public_name) == 0644;
 }
 
 static void put_program(const struct world *w, const char *name)
@@ -266,7 +279,11 @@ TEST(ssh__keys_are_made_the_quick_one_first)
 	put_program(&w, "sshd");
 	put(&w, "etc/ssh/ssh_host_rsa_key", "kept");
 	CHECK_INT(module_ssh_host_keys(&w.context), ==, 0);
-	CHECK_STR(ran.data, "ssh-keygen -q -t ed25519 -N  -f /etc/ssh/ssh_host_ed25519_key\n");
+	CHECK(is_made(&w, "ed25519", "ssh-ed25519 "));
+	CHECK_FILE(&w, "etc/ssh/ssh_host_rsa_key", "kept");
+	CHECK_INT(module_ssh_slow_host_keys(&w.context), ==, 0);
+	CHECK_FILE(&w, "etc/ssh/ssh_host_rsa_key", "kept");
+	CHECK_STR(ran.data, "");
 	close_world(&w);
 }
 
@@ -277,32 +294,74 @@ TEST(ssh__slow_keys_do_not_keep_sshd_waiting)
 	open_recorded(&w, "#cloud-config\nssh_genkeytypes: [rsa, ed25519]\n");
 	put_program(&w, "sshd");
 	CHECK_INT(module_ssh_host_keys(&w.context), ==, 0);
-	CHECK_STR(ran.data, "ssh-keygen -q -t ed25519 -N  -f /etc/ssh/ssh_host_ed25519_key\n");
+	CHECK(is_made(&w, "ed25519", "ssh-ed25519 "));
+	CHECK_FILE(&w, "etc/ssh/ssh_host_rsa_key", "(none)");
 	CHECK_INT(module_ssh_slow_host_keys(&w.context), ==, 0);
-	CHECK_STR(ran.data, "ssh-keygen -q -t ed25519 -N  -f /etc/ssh/ssh_host_ed25519_key\n"
-	                    "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	CHECK(is_made(&w, "rsa", "ssh-rsa "));
 	close_world(&w);
 	/* But where it is the only one. */
 	open_recorded(&w, "#cloud-config\nssh_genkeytypes: [rsa]\n");
 	put_program(&w, "sshd");
 	CHECK_INT(module_ssh_host_keys(&w.context), ==, 0);
-	CHECK_STR(ran.data, "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	CHECK(is_made(&w, "rsa", "ssh-rsa "));
+	CHECK_STR(ran.data, "");
 	close_world(&w);
 }
 
 TEST(ssh__slow_keys_have_a_stage_of_their_own)
 {
+	auto_free char *first = NULL;
 	struct world w;
 
 	open_recorded(&w, "#cloud-config\nssh_genkeytypes: [rsa, ed25519, ecdsa]\n");
 	put_program(&w, "sshd");
 	CHECK_INT(modules_run(&w.context, STAGE_FINAL), ==, 0);
-	CHECK_STR(strstr(ran.data, "ssh-keygen") ? "made" : "not made", "not made");
+	CHECK_FILE(&w, "etc/ssh/ssh_host_rsa_key", "(none)");
 	CHECK_INT(modules_run(&w.context, STAGE_HOST_KEYS), ==, 0);
-	CHECK_STR(ran.data, "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	CHECK(is_made(&w, "rsa", "ssh-rsa "));
+	first = get(&w, "etc/ssh/ssh_host_rsa_key");
 	/* Once an instance. */
 	CHECK_INT(modules_run(&w.context, STAGE_HOST_KEYS), ==, 0);
-	CHECK_STR(ran.data, "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	CHECK_FILE(&w, "etc/ssh/ssh_host_rsa_key", first);
+	close_world(&w);
+}
+
+TEST(ssh__a_kind_that_is_not_made_here_is_the_images)
+{
+	struct world w;
+
+	open_recorded(&w, "#cloud-config\nssh_genkeytypes: [dsa, ed25519, ed25519, none]\n");
+	put_program(&w, "sshd");
+	CHECK_INT(module_ssh_host_keys(&w.context), ==, -EINVAL);
+	CHECK(is_made(&w, "ed25519", "ssh-ed25519 "));
+	CHECK_STR(ran.data, "");
+	CHECK_INT(module_ssh_slow_host_keys(&w.context), ==, 0);
+	CHECK_STR(ran.data, "ssh-keygen -q -t dsa -N  -f /etc/ssh/ssh_host_dsa_key\n");
+	close_world(&w);
+}
+
+static unsigned random_calls;
+
+static int no_random_at_first(void *buf, size_t size)
+{
+	return random_calls++ ? host_key_random(buf, size) : -ENOSYS;
+}
+
+TEST(ssh__a_key_that_cannot_be_made_is_said_and_the_others_are_made)
+{
+	struct world w;
+
+	open_recorded(&w, "#cloud-config\n");
+	put_program(&w, "sshd");
+	w.context.random = no_random_at_first;
+	random_calls = 0;
+	CHECK_INT(module_ssh_host_keys(&w.context), ==, -ENOSYS);
+	CHECK_INT(w.d.n_items, ==, 1);
+	CHECK_STR(w.d.items[0].text,
+	          "/etc/ssh/ssh_host_ed25519_key cannot be made: Function not implemented");
+	CHECK_FILE(&w, "etc/ssh/ssh_host_ed25519_key", "(none)");
+	CHECK_FILE(&w, "etc/ssh/ssh_host_ed25519_key.pub", "(none)");
+	CHECK(is_made(&w, "ecdsa", "ecdsa-sha2-nistp256 "));
 	close_world(&w);
 }
 
@@ -331,34 +390,6 @@ TEST(ssh__who_makes_slow_keys_finds_those_of_another)
 	close_world(&w);
 }
 
-TEST(commands__several_run_at_once)
-{
-	char one[256], two[256];
-	const char *const first[] = {"sh", "-c", one, NULL},
-			  *const second[] = {"sh", "-c", two, NULL},
-			  *const bad[] = {"sh", "-c", "exit 3", NULL};
-	struct world w;
-
-	/* Each waits for the other, and only one that is alone would wait in vain. */
-	open_world(&w, "#cloud-config\n");
-	snprintf(one, sizeof(one), "cd %s; touch one; until [ -e two ]; do sleep .01; done",
-	         w.root);
-	snprintf(two, sizeof(two), "cd %s; touch two; until [ -e one ]; do sleep .01; done",
-	         w.root);
-	w.context.root = "";
-	CHECK_INT(module_commands(&w.context, "x", 20 * USEC_PER_SEC,
-	                          (const char *const *const[]){first, second}, 2),
-	          ==, 0);
-	CHECK_INT(w.d.n_items, ==, 0);
-	/* One that fails is said, and does not keep the others from their end. */
-	CHECK_INT(module_commands(&w.context, "x", 20 * USEC_PER_SEC,
-	                          (const char *const *const[]){bad, second}, 2),
-	          ==, -EIO);
-	CHECK_INT(w.d.n_items, ==, 1);
-	w.context.root = w.root;
-	close_world(&w);
-}
-
 TEST(commands__their_time_is_limited)
 {
 	static const char *const argv[] = {"sleep", "100", NULL};
@@ -367,11 +398,9 @@ TEST(commands__their_time_is_limited)
 
 	open_world(&w, "#cloud-config\n");
 	w.context.root = "";
-	CHECK_INT(module_commands(&w.context, "x", 200 * USEC_PER_MSEC,
-	                          (const char *const *const[]){argv, argv}, 2),
-	          ==, -ETIMEDOUT);
+	CHECK_INT(module_command(&w.context, "x", 200 * USEC_PER_MSEC, argv), ==, -ETIMEDOUT);
 	CHECK_INT(now(CLOCK_BOOTTIME) - began, <, 20 * USEC_PER_SEC);
-	CHECK_INT(w.d.n_items, ==, 2);
+	CHECK_INT(w.d.n_items, ==, 1);
 	w.context.root = w.root;
 	close_world(&w);
 }
@@ -499,14 +528,14 @@ TEST(final__who_is_called_gets_the_slow_key)
 	put_program(&w, "sshd");
 	w.context.http = &nobody;
 	(void) module_phone_home(&w.context);
-	CHECK_STR(ran.data, "ssh-keygen -q -t rsa -N  -f /etc/ssh/ssh_host_rsa_key\n");
+	CHECK(is_made(&w, "rsa", "ssh-rsa "));
 	close_world(&w);
 	open_recorded(
 		&w, "#cloud-config\nphone_home: {url: 'http://x/', tries: 1, post: [hostname]}\n");
 	put_program(&w, "sshd");
 	w.context.http = &nobody;
 	(void) module_phone_home(&w.context);
-	CHECK_STR(ran.data, "");
+	CHECK_FILE(&w, "etc/ssh/ssh_host_rsa_key", "(none)");
 	close_world(&w);
 }
 
