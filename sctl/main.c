@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table of verbs, and the names that this program answers to. */
-#include "sctl/sctl.h"
+#include "sctl/power.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -127,13 +127,15 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } personalities[] = {
-	{"systemd-run", run_main},
-	{"systemd-analyze", analyze_main},
+	{"systemd-run", run_main}, {"systemd-analyze", analyze_main},
+	{"poweroff", power_main},  {"reboot", power_main},
+	{"halt", power_main},      {"shutdown", shutdown_main},
+	{"telinit", telinit_main}, {"runlevel", runlevel_main},
 };
 
 int main(int argc, char **argv)
 {
-	/* poweroff, reboot and halt are links to this program. */
+	/* The others are links to this program. */
 	const char *self = path_basename(argv[0]);
 	int r;
 
@@ -141,17 +143,11 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ELEMENTSOF(personalities); i++)
 		if (streq(personalities[i].name, self))
 			return personalities[i].run(argc, argv);
-	/* shutdown(8) has options of its own: -h, -r, and a time that we do not wait for. */
-	r = streq(self, "shutdown") ? 1 : parse_options(argc, argv);
+	r = parse_options(argc, argv);
 	if (r <= 0)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
 	if (arg.user)
 		return exec_stock("systemctl", argv);
-	if (streq(self, "poweroff") || streq(self, "reboot") || streq(self, "halt"))
-		return run_verb(self, (char *[]){NULL});
-	if (streq(self, "shutdown"))
-		return run_verb(argv[1] && streq(argv[1], "-r") ? "reboot" : "poweroff",
-		                (char *[]){NULL});
 	return run_verb(optind < argc ? argv[optind] : "list-units",
 	                optind < argc ? argv + optind + 1 : (char *[]){NULL});
 }

@@ -191,7 +191,7 @@ static const struct option_row rows[] = {
 	{ "user",	 0,   FLAG, AT(user), NULL, false, NULL },
 	{ "global",	 0,   IGNORE, 0, NULL, false, NULL },
 	{ "no-pager",	 0,   IGNORE, 0, NULL, false, NULL },
-	{ "no-wall",	 0,   IGNORE, 0, NULL, false, NULL },
+	{ "no-wall",	 0,   FLAG, AT(no_wall), NULL, false, NULL },
 	{ "no-ask-password", 0, IGNORE, 0, NULL, false, NULL },
 	{ "show-types",	 0,   FLAG, AT(show_types), NULL, false, NULL },
 	{ "recursive",	 'r', IGNORE, 0, NULL, false, NULL },

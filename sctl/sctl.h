@@ -32,7 +32,7 @@ struct options {
 	const char *host; /* -H, NULL: this machine */
 	bool json, quiet, all, no_block, no_legend, value, full, runtime, force, now, dry_run,
 		plain, wait, show_transaction, no_reload, marked, after, before, reverse,
-		with_dependencies, user, show_types,
+		with_dependencies, user, show_types, no_wall,
 		some_properties /* -p was given, maybe empty */;
 	unsigned n_force;
 	const char *job_mode, *kill_who, *root, *reason, *preset_mode, *drop_in, *timestamp;

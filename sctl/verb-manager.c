@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The machine as a whole: state, reload, power, environment, events. */
-#include "sctl/sctl.h"
+#include "sctl/power.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -169,6 +169,12 @@ int verb_power(const struct verb *v, char **args)
 	p = cJSON_CreateObject();
 	json_add_string(p, "kind", v ? v->name : "poweroff");
 	json_add_u64(p, "force", arg.n_force);
+	if (!arg.no_wall && !arg.n_force && !arg.host) {
+		auto_free char *text = str_printf("The system will %s now!", v->name);
+
+		if (text)
+			wall(text);
+	}
 	r = session_call(s, "org.sysmaster.Manager.Shutdown", p, NULL, NULL);
 	return r == -ECONNRESET ? EXIT_DONE : session_exit_code(s, r);
 }

@@ -64,6 +64,10 @@ console_complaints "$m" >"$vm_work/console.ours"
 is "the console has no complaint that systemd's lacks" "$(comm -13 "$vm_work/console.systemd" "$vm_work/console.ours" | head -n 5)" ""
 is "core has no huge page" "$(vmctl sh "$m" 'awk "/^AnonHugePages/ {print \$2}" /proc/$(pgrep -x core)/smaps_rollup')" 0
 is "every zombie was reaped" "$(vmctl sh "$m" "ps -eo stat= | grep -c '^Z'")" 0
+ok "bpf's file system is there, though nobody waited for it" vmctl sh "$m" 'grep -q "^bpf /sys/fs/bpf " /proc/mounts'
+is "runlevel" "$(vmctl sh "$m" runlevel)" "N 5"
+ok "telinit, and init by its name, give orders" vmctl sh "$m" 'telinit q && /sbin/init q'
+ok "a shutdown waits for its time, and can be cancelled" vmctl sh "$m" 'shutdown -r +60 && shutdown --show && shutdown -c && ! shutdown --show'
 
 # What the root lacks does not stop a boot: first room, then the right to be written to. reboot N: boots anew, as the N-th time.
 reboot() {
