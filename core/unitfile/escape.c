@@ -4,6 +4,7 @@
 #include "unitfile/name.h"
 
 #include <endian.h>
+#include <limits.h>
 #include <stdio.h>
 
 #define GLOB_CHARS       "*?["
@@ -100,10 +101,13 @@ int unit_name_path_escape(const char *path, char **ret)
 	begin = p;
 	while (*begin == '/')
 		begin++;
+	/* Longer than that there is no file, nor a name in a path. */
+	if (strlen(p) >= PATH_MAX)
+		return -EINVAL;
 	for (const char *c = begin; *c;) {
 		size_t n = strcspn(c, "/");
 
-		if ((n == 1 && *c == '.') || (n == 2 && !strncmp(c, "..", 2)))
+		if (n > NAME_MAX || (n == 1 && *c == '.') || (n == 2 && !strncmp(c, "..", 2)))
 			return -EINVAL;
 		c += n + (c[n] == '/');
 	}
@@ -252,6 +256,11 @@ static bool mangle_char_is_kept(char c, bool allow_glob)
 
 int unit_name_mangle(const char *s, bool allow_glob, char **ret)
 {
+	return unit_name_mangle_with(s, allow_glob, ".service", ret);
+}
+
+int unit_name_mangle_with(const char *s, bool allow_glob, const char *suffix, char **ret)
+{
 	auto_free char *r = NULL;
 	char *t;
 	int k = -EINVAL;
@@ -269,7 +278,7 @@ int unit_name_mangle(const char *s, bool allow_glob, char **ret)
 	/* One with ".." in it names no mount point: it is taken as any other word. */
 	if (k != -EINVAL)
 		return k;
-	r = t = malloc(strlen(s) * 4 + sizeof(".service"));
+	r = t = malloc(strlen(s) * 4 + strlen(suffix) + 1);
 	if (!r)
 		return -ENOMEM;
 	for (; *s; s++) {
@@ -282,7 +291,7 @@ int unit_name_mangle(const char *s, bool allow_glob, char **ret)
 	}
 	*t = 0;
 	if (!(allow_glob && strpbrk(r, GLOB_CHARS)) && unit_name_type(r) < 0)
-		memcpy(t, ".service", sizeof(".service"));
+		strcpy(t, suffix);
 	if (!(allow_glob && strpbrk(r, GLOB_CHARS)) && !unit_name_is_valid(r, UNIT_NAME_ANY))
 		return -EINVAL;
 	*ret = TAKE_PTR(r);

@@ -36,6 +36,8 @@ int unit_name_escape(const char *s, char **ret);
 int unit_name_unescape(const char *s, char **ret);
 /* What a person types: adds ".service", turns /dev and paths into .device and .mount; globs pass if @allow_glob. */
 int unit_name_mangle(const char *s, bool allow_glob, char **ret);
+/* The same with another suffix, as ".mount". */
+int unit_name_mangle_with(const char *s, bool allow_glob, const char *suffix, char **ret);
 int slice_parent(
 	const char *slice,
 	char **ret); /* "a-b.slice" -> "a.slice"; "-.slice" for a top one; NULL for the root */

@@ -98,6 +98,21 @@ TEST(unit_name__refuses_what_is_no_path)
 	CHECK_INT(unit_name_unescape("\\xg0", &s), ==, -EINVAL);
 }
 
+TEST(unit_name__refuses_what_no_file_system_has)
+{
+	char path[4200] = "/", *none;
+
+	memset(path + 1, 'x', 256);
+	CHECK_INT(unit_name_from_path(path, ".mount", &none), ==, -EINVAL);
+	for (size_t i = 0; i < sizeof(path) - 1; i++)
+		path[i] = i % 2 ? 'x' : '/';
+	path[4096] = 0;
+	CHECK_INT(unit_name_from_path(path, ".mount", &none), ==, -EINVAL);
+	auto_free char *name = NULL;
+	path[4095] = 0;
+	CHECK_INT(unit_name_from_path(path, ".mount", &name), ==, 0);
+}
+
 TEST(unit_name__long_paths_end_in_a_hash)
 {
 	auto_free char *name = NULL;
@@ -132,6 +147,23 @@ TEST(unit_name__mangle_takes_what_people_type)
 		CHECK_STR(plain, rows[i][1]);
 		CHECK_INT(unit_name_mangle(rows[i][0], true, &glob), ==, 0);
 		CHECK_STR(glob, rows[i][2]);
+	}
+}
+
+TEST(unit_name__mangle_with_another_suffix)
+{
+	static const char *const rows[][2] = {
+		{"foo", "foo.mount"},
+		{"a b", "a\\x20b.mount"},
+		{"foo.service", "foo.service"},
+		{"/dev/sda", "dev-sda.device"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_free char *name = NULL;
+
+		CHECK_INT(unit_name_mangle_with(rows[i][0], false, ".mount", &name), ==, 0);
+		CHECK_STR(name, rows[i][1]);
 	}
 }
 
