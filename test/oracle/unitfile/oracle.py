@@ -64,7 +64,7 @@ def scenario_alone(task):
     compared = 0
     RANDOM.seed(f"{SEED}/{number}")
     scenario(number)
-    return compared, failures
+    return compared, list(failures)  # a copy: the next one of the same batch clears it
 
 
 def scenarios(scenario, count):
