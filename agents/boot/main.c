@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/boot.h"
+#include "boot/generator.h"
 
-static int early(void)
+static int early(char **args _unused_)
 {
 	char id[ID128_TEXT_MAX];
 	int r, worst = 0;
@@ -27,37 +28,71 @@ static int utmp(enum utmp_record what)
 	return r < 0 ? log_error_errno(r, "Failed to write utmp: %m") : 0;
 }
 
-static int utmp_boot(void)
+static int utmp_boot(char **args _unused_)
 {
 	return utmp(UTMP_BOOT);
 }
 
-static int utmp_shutdown(void)
+static int utmp_shutdown(char **args _unused_)
 {
 	return utmp(UTMP_SHUTDOWN);
 }
 
-static int utmp_runlevel(void)
+static int utmp_runlevel(char **args _unused_)
 {
 	return utmp(UTMP_RUNLEVEL);
+}
+
+/* Each logs what it fails at, and none keeps the next one from running. */
+static int generate(char **args)
+{
+	static const struct {
+		const char *name;
+		int (*run)(struct generator *g);
+	} generators[] = {{"fstab", fstab_generate}, {"getty", getty_generate}};
+	auto_strv char **names = NULL;
+	struct generator g;
+	int worst = strv_split(args[0], ",", &names);
+
+	if (worst >= 0)
+		worst = generator_init(&g, args[1], args[2], args[3]);
+	if (worst < 0)
+		return log_error_errno(worst, "Failed to prepare the generators: %m");
+	STRV_FOREACH (n, names) {
+		size_t i = 0;
+		int r;
+
+		while (i < ELEMENTSOF(generators) && !streq(generators[i].name, *n))
+			i++;
+		r = i < ELEMENTSOF(generators)
+		            ? generators[i].run(&g)
+		            : log_error_errno(-EINVAL, "There is no generator '%s'", *n);
+		if (worst >= 0)
+			worst = r;
+	}
+	generator_done(&g);
+	return worst;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
-		int (*run)(void);
+		int n_args;
+		int (*run)(char **args);
 	} verbs[] = {
-		{"early", early},
-		{"utmp-boot", utmp_boot},
-		{"utmp-shutdown", utmp_shutdown},
-		{"utmp-runlevel", utmp_runlevel},
+		{"early", 0, early},
+		{"generate", 4, generate},
+		{"utmp-boot", 0, utmp_boot},
+		{"utmp-runlevel", 0, utmp_runlevel},
+		{"utmp-shutdown", 0, utmp_shutdown},
 	};
 
 	log_setup("sysmaster-boot", LOG_TARGET_AUTO, LOG_INFO);
-	for (size_t i = 0; argc == 2 && i < ELEMENTSOF(verbs); i++)
-		if (streq(verbs[i].name, argv[1]))
-			return verbs[i].run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	log_error("Usage: sysmaster-boot early|utmp-boot|utmp-shutdown|utmp-runlevel");
+	for (size_t i = 0; argc >= 2 && i < ELEMENTSOF(verbs); i++)
+		if (streq(verbs[i].name, argv[1]) && argc - 2 == verbs[i].n_args)
+			return verbs[i].run(argv + 2) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	log_error("Usage: sysmaster-boot early|generate NAMES NORMAL EARLY "
+	          "LATE|utmp-boot|utmp-runlevel|utmp-shutdown");
 	return EXIT_FAILURE;
 }
