@@ -10,6 +10,7 @@
  *	credentials.c what firmware and kernel command line say in secret; smbios.c reads the table
  *	options.c     what the kernel's command line says
  *	generators.c  the boot agent and the generators, as processes with a deadline
+ *	generator-choice.c  which programs these are, and which of them the boot agent stands in for
  *	generator-needs.c  which of systemd's generators have nothing to do here
  *	startup.c     the order of things: first boot or a successor that takes over
  *	hooks.c       the manager's and init's callbacks
@@ -103,6 +104,19 @@ int boot_agent_run(struct core *c, helper_done_fn done);
 int generators_run(struct core *c, helper_done_fn done);
 int crash_keeper_run(struct core *c, helper_done_fn done);
 void helpers_stop(struct core *c);
+
+/* generator-choice.c */
+struct generator_choice {
+	char **programs;
+	char *agent; /* the boot agent, NULL if it is not there */
+	char *own;   /* names of its generators that run, as "fstab,getty"; NULL: none */
+};
+/* @directory is that of our programs; $SYSTEMD_GENERATOR_PATH counts. */
+int generators_choose(const char *directory, struct generator_choice *ret);
+void generator_choice_done(struct generator_choice *c);
+#define auto_generator_choice __attribute__((cleanup(generator_choice_done)))
+/* It is in a folder of packages, not of an administrator or of ours. */
+bool generator_is_packaged(const char *path);
 
 /* generator-needs.c */
 /* False for a generator of the systemd package that would find nothing to do. */

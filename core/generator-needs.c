@@ -132,7 +132,7 @@ static bool any_word(const char *prefixes, char *const *cmdline)
 
 bool generator_is_needed(const char *path, char *const *cmdline)
 {
-	if (!str_after(path, "/usr/lib/systemd/") && !str_after(path, "/lib/systemd/"))
+	if (!generator_is_packaged(path))
 		return true;
 	for (size_t i = 0; i < ELEMENTSOF(needs); i++)
 		if (streq(needs[i].name, path_basename(path)))

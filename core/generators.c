@@ -15,7 +15,6 @@
 #define GENERATORS_USEC   (30 * USEC_PER_SEC)
 #define BOOT_AGENT_USEC   (10 * USEC_PER_SEC)
 #define CRASH_KEEPER_USEC (30 * USEC_PER_SEC)
-#define GENERATORS_MAX    128
 
 struct helper {
 	struct list link;
@@ -197,79 +196,6 @@ int crash_keeper_run(struct core *c, helper_done_fn done)
 
 /* ---- generators ---- */
 
-static int search_path(const struct core *c, char ***ret)
-{
-	const char *override = secure_getenv("SYSTEMD_GENERATOR_PATH");
-	auto_free char *own = path_join(c->directory, "generators");
-	const char *const standard[] = {
-		"/run/systemd/system-generators",           "/etc/systemd/system-generators",
-		"/usr/local/lib/systemd/system-generators", own,
-		"/usr/lib/systemd/system-generators",       "/lib/systemd/system-generators",
-	};
-	auto_strv char **v = NULL;
-	int r = 0;
-
-	if (!own)
-		return -ENOMEM;
-	if (override)
-		return strv_split(override, ":", ret);
-	for (size_t i = 0; i < ELEMENTSOF(standard) && r >= 0; i++)
-		r = strv_append(&v, standard[i]);
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(v);
-	return 0;
-}
-
-static bool is_masked(const char *path)
-{
-	struct stat st, null;
-
-	if (stat(path, &st) < 0)
-		return true;
-	if (S_ISREG(st.st_mode) && st.st_size == 0)
-		return true;
-	return stat("/dev/null", &null) >= 0 && st.st_rdev == null.st_rdev && S_ISCHR(st.st_mode);
-}
-
-/* The first of a name counts; one that is masked hides those behind it. */
-static int find_generators(const struct core *c, char ***ret)
-{
-	auto_cleanup(map_free) struct map *seen = map_new(MAP_STRING | MAP_OWN_KEYS);
-	auto_strv char **dirs = NULL, **v = NULL;
-	int r;
-
-	if (!seen)
-		return -ENOMEM;
-	r = search_path(c, &dirs);
-	if (r < 0)
-		return r;
-	STRV_FOREACH (d, dirs) {
-		auto_strv char **names = NULL;
-
-		if (dir_list(*d, &names) < 0)
-			continue;
-		STRV_FOREACH (n, names) {
-			auto_free char *path = path_join(*d, *n);
-
-			if (!path)
-				return -ENOMEM;
-			if ((*n)[0] == '.' || map_has(seen, *n) || map_size(seen) >= GENERATORS_MAX)
-				continue;
-			r = map_add(seen, *n, seen);
-			if (r < 0)
-				return r;
-			if (is_masked(path) || access(path, X_OK) < 0)
-				continue;
-			r = strv_append(&v, path);
-			if (r < 0)
-				return r;
-		}
-	}
-	*ret = TAKE_PTR(v);
-	return 0;
-}
-
 static int generator_environment(const struct core *c, char ***ret)
 {
 	bool container;
@@ -304,14 +230,15 @@ int generators_run(struct core *c, helper_done_fn done)
 	static char *const outputs[] = {(char *) "/run/systemd/generator",
 	                                (char *) "/run/systemd/generator.early",
 	                                (char *) "/run/systemd/generator.late"};
-	auto_strv char **paths = NULL, **env = NULL;
+	auto_generator_choice struct generator_choice choice = {0};
+	auto_strv char **env = NULL;
 	char **cmdline; /* the host's own, borrowed */
 	struct helper_run *run;
 	int r;
 
 	if (c->generators)
 		return -EBUSY;
-	r = find_generators(c, &paths);
+	r = generators_choose(c->directory, &choice);
 	if (r >= 0)
 		r = host_cmdline(&cmdline);
 	if (r >= 0)
@@ -326,11 +253,17 @@ int generators_run(struct core *c, helper_done_fn done)
 		if (r < 0)
 			log_error_errno(r, "Failed to make \"%s\": %m", outputs[i]);
 	}
-	STRV_FOREACH (p, paths) {
+	STRV_FOREACH (p, choice.programs) {
 		char *argv[] = {*p, outputs[0], outputs[1], outputs[2], NULL};
 
 		if (generator_is_needed(*p, cmdline))
 			(void) helper_start(run, argv, env);
+	}
+	if (choice.own) {
+		char *argv[] = {choice.agent, (char *) "generate", choice.own, outputs[0],
+		                outputs[1],   outputs[2],          NULL};
+
+		(void) helper_start(run, argv, env);
 	}
 	finish_if_all_ended(run);
 	return 0;

@@ -547,6 +547,81 @@ TEST(boot__units_can_be_asked_for_while_generators_run)
 	CHECK_INT(world_core(&w), ==, core);
 }
 
+/* A program that says with what it was run, in DIR/ran. */
+static void put_speaking(struct world *w, const char *name, int status)
+{
+	auto_free char *path = path_join(w->dir, name),
+		       *text = str_printf("#!/bin/sh\necho \"${0##*/} $*\" >>%s/ran\nexit %d\n",
+	                                  w->dir, status);
+
+	if (mkdir_parents(path, 0755) < 0 ||
+	    file_write_atomic(path, text, strlen(text), 0755, false) < 0)
+		abort();
+}
+
+static char *world_text(struct world *w, const char *name)
+{
+	auto_free char *path = path_join(w->dir, name);
+	char *text = NULL;
+
+	return file_read(path, &text, NULL) < 0 ? strdup("") : text;
+}
+
+/* The boot agent in place of systemd's two, or not; what it says of its end is told. */
+TEST(boot__the_boot_agent_stands_in_for_generators)
+{
+	static const struct {
+		const char *files[3]; /* of those that speak */
+		const char *masked;
+		const char *ran, *not_ran;
+	} rows[] = {
+		{{"packaged/other"}, NULL, "generate fstab,getty", "-generator "},
+		{{"packaged/systemd-fstab-generator", "packaged/systemd-getty-generator"},
+	         NULL,
+	         "generate fstab,getty",
+	         "-generator "},
+		{{"packaged/systemd-fstab-generator", "version/generators/systemd-fstab-generator"},
+	         NULL,
+	         "generate getty",
+	         "generate fstab"},
+		{{"packaged/systemd-fstab-generator"},
+	         "version/generators/systemd-fstab-generator",
+	         "generate getty",
+	         "fstab"},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		auto_free char *ran = NULL, *log = NULL, *expected = NULL;
+
+		WITH_WORLD(w);
+		w.packaged_generators = true;
+		put_targets(&w, "");
+		put_speaking(&w, "version/sysmaster-boot", 3);
+		for (size_t k = 0; k < ELEMENTSOF(rows[i].files) && rows[i].files[k]; k++)
+			put_speaking(&w, rows[i].files[k], 0);
+		if (rows[i].masked) {
+			auto_free char *path = path_join(w.dir, rows[i].masked);
+
+			CHECK_INT(mkdir_parents(path, 0755), >=, 0);
+			CHECK_INT(symlink("/dev/null", path), ==, 0);
+		}
+		CHECK_INT(world_start(&w), ==, 0);
+		CHECK_STR(world_wait(&w, "default.target", "ActiveState", "active", 15000),
+		          "active");
+		ran = world_text(&w, "ran");
+		log = world_text(&w, "log");
+		expected = str_printf("sysmaster-boot %s /run/systemd/generator "
+		                      "/run/systemd/generator.early /run/systemd/generator.late\n",
+		                      rows[i].ran);
+		CHECK_INT(strstr(ran, expected) ? (long) i : -1L, ==, (long) i);
+		CHECK_INT(strstr(ran, rows[i].not_ran) ? -1L : (long) i, ==, (long) i);
+		if (i == 2)
+			CHECK(strstr(ran, "systemd-fstab-generator /run/systemd/generator ") !=
+			      NULL);
+		CHECK(strstr(log, "sysmaster-boot\" failed with exit status 3") != NULL);
+	}
+}
+
 TEST(power__signal_while_generators_run_ends_the_container)
 {
 	int status = 0;

@@ -105,7 +105,8 @@ static void child_run(struct world *w)
 	                                   "units:/run/systemd/generator",
 	                                   w->dir),
 		       *generators = path_join(w->dir, "generators"),
-		       *log = path_join(w->dir, "log"), *crashes = world_crash_directory(w);
+		       *packaged = path_join(w->dir, "packaged"), *log = path_join(w->dir, "log"),
+		       *crashes = world_crash_directory(w);
 	char *argv[16] = {init, core};
 	int fd;
 
@@ -125,7 +126,11 @@ static void child_run(struct world *w)
 	must(dup2(fd, 1), "dup2");
 	must(dup2(fd, 2), "dup2");
 	setenv("SYSTEMD_UNIT_PATH", units, 1);
-	setenv("SYSTEMD_GENERATOR_PATH", generators, 1);
+	if (w->packaged_generators)
+		must(mount(packaged, "/usr/lib/systemd/system-generators", NULL, MS_BIND, NULL),
+		     "mount generators");
+	else
+		setenv("SYSTEMD_GENERATOR_PATH", generators, 1);
 	setenv("SYSMASTER_CRASH_DIRECTORY", crashes, 1);
 	setenv("container", "sysmaster-test", 1);
 	for (size_t i = 0; w->init_options && w->init_options[i] && i < ELEMENTSOF(argv) - 3; i++)

@@ -16,7 +16,8 @@ struct world {
 	char cgroup[256];
 	char socket[64];                 /* of the control interface, as seen from outside */
 	const char *const *init_options; /* "--hang-usec=N", ..., NULL; set after world_prepare() */
-	const char *run_options;         /* of the tmpfs on /run; NULL: "mode=0755" */
+	bool packaged_generators; /* DIR/packaged is the folder of systemd's, and the usual ones count */
+	const char *run_options; /* of the tmpfs on /run; NULL: "mode=0755" */
 };
 
 /* Where a program of this build is: there, or in $WORLD_PROGRAMS, on a machine that has no build. */
