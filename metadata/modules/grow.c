@@ -35,6 +35,8 @@ struct xfs_geometry {
 #define XFS_GEOMETRY_V1 _IOC(_IOC_READ, 'X', 100, 112)
 #define XFS_GROW_DATA   _IOW('X', 110, struct xfs_growth)
 #define EXT4_RESIZE     _IOW('f', 16, uint64_t)
+#define EXT4_SUPERBLOCK 1024 /* its offset, and its size */
+#define EXT4_64BIT      0x80
 
 /* ---- partition ---- */
 
@@ -224,11 +226,38 @@ static int device_size(dev_t device, uint64_t *ret)
 	return r;
 }
 
-static int grow_ext4(int fd, uint64_t bytes, const struct statfs *fs)
+static uint32_t get_le32(const uint8_t *p)
 {
-	uint64_t blocks = bytes / (uint64_t) fs->f_bsize;
+	return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 |
+	       (uint32_t) p[3] << 24;
+}
 
-	/* What is the size already is no error. */
+/* By its superblock (ext4, "The Super Block" in the kernel's documentation): statfs(2) counts without what the file system itself needs. */
+static int ext4_blocks(dev_t device, uint64_t *ret)
+{
+	auto_free char *id = str_printf("/sys/dev/block/%u:%u", major(device), minor(device)),
+		       *real = id ? realpath(id, NULL) : NULL,
+		       *path = real ? str_printf("/dev/%s", path_basename(real)) : NULL;
+	auto_fd int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	uint8_t s[EXT4_SUPERBLOCK];
+
+	if (fd < 0 || pread(fd, s, sizeof(s), EXT4_SUPERBLOCK) != (ssize_t) sizeof(s))
+		return -EIO;
+	if (s[0x38] != 0x53 || s[0x39] != 0xEF)
+		return -EBADMSG;
+	*ret = get_le32(s + 4);
+	if (get_le32(s + 0x60) & EXT4_64BIT)
+		*ret |= (uint64_t) get_le32(s + 0x150) << 32;
+	return 0;
+}
+
+static int grow_ext4(int fd, dev_t device, uint64_t bytes, const struct statfs *fs)
+{
+	uint64_t blocks = bytes / (uint64_t) fs->f_bsize, now;
+
+	/* The kernel commits and rewrites the superblocks of one that has its size already, too. */
+	if (ext4_blocks(device, &now) >= 0 && now >= blocks)
+		return 0;
 	return ioctl(fd, EXT4_RESIZE, &blocks) < 0 && errno != EINVAL ? -errno : 0;
 }
 
@@ -269,7 +298,7 @@ int filesystem_grow(const char *mount_point)
 	r = device_size(st.st_dev, &bytes);
 	if (r < 0)
 		return r;
-	return fs.f_type == XFS_MAGIC ? grow_xfs(fd, bytes) : grow_ext4(fd, bytes, &fs);
+	return fs.f_type == XFS_MAGIC ? grow_xfs(fd, bytes) : grow_ext4(fd, st.st_dev, bytes, &fs);
 }
 
 int module_resizefs(struct context *c)

@@ -71,7 +71,11 @@ check "the file system reaches the partition's end" "$(($(blocks) > before * 5))
 check "the table says so, too" "$(sfdisk -d "$loop" | awk -F'[=,]' '/p2/ { print $4 + 0 }')" "$(sectors)"
 check "both copies of the table are good" "$(sfdisk -V "$loop" 2>&1 | grep -c 'No errors detected')" 1
 grown=$(sectors)
+resizes() { dmesg 2>/dev/null | grep -c "($(basename "$part")): resizing" || true; }
+asked=$(resizes)
+((can == 0 || asked > 0)) || echo "not here: the kernel's messages"
 apply || true
+check "and does not ask the kernel to" "$(resizes)" "$asked"
 check "a third run changes nothing" "$(sectors)" "$grown"
 cd /
 exit $failed
