@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/boot.h"
 #include "boot/generator.h"
+#include "boot/remount.h"
 
 static int early(char **args _unused_)
 {
@@ -74,6 +75,11 @@ static int generate(char **args)
 	return worst;
 }
 
+static int remount_fs(char **args _unused_)
+{
+	return boot_remount_fs();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -83,6 +89,7 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{"early", 0, early},
 		{"generate", 4, generate},
+		{"remount-fs", 0, remount_fs},
 		{"utmp-boot", 0, utmp_boot},
 		{"utmp-runlevel", 0, utmp_runlevel},
 		{"utmp-shutdown", 0, utmp_shutdown},
@@ -92,7 +99,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc >= 2 && i < ELEMENTSOF(verbs); i++)
 		if (streq(verbs[i].name, argv[1]) && argc - 2 == verbs[i].n_args)
 			return verbs[i].run(argv + 2) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	log_error("Usage: sysmaster-boot early|generate NAMES NORMAL EARLY "
-	          "LATE|utmp-boot|utmp-runlevel|utmp-shutdown");
+	log_error("Usage: sysmaster-boot early|generate NAMES NORMAL EARLY LATE|remount-fs|"
+	          "utmp-boot|utmp-runlevel|utmp-shutdown");
 	return EXIT_FAILURE;
 }

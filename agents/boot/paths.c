@@ -95,6 +95,18 @@ static int append_missing(char **done, const char *rest)
 	return path_is_normalized(s) ? 0 : -ENOENT;
 }
 
+/* Above the root is the root. */
+static int step_up(const char *root, char **done)
+{
+	char *s = path_below(root, *done) ? strdup(root) : path_dirname(*done);
+
+	if (!s)
+		return -ENOMEM;
+	free(*done);
+	*done = s;
+	return 0;
+}
+
 int path_resolve(const char *root, const char *path, char **ret)
 {
 	auto_free char *done = strdup(root ? root : "/"), *todo = strdup(path);
@@ -118,17 +130,15 @@ int path_resolve(const char *root, const char *path, char **ret)
 			return -ENOMEM;
 		if (is_dots(name, n, 1))
 			continue;
-		place = is_dots(name, n, 2)
-		                ? (path_below(root ? root : "/", done) ? strdup(done)
-		                                                       : path_dirname(done))
-		                : path_join(done, component);
-		if (!place)
-			return -ENOMEM;
 		if (is_dots(name, n, 2)) {
-			free(done);
-			done = TAKE_PTR(place);
+			r = step_up(root ? root : "/", &done);
+			if (r < 0)
+				return r;
 			continue;
 		}
+		place = path_join(done, component);
+		if (!place)
+			return -ENOMEM;
 		if (lstat(place, &st) < 0) {
 			if (errno != ENOENT)
 				return -errno;

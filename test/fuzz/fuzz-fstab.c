@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A table of mounts, against getmntent(3), which everybody else reads it by; and the options of its entries. */
-#include "boot/fstab.h"
+#include "boot/remount.h"
 
 #include <mntent.h>
 #include <stdio.h>
@@ -16,8 +16,9 @@ struct reading {
 static void check_options(const char *options)
 {
 	static const char *const names[] = {"x-systemd.device-timeout", "x-systemd.after", NULL};
-	auto_free char *value = NULL, *rest = NULL;
+	auto_free char *value = NULL, *rest = NULL, *data = NULL;
 	auto_strv char **values = NULL;
+	unsigned long flags;
 	bool there = option_is_set(options, names);
 
 	if (option_value(options, names, &value, &rest) < 0 || !rest ||
@@ -25,6 +26,8 @@ static void check_options(const char *options)
 		abort();
 	/* What was taken out is not there, but what a backslash had hidden may be. */
 	if (there && !strchr(options, '\\') && option_is_set(rest, names))
+		abort();
+	if (remount_options(options, &flags, &data) == 1 && strlen(data) > strlen(options))
 		abort();
 	if (option_is_on(options, "noauto", "auto") && option_is_on(options, "auto", "noauto"))
 		abort();

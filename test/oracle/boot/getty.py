@@ -80,7 +80,7 @@ def scenario(number):
     os.close(slave)
     said = json.dumps([consoles, made, known, env, line])
     if done.returncode:
-        sys.exit(f"{said}: {done.stdout.decode()}")
+        raise RuntimeError(f"{said}: {done.stdout.decode()}")
     ours, theirs = (place.tree(f"{folder}/{who}") for who in ("ours", "theirs"))
     for name in sorted(set(ours) | set(theirs)):
         oracle.compare(f"{said} {name}", ours.get(name), theirs.get(name))
