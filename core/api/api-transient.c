@@ -197,7 +197,7 @@ int api_freeze(struct varlink_call *call, const cJSON *parameters, void *userdat
 
 	if (api_unit_parameter(a, call, parameters, "name", &u) < 0)
 		return 0;
-	if (!u->file->cgroup)
+	if (freeze ? !unit_can_freeze(u) : !u->file->cgroup)
 		return api_answer_error(call, -EOPNOTSUPP, u->id, "freeze", NULL);
 	r = cgroup_freeze(u, freeze);
 	if (r < 0)

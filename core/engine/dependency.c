@@ -328,11 +328,16 @@ struct unit *unit_slice(const struct unit *u)
 	return NULL;
 }
 
-/* systemd.special(7): instances of foo@ share system-foo.slice, the rest is in system.slice; a
- * slice is in the one its name says. */
+static bool is_extrinsic(const struct unit *u)
+{
+	return u->perpetual || (u->ops->is_extrinsic && u->ops->is_extrinsic(u));
+}
+
+/* systemd.slice(5): instances of foo@ share system-foo.slice, what is there whatever is started is in -.slice, the rest in
+ * system.slice; a slice is in the one its name says. */
 static int default_slice_name(const struct unit *u, char **ret)
 {
-	auto_free char *prefix = NULL, *escaped = NULL;
+	auto_free char *prefix = NULL, *escaped = NULL, *parent = NULL;
 	int r;
 
 	if (u->file->cgroup && u->file->cgroup->slice && u->ops->type != UNIT_SLICE) {
@@ -341,12 +346,8 @@ static int default_slice_name(const struct unit *u, char **ret)
 	}
 	if (u->ops->type == UNIT_SLICE)
 		return slice_parent(u->id, ret);
-	if (streq(u->id, "init.scope")) {
-		*ret = strdup("-.slice");
-		return *ret ? 0 : -ENOMEM;
-	}
 	if (str_is_empty(u->file->instance)) {
-		*ret = strdup("system.slice");
+		*ret = strdup(is_extrinsic(u) ? "-.slice" : "system.slice");
 		return *ret ? 0 : -ENOMEM;
 	}
 	r = unit_name_prefix(u->id, &prefix);
@@ -355,6 +356,11 @@ static int default_slice_name(const struct unit *u, char **ret)
 	if (r < 0)
 		return r;
 	*ret = str_printf("system-%s.slice", escaped);
+	/* Not every prefix can be a part of a slice's name. */
+	if (*ret && slice_parent(*ret, &parent) == -EINVAL) {
+		free(*ret);
+		*ret = strdup("system.slice");
+	}
 	return *ret ? 0 : -ENOMEM;
 }
 

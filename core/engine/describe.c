@@ -123,11 +123,13 @@ static int add_flags(const struct unit *u, cJSON *p)
 		const char *key;
 		bool value;
 	} rows[] = {
-		{"CanStart", loaded && unit_can_start(u)},
-		{"CanStop", loaded && unit_can_stop(u)},
+		/* What a person may ask for; a scope takes processes that are there already, once. */
+		{"CanStart", loaded && unit_can_start(u) && !s->refuse_manual_start &&
+	                         !(u->ops->type == UNIT_SCOPE && stamp_is_set(&u->inactive_exit))},
+		{"CanStop", loaded && unit_can_stop(u) && !s->refuse_manual_stop},
 		{"CanReload", loaded && unit_can_reload(u)},
-		{"CanIsolate", loaded && s->allow_isolate},
-		{"CanFreeze", loaded && u->file->cgroup != NULL},
+		{"CanIsolate", loaded && s->allow_isolate && !s->refuse_manual_start},
+		{"CanFreeze", loaded && unit_can_freeze(u)},
 		{"StopWhenUnneeded", s->stop_when_unneeded},
 		{"RefuseManualStart", s->refuse_manual_start},
 		{"RefuseManualStop", s->refuse_manual_stop},
@@ -137,7 +139,7 @@ static int add_flags(const struct unit *u, cJSON *p)
 		{"NeedDaemonReload", u->stale || unit_file_is_stale(u->file) > 0},
 		{"ConditionResult", u->condition_result},
 		{"AssertResult", u->assert_result},
-		{"Transient", u->transient},
+		{"Transient", u->transient || (u->perpetual && u->ops->type == UNIT_SCOPE)},
 		{"Perpetual", u->perpetual},
 	};
 	int r = 0;

@@ -89,6 +89,8 @@ struct unit_ops {
 	bool (*can_reload)(const struct unit *u);
 	enum unit_active_state (*active_state)(const struct unit *u);
 	const char *(*sub_state)(const struct unit *u); /* "running", "listening": as systemctl prints */
+	/* optional: it is there before and after all others, and so it is in the root slice */
+	bool (*is_extrinsic)(const struct unit *u);
 	/* optional: false keeps an inactive unit in memory */
 	bool (*may_gc)(const struct unit *u);
 	/* optional: its process ended */
@@ -366,6 +368,8 @@ void unit_unref(struct unit *u);
 /* Common record fields and the type's own, plus the job; key of the record: the unit's id. */
 int unit_record(const struct unit *u, struct strbuf *b);
 int unit_restore(struct unit *u, const struct record *r);
+/* Can its processes, and all that are in its slice, be held? */
+bool unit_can_freeze(const struct unit *u);
 /* All properties: common ones here, then ops->describe. */
 int unit_describe(struct unit *u, cJSON *properties);
 /* What holds it: appends { kind, text, since_usec } objects to @list; none if nothing does. */

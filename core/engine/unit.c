@@ -45,6 +45,35 @@ bool unit_can_start(const struct unit *u)
 	return u->ops->start && u->ops->type != UNIT_DEVICE;
 }
 
+#define SLICE_DEPTH_MAX 64
+
+static bool has_members_that_cannot_freeze(const struct unit *slice, unsigned depth)
+{
+	struct unit *u;
+
+	UNIT_FOREACH_DEPENDENCY (u, slice, DEP_SLICE_OF)
+		if (u->ops->type != UNIT_SLICE ? !unit_can_freeze(u)
+		                               : depth > SLICE_DEPTH_MAX ||
+		                                         has_members_that_cannot_freeze(u, depth + 1))
+			return true;
+	return false;
+}
+
+bool unit_can_freeze(const struct unit *u)
+{
+	switch (u->ops->type) {
+	case UNIT_SERVICE:
+	case UNIT_SCOPE:
+		return true;
+	case UNIT_SLICE:
+		/* With what cannot be frozen in it, the sockets of the journal say, it would be the
+		 * machine. */
+		return !has_members_that_cannot_freeze(u, 0);
+	default:
+		return false;
+	}
+}
+
 bool unit_can_stop(const struct unit *u)
 {
 	return u->ops->stop && u->ops->type != UNIT_DEVICE && !u->perpetual;

@@ -227,6 +227,8 @@ int kernel_units_collect(const struct manager *m, enum unit_type type, struct un
 /* Description= of a loaded unit whose file says none: both, one after the other; _by_name: the path that its name stands for. */
 int describe_by_default(struct unit *u, const char *text, const char *path);
 int describe_by_name(struct unit *u, const char *text);
+/* Of a unit that is there as long as the system is: whatever its file says, it is in no order with the shutdown. */
+int describe_perpetual(struct unit *u, const char *text, const char *page);
 /* ops->describe of the parts that all types with processes have. */
 int describe_process_settings(const struct unit *u, cJSON *properties);
 int describe_status(const struct process_status *s, const char *prefix, cJSON *properties);

@@ -81,6 +81,13 @@ static int add_directories(struct unit *u, const struct exec_settings *s)
 	return 0;
 }
 
+static bool has_directories_to_write(const struct exec_settings *s)
+{
+	return s->directories[EXEC_DIRECTORY_STATE].paths ||
+	       s->directories[EXEC_DIRECTORY_CACHE].paths ||
+	       s->directories[EXEC_DIRECTORY_LOGS].paths;
+}
+
 static bool output_is_logged(enum exec_output o)
 {
 	return o == EXEC_OUTPUT_JOURNAL || o == EXEC_OUTPUT_JOURNAL_AND_CONSOLE ||
@@ -105,8 +112,15 @@ int dependencies_add_exec(struct unit *u)
 	r = add_directories(u, s);
 	if (r < 0)
 		return r;
+	if (has_directories_to_write(s)) {
+		/* What is below /var may be on the root, which is writable only then. */
+		r = unit_add_dependency_by_name(u, DEP_AFTER, "systemd-remount-fs.service");
+		if (r < 0)
+			return r;
+	}
 	if (s->private_tmp) {
-		r = unit_require_mounts_for(u, "/tmp");
+		/* A weak one, so that tmp.mount can be masked. */
+		r = unit_add_two_dependencies_by_name(u, DEP_AFTER, DEP_WANTS, "tmp.mount");
 		if (r >= 0)
 			r = unit_require_mounts_for(u, "/var/tmp");
 		if (r >= 0)
@@ -117,8 +131,7 @@ int dependencies_add_exec(struct unit *u)
 	}
 	if (s->root_image) {
 		/* An image needs its loop device: udev must have settled. */
-		r = unit_add_two_dependencies_by_name(u, DEP_WANTS, DEP_AFTER,
-		                                      "systemd-udevd.service");
+		r = unit_add_dependency_by_name(u, DEP_AFTER, "systemd-udevd.service");
 		if (r < 0)
 			return r;
 	}

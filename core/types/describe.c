@@ -30,6 +30,20 @@ int describe_by_name(struct unit *u, const char *text)
 	return path ? describe_by_default(u, text, path) : 0;
 }
 
+int describe_perpetual(struct unit *u, const char *text, const char *page)
+{
+	struct unit_settings *s = &u->file->unit;
+
+	s->default_dependencies = false;
+	if (!s->documentation) {
+		int r = strv_append(&s->documentation, page);
+
+		if (r < 0)
+			return r;
+	}
+	return describe_by_default(u, text, "");
+}
+
 int describe_commands(const struct exec_command *list, const char *key, cJSON *properties)
 {
 	return list ? exec_command_describe(list, key, properties) : 0;

@@ -62,8 +62,10 @@ static int verify(struct mount *m, struct diag *d)
 }
 
 /* The root and what init mounted: there before and after all units. */
-static bool is_extrinsic(const struct mount *m)
+bool mount_is_extrinsic(const struct unit *u)
 {
+	const struct mount *m = MOUNT(u);
+
 	return streq(m->where, "/") || streq(m->where, "/usr") || streq(m->where, "/etc") ||
 	       path_below(m->where, "/run/initramfs") || path_below(m->where, "/proc") ||
 	       path_below(m->where, "/sys") || path_below(m->where, "/dev") ||
@@ -120,7 +122,7 @@ static int add_default(struct mount *m)
 	bool is_remote = mount_is_network(type, options);
 	int r;
 
-	if (!u->file->unit.default_dependencies || is_extrinsic(m))
+	if (!u->file->unit.default_dependencies || mount_is_extrinsic(u))
 		return 0;
 	if (is_remote)
 		r = dependencies_add(u, remote, ELEMENTSOF(remote));
@@ -157,6 +159,14 @@ static int add_quota(struct mount *m)
 	return r;
 }
 
+static int load_root(struct unit *u)
+{
+	u->file->unit.default_dependencies = false;
+	/* The journal's sockets are on it: a wish for them would be a ring. */
+	return unit_file_set(u->file, &u->manager->context, "Mount", "StandardOutput", "null",
+	                     NULL);
+}
+
 int mount_load(struct unit *u, struct diag *d)
 {
 	struct mount *m = MOUNT(u);
@@ -164,8 +174,7 @@ int mount_load(struct unit *u, struct diag *d)
 
 	r = verify(m, d);
 	if (r >= 0)
-		r = u->perpetual ? describe_by_default(u, "Root Mount", "")
-		                 : describe_by_default(u, "", m->where);
+		r = u->perpetual ? load_root(u) : describe_by_default(u, "", m->where);
 	if (r >= 0)
 		r = add_parents(m);
 	if (r >= 0)

@@ -549,6 +549,7 @@ const struct unit_ops mount_ops = {
 	.init = mount_init,
 	.done = mount_done,
 	.load = mount_load,
+	.is_extrinsic = mount_is_extrinsic,
 	.coldplug = mount_coldplug,
 	.start = mount_start,
 	.stop = mount_stop,

@@ -81,6 +81,7 @@ extern const struct doubt_ops mount_doubt_ops;
 
 /* ---- mount-load.c ---- */
 int mount_load(struct unit *u, struct diag *d);
+bool mount_is_extrinsic(const struct unit *u);
 
 /* ---- mount-options.c: pure ---- */
 bool mount_option_is_set(const char *options, const char *name); /* "nofail", also "name=value" */

@@ -157,7 +157,7 @@ static int scope_load(struct unit *u, _unused_ struct diag *d)
 	if (!u->manager->is_reloading && (s->state == SCOPE_RUNNING || s->state == SCOPE_ABANDONED))
 		(void) deadline_set(&s->deadline, u, runtime_deadline(s), on_deadline);
 	if (u->perpetual)
-		return describe_by_default(u, "System and Service Manager", "");
+		return describe_perpetual(u, "System and Service Manager", "man:systemd(1)");
 	if (!u->file->unit.default_dependencies)
 		return 0;
 	return unit_add_shutdown_dependencies(u);

@@ -20,8 +20,9 @@ static void slice_init(struct unit *u)
 
 static int slice_load(struct unit *u, _unused_ struct diag *d)
 {
-	int r = streq(u->id, "-.slice")        ? describe_by_default(u, "Root Slice", "")
-	        : streq(u->id, "system.slice") ? describe_by_default(u, "System Slice", "")
+	static const char page[] = "man:systemd.special(7)";
+	int r = streq(u->id, "-.slice")        ? describe_perpetual(u, "Root Slice", page)
+	        : streq(u->id, "system.slice") ? describe_perpetual(u, "System Slice", page)
 	                                       : describe_by_name(u, "Slice ");
 
 	if (r < 0)

@@ -346,37 +346,6 @@ static int finish_trigger(const struct unit_file *f, char **slot)
 	return unit_name_change_suffix(f->id, ".service", slot);
 }
 
-/* Services of one template share a slice below system.slice. */
-static int default_slice(const struct unit_file *f, char **ret)
-{
-	auto_free char *prefix = NULL, *escaped = NULL;
-	int r;
-
-	if (streq(f->id, "init.scope")) {
-		*ret = strdup("-.slice");
-		return *ret ? 0 : -ENOMEM;
-	}
-	if (f->type == UNIT_SLICE)
-		return streq(f->id, "-.slice") ? 0 : slice_parent(f->id, ret);
-	if (!f->instance) {
-		*ret = strdup("system.slice");
-		return *ret ? 0 : -ENOMEM;
-	}
-	r = unit_name_prefix(f->id, &prefix);
-	if (r >= 0)
-		r = unit_name_escape(prefix, &escaped);
-	if (r < 0)
-		return r;
-	*ret = str_printf("system-%s.slice", escaped);
-	if (!*ret)
-		return -ENOMEM;
-	if (!slice_name_is_valid(*ret)) {
-		free(*ret);
-		*ret = strdup("system.slice");
-	}
-	return *ret ? 0 : -ENOMEM;
-}
-
 static int finish_mount_point(const struct unit_file *f, char **where)
 {
 	int r;
@@ -426,11 +395,7 @@ int unit_file_finish(struct unit_file *f, const struct unit_context *c)
 		if (r < 0)
 			return r;
 	}
-	if (f->cgroup && !f->cgroup->slice)
-		r = default_slice(f, &own_cgroup(f)->slice);
-	if (f->type == UNIT_SLICE && r == -EINVAL)
-		r = 0; /* verify.c says what is wrong with the name */
-	return r;
+	return 0;
 }
 
 /* ---- what units share ---- */

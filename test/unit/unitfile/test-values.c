@@ -115,7 +115,7 @@ TEST(service__defaults_come_from_the_context)
 	CHECK_INT(g->service->timeout_start_usec, ==, -1);
 	CHECK_INT(h->service->timeout_stop_usec, ==, 5000000);
 	CHECK_INT(f->cgroup->tasks_max, ==, 99);
-	CHECK_STR(f->cgroup->slice, "system.slice");
+	CHECK_STR(f->cgroup->slice, NULL); /* the engine's business */
 	CHECK_INT(f->exec->std_output, ==, EXEC_OUTPUT_JOURNAL);
 	CHECK_INT(f->exec->std_error, ==, EXEC_OUTPUT_INHERIT);
 }
