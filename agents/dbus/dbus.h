@@ -152,7 +152,9 @@ enum property_form {
 	FORM_COMMANDS,
 	FORM_COMMANDS_EX,
 	FORM_VERSION,
-	FORM_UNIT, /* name and path */
+	FORM_UNIT,      /* name and path */
+	FORM_DEVICES,   /* "device rwm" */
+	FORM_ADDRESSES, /* "10.0.0.0/8", "any" */
 };
 enum property_change { CONST, CHANGES, SILENT };
 struct property {

@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 
+#include <arpa/inet.h>
 #include <sched.h>
 #include <sys/mount.h>
 
@@ -215,6 +216,74 @@ static int append_environment_files(sd_bus_message *m, const char *signature, co
 	return append_each(m, signature, v, append_environment_file);
 }
 
+static int append_device(sd_bus_message *m, const char *s)
+{
+	const char *blank = strrchr(s, ' ');
+	auto_free char *device = strndup(s, blank ? (size_t) (blank - s) : strlen(s));
+
+	return device ? sd_bus_message_append(m, "(ss)", device, blank ? blank + 1 : "") : -ENOMEM;
+}
+
+static int append_prefix(sd_bus_message *m, const char *s)
+{
+	const char *slash = strchr(s, '/');
+	auto_free char *text = strndup(s, slash ? (size_t) (slash - s) : strlen(s));
+	int family = strchr(s, ':') ? AF_INET6 : AF_INET, r;
+	size_t size = family == AF_INET6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+	struct in6_addr address;
+	uint64_t bits = size * 8;
+
+	if (!text)
+		return -ENOMEM;
+	if (inet_pton(family, text, &address) != 1 ||
+	    (slash && str_to_u64(slash + 1, 10, &bits) < 0))
+		return -EINVAL;
+	r = sd_bus_message_open_container(m, 'r', "iayu");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "i", family);
+	if (r >= 0)
+		r = sd_bus_message_append_array(m, 'y', &address, size);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "u", (uint32_t) bits);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* A prefix, or one of the words of systemd.resource-control(5) that stand for some. */
+static int append_address(sd_bus_message *m, const char *s)
+{
+	static const struct {
+		const char *word, *prefixes[3];
+	} words[] = {
+		{"any", {"::/0", "0.0.0.0/0"}},
+		{"localhost", {"::1/128", "127.0.0.0/8"}},
+		{"link-local", {"fe80::/64", "169.254.0.0/16"}},
+		{"multicast", {"ff00::/8", "224.0.0.0/4"}},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(words); i++)
+		if (streq(words[i].word, s)) {
+			int r = 0;
+
+			for (size_t k = 0; r >= 0 && words[i].prefixes[k]; k++)
+				r = append_prefix(m, words[i].prefixes[k]);
+			return r;
+		}
+	return append_prefix(m, s);
+}
+
+static int append_devices(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
+{
+	(void) o;
+	return append_each(m, signature, v, append_device);
+}
+
+static int append_addresses(sd_bus_message *m, const char *signature, const cJSON *v,
+                            const cJSON *o)
+{
+	(void) o;
+	return append_each(m, signature, v, append_address);
+}
+
 static int append_pairs(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
 {
 	(void) o;
@@ -360,10 +429,14 @@ static int append_command(sd_bus_message *m, const cJSON *c, bool ex)
 	if (r >= 0)
 		r = ex ? append_command_flags(m, json_u64_or(c, "flags", 0))
 		       : sd_bus_message_append(m, "b", json_bool_or(c, "ignore_errors", false));
-	/* When it ran and how it ended is kept of the main process alone. */
+	/* Zeroes: it did not run, or nobody remembers. */
 	if (r >= 0)
-		r = sd_bus_message_append(m, "ttttuii", UINT64_C(0), UINT64_C(0), UINT64_C(0),
-		                          UINT64_C(0), 0U, 0, 0);
+		r = sd_bus_message_append(
+			m, "ttttuii", json_u64_or(c, "start_usec", 0),
+			json_u64_or(c, "start_monotonic_usec", 0), json_u64_or(c, "exit_usec", 0),
+			json_u64_or(c, "exit_monotonic_usec", 0),
+			(uint32_t) json_u64_or(c, "pid", 0), (int) json_u64_or(c, "code", 0),
+			(int) json_u64_or(c, "status", 0));
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -420,6 +493,8 @@ static int (*const forms[])(sd_bus_message *m, const char *signature, const cJSO
 	[FORM_COMMANDS_EX] = append_commands,
 	[FORM_VERSION] = append_version,
 	[FORM_UNIT] = append_unit,
+	[FORM_DEVICES] = append_devices,
+	[FORM_ADDRESSES] = append_addresses,
 };
 
 static const cJSON *find(const struct property *p, const cJSON *object)

@@ -102,6 +102,8 @@ void api_bus_done(struct api *a);
 /* For the facade that is attached; -ENOTCONN. */
 int api_bus_hold(struct api *a, struct unit *u);
 
+int api_get_properties(struct varlink_call *call, const cJSON *parameters, void *userdata);
+extern const char *const api_log_levels[8];
 int api_subscribe(struct varlink_call *call, const cJSON *parameters, void *userdata);
 void api_listings_done(struct api *a);
 void api_events_done(struct api *a);

@@ -3,8 +3,6 @@
 #include "api/api-internal.h"
 
 #include <fnmatch.h>
-#include <stdio.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 
 /* Units are known under their aliases, too; each is listed once, under its id. */
@@ -446,117 +444,10 @@ static int set_environment(struct varlink_call *call, const cJSON *parameters, v
 	return varlink_reply(call, NULL);
 }
 
-/* ---- properties, as the D-Bus interface Manager names them ---- */
-
-static void add_limits(const struct manager *m, cJSON *p)
-{
-	static const char *const names[EXEC_RLIMITS_MAX] = {
-		[RLIMIT_AS] = "AS",
-		[RLIMIT_CORE] = "CORE",
-		[RLIMIT_CPU] = "CPU",
-		[RLIMIT_DATA] = "DATA",
-		[RLIMIT_FSIZE] = "FSIZE",
-		[RLIMIT_LOCKS] = "LOCKS",
-		[RLIMIT_MEMLOCK] = "MEMLOCK",
-		[RLIMIT_MSGQUEUE] = "MSGQUEUE",
-		[RLIMIT_NICE] = "NICE",
-		[RLIMIT_NOFILE] = "NOFILE",
-		[RLIMIT_NPROC] = "NPROC",
-		[RLIMIT_RSS] = "RSS",
-		[RLIMIT_RTPRIO] = "RTPRIO",
-		[RLIMIT_RTTIME] = "RTTIME",
-		[RLIMIT_SIGPENDING] = "SIGPENDING",
-		[RLIMIT_STACK] = "STACK",
-	};
-
-	for (int i = 0; i < EXEC_RLIMITS_MAX; i++) {
-		struct rlimit l = {RLIM_INFINITY, RLIM_INFINITY};
-		char key[40];
-
-		if (m->context.default_limits[i])
-			l = *m->context.default_limits[i];
-		else
-			(void) getrlimit((__rlimit_resource_t) i, &l);
-		(void) snprintf(key, sizeof(key), "DefaultLimit%s", names[i]);
-		json_add_u64(p, key, l.rlim_max);
-		(void) snprintf(key, sizeof(key), "DefaultLimit%sSoft", names[i]);
-		json_add_u64(p, key, l.rlim_cur);
-	}
-}
-
-static void add_boot_stamps(const struct manager *m, cJSON *p)
-{
-	const struct {
-		const char *name;
-		struct stamp t;
-	} rows[] = {
-		{"Kernel", {.realtime = usec_sub(now(CLOCK_REALTIME), now(CLOCK_BOOTTIME))}},
-		{"Userspace", m->started},
-		{"GeneratorsFinish", m->generators_done},
-		{"UnitsLoadFinish", m->units_loaded},
-		{"Finish", m->finished},
-	};
-
-	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-		char key[48];
-
-		(void) snprintf(key, sizeof(key), "%sTimestamp", rows[i].name);
-		json_add_u64(p, key, rows[i].t.realtime);
-		(void) snprintf(key, sizeof(key), "%sTimestampMonotonic", rows[i].name);
-		json_add_u64(p, key, rows[i].t.monotonic);
-	}
-}
-
-static size_t count_units(const struct manager *m, size_t *ret_names)
-{
-	size_t position = 0, n = 0;
-	const void *key;
-	struct unit *u;
-
-	*ret_names = map_size(m->units);
-	while (map_next(m->units, &position, &key, (void **) &u))
-		n += !is_alias_entry(key, u);
-	return n;
-}
-
-static int get_properties(struct varlink_call *call, const cJSON *parameters, void *userdata)
-{
-	struct api *a = userdata;
-	struct manager *m = a->c.manager;
-	cJSON *o = cJSON_CreateObject(), *p = cJSON_AddObjectToObject(o, "properties");
-	size_t names;
-
-	(void) parameters;
-	if (!p) {
-		cJSON_Delete(o);
-		return -ENOMEM;
-	}
-	(void) count_units(m, &names);
-	json_add_string(p, "Version", a->c.version);
-	json_add_string(p, "SystemState", manager_state(m));
-	json_add_string(p, "Virtualization", m->in_container ? "container" : "");
-	json_add_u64(p, "NNames", names);
-	json_add_u64(p, "NJobs", map_size(m->jobs));
-	json_add_u64(p, "NFailedUnits", m->n_failed);
-	json_add_strv(p, "Environment", m->environment);
-	json_add_strv(p, "UnitPath", m->paths.dirs);
-	json_add_bool(p, "ServiceWatchdogs", !m->no_service_watchdogs);
-	json_add_u64(p, "DefaultTimeoutStartUSec", m->context.default_timeout_start_usec);
-	json_add_u64(p, "DefaultTimeoutStopUSec", m->context.default_timeout_stop_usec);
-	json_add_u64(p, "DefaultRestartUSec", m->context.default_restart_usec);
-	json_add_u64(p, "DefaultStartLimitIntervalUSec",
-	             m->context.default_start_limit_interval_usec);
-	json_add_u64(p, "DefaultStartLimitBurst", m->context.default_start_limit_burst);
-	json_add_u64(p, "DefaultTasksMax", m->context.default_tasks_max);
-	add_boot_stamps(m, p);
-	add_limits(m, p);
-	return varlink_reply(call, o);
-}
-
 /* ---- logging and watchdogs ---- */
 
-static const char *const log_levels[] = {"emerg",   "alert",  "crit", "err",
-                                         "warning", "notice", "info", "debug"};
+const char *const api_log_levels[8] = {"emerg",   "alert",  "crit", "err",
+                                       "warning", "notice", "info", "debug"};
 
 /* Parameters that are given are set; the answer is what holds then. */
 static int control(struct varlink_call *call, const cJSON *parameters, void *userdata)
@@ -567,7 +458,7 @@ static int control(struct varlink_call *call, const cJSON *parameters, void *use
 	cJSON *o;
 
 	if (json_get_string(parameters, "log_level", &level) >= 0) {
-		int l = ENUM_FROM_STRING(log_levels, level);
+		int l = ENUM_FROM_STRING(api_log_levels, level);
 
 		if (l < 0)
 			return varlink_error_invalid(call, "log_level");
@@ -580,7 +471,7 @@ static int control(struct varlink_call *call, const cJSON *parameters, void *use
 	o = cJSON_CreateObject();
 	if (!o)
 		return -ENOMEM;
-	json_add_string(o, "log_level", ENUM_TO_STRING(log_levels, log_get_level()));
+	json_add_string(o, "log_level", ENUM_TO_STRING(api_log_levels, log_get_level()));
 	json_add_bool(o, "service_watchdogs", !a->c.manager->no_service_watchdogs);
 	return varlink_reply(call, o);
 }
@@ -605,7 +496,7 @@ const struct varlink_method api_manager_methods[] = {
 	{ "org.sysmaster.Manager.Shutdown",	  ROLE_ADMIN,	shutdown },
 	{ "org.sysmaster.Manager.GetEnvironment", ROLE_OBSERVE, get_environment },
 	{ "org.sysmaster.Manager.SetEnvironment", ROLE_ADMIN,	set_environment },
-	{ "org.sysmaster.Manager.GetProperties",  ROLE_OBSERVE, get_properties },
+	{ "org.sysmaster.Manager.GetProperties",  ROLE_OBSERVE, api_get_properties },
 	{ "org.sysmaster.Manager.Control",	  ROLE_ADMIN,	control },
 	{ "org.sysmaster.Manager.Subscribe",	  ROLE_OBSERVE, api_subscribe },
 	{ "org.sysmaster.Manager.Restrict",	  ROLE_OBSERVE, restrict_role },

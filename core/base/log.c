@@ -61,6 +61,11 @@ void log_set_level(int max_level)
 	logger.level = max_level;
 }
 
+enum log_target log_get_target(void)
+{
+	return logger.target;
+}
+
 int log_get_level(void)
 {
 	return logger.level;

@@ -28,6 +28,7 @@ void log_set_level(int max_level);
  * log. */
 void log_set_tap(void (*fn)(int level, const char *text, size_t size));
 int log_get_level(void);
+enum log_target log_get_target(void);
 
 /**
  * log_full - logs one line

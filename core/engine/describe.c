@@ -124,8 +124,9 @@ static int add_flags(const struct unit *u, cJSON *p)
 		bool value;
 	} rows[] = {
 		/* What a person may ask for; a scope takes processes that are there already, once. */
-		{"CanStart", loaded && unit_can_start(u) && !s->refuse_manual_start &&
-	                         !(u->ops->type == UNIT_SCOPE && stamp_is_set(&u->inactive_exit))},
+		{"CanStart",
+	         loaded && unit_can_start(u) && !s->refuse_manual_start &&
+	                 !(u->ops->type == UNIT_SCOPE && stamp_is_set(&u->inactive_exit))},
 		{"CanStop", loaded && unit_can_stop(u) && !s->refuse_manual_stop},
 		{"CanReload", loaded && unit_can_reload(u)},
 		{"CanIsolate", loaded && s->allow_isolate && !s->refuse_manual_start},
@@ -225,6 +226,15 @@ static int add_conditions(const struct unit *u, cJSON *p, const char *key, bool 
 	return json_add_take(p, key, list);
 }
 
+/* By the file's own name: that of a template, say. */
+static int add_preset(const struct unit *u, cJSON *p)
+{
+	const char *path = u->file->fragment_path;
+	int r = path ? manager_preset(u->manager, path_basename(path)) : -ENOENT;
+
+	return json_add_string(p, "UnitFilePreset", r < 0 ? "" : r ? "enabled" : "disabled");
+}
+
 static int add_file_state(const struct unit *u, cJSON *p)
 {
 	enum unit_file_state state;
@@ -240,7 +250,7 @@ int unit_describe(struct unit *u, cJSON *properties)
 		int (*add)(const struct unit *u, cJSON *p);
 	} parts[] = {
 		{add_strings}, {add_names},        {add_flags},      {add_numbers}, {add_stamps},
-		{add_job},     {add_dependencies}, {add_file_state}, {add_markers},
+		{add_job},     {add_dependencies}, {add_file_state}, {add_markers}, {add_preset},
 	};
 	int r;
 

@@ -245,6 +245,7 @@ struct manager {
 	struct unit_context context;
 	struct unit_index *index;
 	struct install_links *links; /* what enables units; read when somebody asks, and again when a folder has changed */
+	struct install_presets *presets; /* read when somebody asks, and again after a reload */
 	struct map *units;	   /* name (aliases, too) -> unit */
 	struct map *jobs;	   /* id -> job */
 	struct map *pids;	   /* pid -> unit that watches it */
@@ -288,6 +289,8 @@ DEFINE_CLEANUP(struct manager *, manager_free)
 int manager_read_index(struct manager *m);
 /* install_state() with what was read before, as long as it is true. */
 int manager_install_state(struct manager *m, const char *name, enum unit_file_state *ret);
+/* 1: the vendor wants it enabled, 0: not. */
+int manager_preset(struct manager *m, const char *name);
 /* ops->enumerate of every type, perpetual units. */
 int manager_enumerate(struct manager *m);
 /* ops->coldplug of every unit that has not had it: after enumerate, and after records were read back. */

@@ -105,6 +105,7 @@ struct manager *manager_free(struct manager *m)
 	watch_hub_free(m->watch);
 	unit_index_free(m->index);
 	install_links_free(m->links);
+	install_presets_free(m->presets);
 	unit_context_done(&m->context);
 	unit_paths_done(&m->paths);
 	strv_free(m->environment);
@@ -141,6 +142,7 @@ int manager_read_index(struct manager *m)
 	m->context = context;
 	m->paths = paths;
 	m->links = install_links_free(m->links);
+	m->presets = install_presets_free(m->presets);
 	return 0;
 }
 
@@ -371,4 +373,11 @@ int manager_install_state(struct manager *m, const char *name, enum unit_file_st
 		m->links = install_links_free(m->links);
 	r = m->links ? 0 : install_links_new(&m->paths, &m->links);
 	return r < 0 ? r : install_state_of(&m->paths, m->links, name, ret);
+}
+
+int manager_preset(struct manager *m, const char *name)
+{
+	int r = m->presets ? 0 : install_presets_new(&m->paths, &m->presets);
+
+	return r < 0 ? r : install_presets_query(m->presets, name);
 }

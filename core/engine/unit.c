@@ -52,9 +52,10 @@ static bool has_members_that_cannot_freeze(const struct unit *slice, unsigned de
 	struct unit *u;
 
 	UNIT_FOREACH_DEPENDENCY (u, slice, DEP_SLICE_OF)
-		if (u->ops->type != UNIT_SLICE ? !unit_can_freeze(u)
-		                               : depth > SLICE_DEPTH_MAX ||
-		                                         has_members_that_cannot_freeze(u, depth + 1))
+		if (u->ops->type != UNIT_SLICE
+		            ? !unit_can_freeze(u)
+		            : depth > SLICE_DEPTH_MAX ||
+		                      has_members_that_cannot_freeze(u, depth + 1))
 			return true;
 	return false;
 }

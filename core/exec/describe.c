@@ -42,9 +42,7 @@ static const struct property {
 	{ "TTYVHangup",		      PROPERTY_BOOL,   FIELD(tty_vhangup) },
 	{ "TTYVTDisallocate",	      PROPERTY_BOOL,   FIELD(tty_vt_disallocate) },
 	{ "SyslogIdentifier",	      PROPERTY_STRING, FIELD(syslog_identifier) },
-	{ "SyslogPriority",	      PROPERTY_INT,    FIELD(syslog_level) },
 	{ "SyslogLevel",	      PROPERTY_INT,    FIELD(syslog_level) },
-	{ "SyslogFacility",	      PROPERTY_INT,    FIELD(syslog_facility) },
 	{ "SyslogLevelPrefix",	      PROPERTY_BOOL,   FIELD(syslog_level_prefix) },
 	{ "LogLevelMax",	      PROPERTY_INT,    FIELD(log_level_max) },
 	{ "IgnoreSIGPIPE",	      PROPERTY_BOOL,   FIELD(ignore_sigpipe) },
@@ -81,7 +79,6 @@ static const struct property {
 	{ "IPCNamespacePath",	      PROPERTY_STRING, FIELD(ipc_namespace_path) },
 	{ "SystemCallFilter",	      PROPERTY_STRV,   FIELD(system_call_filter) },
 	{ "SystemCallLog",	      PROPERTY_STRV,   FIELD(system_call_log) },
-	{ "SystemCallErrorNumber",    PROPERTY_INT,    FIELD(system_call_error_number) },
 	{ "SystemCallArchitectures",  PROPERTY_STRV,   FIELD(system_call_architectures) },
 	{ "RestrictAddressFamilies",  PROPERTY_STRV,   FIELD(restrict_address_families) },
 	{ "RestrictNamespaces",	      PROPERTY_U64,    FIELD(restrict_namespaces) },
@@ -89,12 +86,18 @@ static const struct property {
 	{ "AmbientCapabilities",      PROPERTY_U64,    FIELD(ambient_capabilities) },
 	{ "MountFlags",		      PROPERTY_U64,    FIELD(mount_flags) },
 	{ "Personality",	      PROPERTY_U64,    FIELD(personality) },
-	{ "KeyringMode",	      PROPERTY_STRING, FIELD(keyring_mode) },
 	{ "SELinuxContext",	      PROPERTY_STRING, FIELD(selinux_context) },
 	{ "AppArmorProfile",	      PROPERTY_STRING, FIELD(apparmor_profile) },
 	{ "SmackProcessLabel",	      PROPERTY_STRING, FIELD(smack_process_label) },
 	{ "UtmpIdentifier",	      PROPERTY_STRING, FIELD(utmp_id) },
 	{ "LogExtraFields",	      PROPERTY_STRV,   FIELD(log_extra_fields) },
+};
+
+/* Settings that are ignored: what holds for every process instead. */
+static const struct { const char *name; uint64_t value; } fixed[] = {
+	{ "LogRateLimitIntervalUSec", 0 },
+	{ "LogRateLimitBurst",	      0 },
+	{ "TimeoutCleanUSec",	      USEC_INFINITY },
 };
 
 static const char *const directory_names[EXEC_DIRECTORY_MAX] = {
@@ -238,6 +241,72 @@ static int describe_scheduling(const struct exec_settings *s, cJSON *properties)
 	return r;
 }
 
+#define SYSTEM_CALL_KILL                                                                           \
+	(INT_MAX - 1) /* what systemd's interface has for "kill" where an errno would be */
+
+static int describe_log_and_calls(const struct exec_settings *s, cJSON *properties)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+		/* Both in one, as syslog(3) takes it, and without the level's bits. */
+		{"SyslogPriority", s->syslog_facility | s->syslog_level},
+		{"SyslogFacility", s->syslog_facility >> 3},
+		{"SystemCallErrorNumber", s->system_call_error_number ?: SYSTEM_CALL_KILL},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(rows); i++)
+		r = json_add_i64(properties, rows[i].name, rows[i].value);
+	return r;
+}
+
+/* What a process that core starts has, since it has it from core. */
+static uint64_t coredump_filter(void)
+{
+	auto_free char *text = NULL;
+	uint64_t v;
+
+	if (file_read("/proc/self/coredump_filter", &text, NULL) < 0 ||
+	    str_to_u64(str_strip(text), 16, &v) < 0)
+		return 0x33; /* core(5): the kernel's default */
+	return v;
+}
+
+static int describe_fixed(const struct exec_settings *s, cJSON *properties)
+{
+	int r = json_add_string(properties, "KeyringMode", s->keyring_mode ?: "inherit");
+
+	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(fixed); i++)
+		r = json_add_u64(properties, fixed[i].name, fixed[i].value);
+	if (r >= 0)
+		r = json_add_string(properties, "UtmpMode", "init");
+	if (r >= 0)
+		r = json_add_bool(properties, "CPUAffinityFromNUMA", false);
+	if (r >= 0)
+		r = json_add_i64(properties, "NUMAPolicy", -1);
+	return r < 0 ? r : json_add_u64(properties, "CoredumpFilter", coredump_filter());
+}
+
+/* The words of "clean --what=". */
+static int describe_can_clean(const struct exec_settings *s, cJSON *properties)
+{
+	static const char *const words[EXEC_DIRECTORY_MAX] = {
+		[EXEC_DIRECTORY_RUNTIME] = "runtime",
+		[EXEC_DIRECTORY_STATE] = "state",
+		[EXEC_DIRECTORY_CACHE] = "cache",
+		[EXEC_DIRECTORY_LOGS] = "logs",
+		[EXEC_DIRECTORY_CONFIGURATION] = "configuration",
+	};
+	auto_strv char **list = NULL;
+
+	for (size_t i = 0; i < EXEC_DIRECTORY_MAX; i++)
+		if (strv_length(s->directories[i].paths) > 0 && strv_append(&list, words[i]) < 0)
+			return -ENOMEM;
+	return json_add_strv(properties, "CanClean", list);
+}
+
 static int describe_cpus(const struct exec_settings *s, cJSON *properties)
 {
 	auto_strbuf struct strbuf b = {0};
@@ -255,6 +324,11 @@ static int describe_cpus(const struct exec_settings *s, cJSON *properties)
 	return b.error < 0 ? b.error : json_add_string(properties, "CPUAffinity", b.data ?: "");
 }
 
+const char *exec_output_to_string(enum exec_output o)
+{
+	return ENUM_TO_STRING(output_names, (int) o);
+}
+
 int exec_describe(const struct exec_settings *s, cJSON *properties)
 {
 	int r;
@@ -270,6 +344,12 @@ int exec_describe(const struct exec_settings *s, cJSON *properties)
 		r = describe_scheduling(s, properties);
 	if (r >= 0)
 		r = describe_cpus(s, properties);
+	if (r >= 0)
+		r = describe_log_and_calls(s, properties);
+	if (r >= 0)
+		r = describe_fixed(s, properties);
+	if (r >= 0)
+		r = describe_can_clean(s, properties);
 	if (r >= 0)
 		r = json_add_string(properties, "ProtectHome", home_names[s->protect_home]);
 	if (r >= 0)

@@ -81,6 +81,7 @@ void exec_process_ended(struct unit *u, const struct exec_settings *s, pid_t pid
 /* Exit statuses 200-245: "EXEC", "CHDIR"...; NULL for others. */
 const char *exec_status_to_string(int status);
 /* The Exec* properties of show: Environment, User, ... */
+const char *exec_output_to_string(enum exec_output o); /* "journal" */
 int exec_describe(const struct exec_settings *s, cJSON *properties);
 int exec_command_describe(const struct exec_command *c, const char *key, cJSON *properties);
 int kill_describe(const struct kill_settings *k, cJSON *properties);

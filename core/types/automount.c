@@ -576,7 +576,8 @@ static int automount_describe(const struct unit *u, cJSON *properties)
 	if (r >= 0 && c)
 		r = json_add_u64(properties, "DirectoryMode", c->directory_mode);
 	if (r >= 0 && c)
-		r = json_add_u64(properties, "TimeoutIdleUSec", c->timeout_idle_usec);
+		r = json_add_u64(properties, "TimeoutIdleUSec",
+		                 c->timeout_idle_usec == USEC_INFINITY ? 0 : c->timeout_idle_usec);
 	return r < 0 ? r : json_add_string(properties, "Result", result_to_string(a->result));
 }
 

@@ -232,4 +232,6 @@ int describe_perpetual(struct unit *u, const char *text, const char *page);
 /* ops->describe of the parts that all types with processes have. */
 int describe_process_settings(const struct unit *u, cJSON *properties);
 int describe_status(const struct process_status *s, const char *prefix, cJSON *properties);
+int describe_oom_policy(const struct unit *u, enum unit_type type, cJSON *properties);
+int describe_moment(const char *prefix, usec_t boottime, cJSON *properties);
 int describe_commands(const struct exec_command *list, const char *key, cJSON *properties);

@@ -161,10 +161,13 @@ static int add_quota(struct mount *m)
 
 static int load_root(struct unit *u)
 {
+	int r = describe_by_default(u, "Root Mount", "");
+
 	u->file->unit.default_dependencies = false;
 	/* The journal's sockets are on it: a wish for them would be a ring. */
-	return unit_file_set(u->file, &u->manager->context, "Mount", "StandardOutput", "null",
-	                     NULL);
+	return r < 0 ? r
+	             : unit_file_set(u->file, &u->manager->context, "Mount", "StandardOutput",
+	                             "null", NULL);
 }
 
 int mount_load(struct unit *u, struct diag *d)

@@ -123,6 +123,37 @@ int mount_options_split(const char *options, unsigned long *ret_flags, char **re
 	return 0;
 }
 
+static bool has_option(const struct strbuf *b, const char *s, size_t n)
+{
+	for (const char *p = b->data; p && *p;) {
+		size_t k = option_length(p);
+
+		if (k == n && memcmp(p, s, n) == 0)
+			return true;
+		p += k + (p[k] != 0);
+	}
+	return false;
+}
+
+int mount_options_merge(const char *first, const char *second, char **ret)
+{
+	auto_strbuf struct strbuf b = {0};
+	const char *both[] = {first, second};
+
+	for (size_t i = 0; i < ELEMENTSOF(both); i++)
+		for (const char *s = both[i]; s && *s;) {
+			size_t n = option_length(s);
+
+			if (n > 0 && !has_option(&b, s, n)) {
+				if (b.size > 0)
+					strbuf_puts(&b, ",");
+				strbuf_add(&b, s, n);
+			}
+			s += n + (s[n] != 0);
+		}
+	return strbuf_take(&b, ret);
+}
+
 int mount_options_for_command(const char *options, char **ret)
 {
 	auto_strbuf struct strbuf b = {.max = 64 * 1024};

@@ -44,10 +44,9 @@ static int on_entry(const struct mountinfo *e, void *userdata)
 		return r == -ENOMEM ? r : 0;
 	m = MOUNT(u);
 	w->n_new += r > 0;
-	options = *e->super_options ? str_printf("%s,%s", e->options, e->super_options)
-	                            : strdup(e->options);
-	if (!options)
-		return -ENOMEM;
+	r = mount_options_merge(e->options, e->super_options, &options);
+	if (r < 0)
+		return r;
 	if (is_device_path(e->what) && !streq_ptr(m->kernel_what, e->what))
 		device_found_node(w->table.manager, e->what, DEVICE_FOUND_MOUNT, true);
 	changed |= set_if_changed(&m->kernel_what, e->what, &error);

@@ -89,6 +89,8 @@ bool mount_is_network(const char *type, const char *options);
 /* What mount(8) takes for itself ("nofail", "x-...") is dropped, flags become MS_*, the rest is for
  * the file system. */
 int mount_options_split(const char *options, unsigned long *ret_flags, char **ret_data);
+/* Both lists in their order, each option once. */
+int mount_options_merge(const char *first, const char *second, char **ret);
 /* Options for the command line of mount(8): without those that only systemd reads. */
 int mount_options_for_command(const char *options, char **ret);
 /* An API file system that the kernel has: mounted without a process. */

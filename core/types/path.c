@@ -230,14 +230,21 @@ static int watch(struct path *p)
 
 /* ---- states ---- */
 
+static usec_t trigger_interval(const struct path_settings *c)
+{
+	return c->trigger_limit_interval_usec == USEC_INFINITY ? TRIGGER_INTERVAL_USEC
+	                                                       : c->trigger_limit_interval_usec;
+}
+
+static unsigned trigger_burst(const struct path_settings *c)
+{
+	return c->trigger_limit_burst == UINT32_MAX ? TRIGGER_BURST : c->trigger_limit_burst;
+}
+
 static bool trigger_allowed(struct path *p)
 {
-	const struct path_settings *c = settings(p);
-	usec_t interval = c->trigger_limit_interval_usec == USEC_INFINITY
-	                          ? TRIGGER_INTERVAL_USEC
-	                          : c->trigger_limit_interval_usec;
-	unsigned burst =
-		c->trigger_limit_burst == UINT32_MAX ? TRIGGER_BURST : c->trigger_limit_burst;
+	usec_t interval = trigger_interval(settings(p));
+	unsigned burst = trigger_burst(settings(p));
 	usec_t at = now(CLOCK_MONOTONIC);
 
 	if (interval == 0 || burst == 0)
@@ -559,6 +566,11 @@ static int path_describe(const struct unit *u, cJSON *properties)
 	r = json_add_take(properties, "Paths", list);
 	if (r >= 0)
 		r = json_add_string(properties, "Unit", target ? target->id : "");
+	if (r >= 0)
+		r = json_add_u64(properties, "TriggerLimitIntervalUSec",
+		                 trigger_interval(u->file->path));
+	if (r >= 0)
+		r = json_add_u64(properties, "TriggerLimitBurst", trigger_burst(u->file->path));
 	if (r >= 0)
 		r = json_add_bool(properties, "MakeDirectory", u->file->path->make_directory);
 	if (r >= 0)

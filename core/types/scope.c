@@ -434,6 +434,10 @@ static int scope_describe(const struct unit *u, cJSON *properties)
 		r = json_add_u64(properties, "TimeoutStopUSec", scope_stop_timeout(s));
 	if (r >= 0 && u->file->scope)
 		r = json_add_u64(properties, "RuntimeMaxUSec", u->file->scope->runtime_max_usec);
+	if (r >= 0)
+		r = json_add_u64(properties, "RuntimeRandomizedExtraUSec", 0);
+	if (r >= 0)
+		r = describe_oom_policy(u, UNIT_SCOPE, properties);
 	if (r >= 0 && u->file->scope && u->file->scope->user)
 		r = json_add_string(properties, "User", u->file->scope->user);
 	if (r >= 0 && u->file->scope && u->file->scope->group)

@@ -27,6 +27,8 @@ static void main_exited(struct service *s, const struct process_exit *e)
 	                        c->type == SERVICE_ONESHOT ? EXIT_CLEAN_COMMAND : EXIT_CLEAN_DAEMON,
 	                        &c->success_exit_status);
 	process_status_end(&s->main_status, e);
+	if (c->type != SERVICE_FORKING)
+		service_note_run(s, SERVICE_EXEC_START, s->main_index, &s->main_status);
 	log_exit(s, e, "Main", result);
 	exec_process_ended(&s->unit, s->unit.file->exec, e->pid);
 	service_forget_main(s);
@@ -66,6 +68,7 @@ static void control_exited(struct service *s, const struct process_exit *e)
 	enum result result = result_of_exit(e, EXIT_CLEAN_COMMAND, NULL);
 
 	process_status_end(&s->control_status, e);
+	service_note_run(s, list, s->control_index, &s->control_status);
 	if (result != RESULT_SUCCESS && is_condition_skip(s, e))
 		result = RESULT_EXEC_CONDITION;
 	log_exit(s, e, "Control", result);

@@ -176,6 +176,7 @@ int service_spawn_main(struct service *s, unsigned index)
 	s->main_pid = pid;
 	s->main_pid_known = true;
 	process_status_begin(&s->main_status, pid.pid);
+	service_note_run(s, SERVICE_EXEC_START, index, &s->main_status);
 	unit_save_soon(&s->unit);
 	FAULT_POINT("service.main-saved");
 	return 0;
@@ -208,6 +209,7 @@ int service_spawn_control(struct service *s, enum service_exec list, unsigned in
 	FAULT_POINT("service.control-spawned");
 	s->control_pid = pid;
 	process_status_begin(&s->control_status, pid.pid);
+	service_note_run(s, list, index, &s->control_status);
 	unit_save_soon(&s->unit);
 	FAULT_POINT("service.control-saved");
 	return 0;

@@ -180,6 +180,7 @@ static void forget_last_run(struct service *s)
 	s->has_name = false;
 	s->name_at = 0;
 	s->main_status = s->control_status = (struct process_status){0};
+	service_forget_runs(s);
 	s->notify_state = NOTIFY_STATE_UNKNOWN;
 	s->notify_access_override = NOTIFY_ACCESS_MAX;
 	s->watchdog_override_usec = 0;

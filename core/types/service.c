@@ -251,6 +251,7 @@ static void service_done(struct unit *u)
 	deadline_done(&s->watchdog);
 	s->lost_source = source_free(s->lost_source);
 	doubt_drop(&s->doubt);
+	service_forget_runs(s);
 	free(s->status_text);
 	free(s->bus_error);
 	strv_free(s->activation);

@@ -94,6 +94,11 @@ struct service {
 	bool main_pid_known, main_pid_alien /* not our child: its exit comes from a pidfd */;
 	struct source *alien_source;
 	struct process_status main_status, control_status;
+	/* Of each command of this run, for show: not in the record, a new core begins with none. */
+	struct {
+		struct process_status *by_index;
+		unsigned n;
+	} ran[SERVICE_EXEC_MAX];
 	/* The command under way: its list and its number in it. The main list is always
 	 * SERVICE_EXEC_START. */
 	enum service_exec control_list;
@@ -311,6 +316,9 @@ bool service_awaits_name(const struct service *s); /* somebody tells of names */
 
 /* ---- service-describe.c ---- */
 int service_describe(const struct unit *u, cJSON *properties);
+void service_note_run(struct service *s, enum service_exec list, unsigned index,
+                      const struct process_status *status);
+void service_forget_runs(struct service *s);
 
 /* ---- the handlers of sources ---- */
 int service_on_deadline(struct source *source, usec_t deadline, void *userdata);

@@ -198,12 +198,14 @@ static int describe_ports(const struct socket_settings *c, cJSON *properties)
 
 static int describe_values(const struct socket *s, cJSON *p)
 {
+	static const char *const bind_names[] = {"default", "both", "ipv6-only"},
+				 *const timestamping_names[] = {"off", "us", "ns"};
 	const struct socket_settings *c = socket_settings(s);
 	const struct {
 		const char *key;
 		uint64_t value;
 	} rows[] = {
-		{"Backlog", c->backlog},
+		{"Backlog", MIN(c->backlog, (unsigned) INT32_MAX)}, /* listen(2) takes an int */
 		{"TimeoutUSec", c->timeout_usec},
 		{"DirectoryMode", c->directory_mode},
 		{"SocketMode", c->socket_mode},
@@ -215,6 +217,37 @@ static int describe_values(const struct socket *s, cJSON *p)
 		{"ReceiveBuffer", c->receive_buffer},
 		{"SendBuffer", c->send_buffer},
 		{"ControlPID", (uint64_t) s->control_pid.pid},
+		{"TriggerLimitIntervalUSec", socket_trigger_interval(c)},
+		{"TriggerLimitBurst", socket_trigger_burst(c)},
+		{"KeepAliveTimeUSec", c->keep_alive_time_usec},
+		{"KeepAliveIntervalUSec", c->keep_alive_interval_usec},
+		{"KeepAliveProbes", c->keep_alive_probes},
+		{"DeferAcceptUSec", c->defer_accept_usec},
+	};
+	const struct {
+		const char *key;
+		int64_t value;
+	} numbers[] = {
+		{"IPTOS", c->ip_tos},
+		{"IPTTL", c->ip_ttl},
+		{"Priority", c->priority},
+		{"Mark", c->mark},
+		{"SocketProtocol", c->protocol},
+		{"PipeSize", c->pipe_size},
+		{"MessageQueueMaxMessages", c->mq_max_messages},
+		{"MessageQueueMessageSize", c->mq_message_size},
+	};
+	const struct {
+		const char *key, *value;
+	} words[] = {
+		{"BindIPv6Only", ENUM_TO_STRING(bind_names, c->bind_ipv6_only + 1)},
+		{"Timestamping", ENUM_TO_STRING(timestamping_names, c->timestamping)},
+		{"BindToDevice", c->bind_to_device ?: ""},
+		{"TCPCongestion", c->congestion_algorithm ?: ""},
+		{"SocketUser", c->user ?: ""},
+		{"SocketGroup", c->group ?: ""},
+		{"Result", result_to_string(s->result)},
+		{"FileDescriptorName", c->fdname ? c->fdname : s->unit.id},
 	};
 	const struct {
 		const char *key;
@@ -232,6 +265,7 @@ static int describe_values(const struct socket *s, cJSON *p)
 		{"RemoveOnStop", c->remove_on_stop},
 		{"ReusePort", c->reuse_port},
 		{"Writable", c->writable},
+		{"FlushPending", false}, /* what waits in the sockets is kept */
 	};
 	int r = 0;
 
@@ -239,10 +273,10 @@ static int describe_values(const struct socket *s, cJSON *p)
 		r = json_add_u64(p, rows[i].key, rows[i].value);
 	for (size_t i = 0; i < ELEMENTSOF(flags) && r >= 0; i++)
 		r = json_add_bool(p, flags[i].key, flags[i].value);
-	if (r >= 0)
-		r = json_add_string(p, "Result", result_to_string(s->result));
-	if (r >= 0)
-		r = json_add_string(p, "FileDescriptorName", c->fdname ? c->fdname : s->unit.id);
+	for (size_t i = 0; i < ELEMENTSOF(numbers) && r >= 0; i++)
+		r = json_add_i64(p, numbers[i].key, numbers[i].value);
+	for (size_t i = 0; i < ELEMENTSOF(words) && r >= 0; i++)
+		r = json_add_string(p, words[i].key, words[i].value);
 	if (r >= 0)
 		r = json_add_strv(p, "Symlinks", c->symlinks);
 	return r;

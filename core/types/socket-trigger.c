@@ -7,16 +7,24 @@
 #define TRIGGER_BURST         20
 #define TRIGGER_BURST_ACCEPT  200
 
+usec_t socket_trigger_interval(const struct socket_settings *c)
+{
+	return c->trigger_limit_interval_usec == USEC_INFINITY ? TRIGGER_INTERVAL_USEC
+	                                                       : c->trigger_limit_interval_usec;
+}
+
+unsigned socket_trigger_burst(const struct socket_settings *c)
+{
+	if (c->trigger_limit_burst != UINT32_MAX)
+		return c->trigger_limit_burst;
+	return c->accept ? TRIGGER_BURST_ACCEPT : TRIGGER_BURST;
+}
+
 bool socket_trigger_allowed(struct socket *s, usec_t at)
 {
-	const struct socket_settings *c = socket_settings(s);
-	usec_t interval = c->trigger_limit_interval_usec == USEC_INFINITY
-	                          ? TRIGGER_INTERVAL_USEC
-	                          : c->trigger_limit_interval_usec;
-	unsigned burst = c->trigger_limit_burst;
+	usec_t interval = socket_trigger_interval(socket_settings(s));
+	unsigned burst = socket_trigger_burst(socket_settings(s));
 
-	if (burst == UINT32_MAX)
-		burst = c->accept ? TRIGGER_BURST_ACCEPT : TRIGGER_BURST;
 	if (interval == 0 || burst == 0)
 		return true;
 	if (s->trigger_begin_usec == 0 || usec_sub(at, s->trigger_begin_usec) > interval) {

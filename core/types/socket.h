@@ -100,6 +100,8 @@ int socket_on_deadline(struct source *source, usec_t deadline, void *userdata);
 /* ---- socket-trigger.c ---- */
 struct unit *socket_service(const struct socket *s); /* NULL if it is not in memory */
 /* One more trigger; false: too many in TriggerLimitIntervalSec=. Pure but for @s. */
+usec_t socket_trigger_interval(const struct socket_settings *c);
+unsigned socket_trigger_burst(const struct socket_settings *c);
 bool socket_trigger_allowed(struct socket *s, usec_t at);
 /* Something came in: a connection (taken), or -EBADF for all that is on the listening fds. */
 void socket_enter_running(struct socket *s, int connection_take);

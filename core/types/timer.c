@@ -453,8 +453,12 @@ static cJSON *describe_value(const struct timer_input *in, const struct timer_va
 {
 	cJSON *row = cJSON_CreateArray();
 	usec_t next = timer_value_next(in, v);
+	auto_free char *text = NULL;
+
+	if (v->base == TIMER_ON_CALENDAR && v->calendar && calendar_format(v->calendar, &text) < 0)
+		text = NULL;
 	cJSON *items[3] = {cJSON_CreateString(base_name[v->base]),
-	                   v->base == TIMER_ON_CALENDAR ? cJSON_CreateString(v->text ? v->text : "")
+	                   v->base == TIMER_ON_CALENDAR ? cJSON_CreateString(text ?: v->text ?: "")
 	                                                : cJSON_CreateNumber((double) v->span_usec),
 	                   cJSON_CreateNumber(next == USEC_INFINITY ? 0 : (double) next)};
 

@@ -76,7 +76,8 @@ static void kill_defaults(struct kill_settings *k)
 static void cgroup_defaults(struct cgroup_settings *g, const struct unit_context *c,
                             enum unit_type type)
 {
-	g->memory_accounting = g->tasks_accounting = true;
+	/* systemd-system.conf(5): without a controller CPU time is counted, too. */
+	g->cpu_accounting = g->memory_accounting = g->tasks_accounting = true;
 	g->cpu_weight = g->startup_cpu_weight = PASSIVE_CPU_WEIGHT;
 	g->io_weight = g->startup_io_weight = UINT64_MAX;
 	g->cpu_quota_per_sec_usec = g->cpu_quota_period_usec = USEC_INFINITY;

@@ -168,6 +168,38 @@ static int query(const struct preset_rule *rules, const char *name, char ***ret_
 	return 1;
 }
 
+struct install_presets {
+	struct preset_rule *rules;
+};
+
+int install_presets_new(const struct unit_paths *p, struct install_presets **ret)
+{
+	struct install_presets *x = calloc(1, sizeof(*x));
+	struct diag d = {0}; /* what is wrong with a file is told by who enables units */
+	int r = x ? read_presets(p, &d, &x->rules) : -ENOMEM;
+
+	if (r < 0)
+		free(x);
+	else
+		*ret = x;
+	return r;
+}
+
+struct install_presets *install_presets_free(struct install_presets *x)
+{
+	if (x)
+		free_rules(x->rules);
+	free(x);
+	return NULL;
+}
+
+int install_presets_query(const struct install_presets *x, const char *name)
+{
+	auto_strv char **instances = NULL;
+
+	return query(x->rules, name, &instances);
+}
+
 struct preset {
 	struct install plus, minus;
 	struct preset_rule *rules;

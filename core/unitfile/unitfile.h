@@ -210,6 +210,13 @@ int install_set_default(const struct unit_paths *p, const char *name, unsigned f
                         struct install_changes *c, struct diag *d);
 int install_state(const struct unit_paths *p, const char *name, enum unit_file_state *ret);
 /* The same for many units: the links of the search path, read once. */
+/* The rules of systemd.preset(5), as they were when they were read. */
+struct install_presets;
+int install_presets_new(const struct unit_paths *p, struct install_presets **ret);
+struct install_presets *install_presets_free(struct install_presets *x);
+/* 1: the vendor wants @name enabled, 0: not. */
+int install_presets_query(const struct install_presets *x, const char *name);
+
 struct install_links;
 int install_links_new(const struct unit_paths *p, struct install_links **ret);
 struct install_links *install_links_free(struct install_links *x);

@@ -344,6 +344,55 @@ TEST(facade__serves_stock_systemctl)
 	CHECK_STR(sh_wait(&b, "running", "/usr/bin/systemctl is-system-running"), "running");
 }
 
+/* What scripts read with systemctl show, in the client's own words. */
+TEST(facade__shows_what_systemd_shows)
+{
+	static const struct {
+		const char *unit, *property, *text;
+	} rows[] = {
+		{"odd.service", "UID", "65534"},
+		{"odd.service", "DeviceAllow", "/dev/null rw"},
+		{"odd.service", "IPAddressDeny", "::/0 0.0.0.0/0"},
+		{"odd.service", "SuccessExitStatus", "65 USR1"},
+		{"odd.service", "OOMPolicy", "stop"},
+		{"odd.service", "NUMAPolicy", "n/a"},
+		{"odd.service", "MemoryLow", "0"},
+		{"odd.service", "IPIngressBytes", "[no data]"},
+		{"odd.service", "WatchdogUSec", "0"},
+		{"odd.service", "SyslogPriority", "30"},
+		{"odd.service", "CanClean", "state"},
+		{"odd.service", "NonBlocking", "no"},
+		{"dbus.socket", "BindIPv6Only", "default"},
+		{"dbus.socket", "TriggerLimitIntervalUSec", "2s"},
+	};
+
+	WITH_BUS(b);
+	world_put(&w, "odd.service",
+	          "[Service]\nType=exec\nUser=nobody\nExecStartPre=/bin/true\n"
+	          "ExecStart=/bin/sleep infinity\nDeviceAllow=/dev/null rw\n"
+	          "IPAddressDeny=any\nSuccessExitStatus=65 SIGUSR1\nStateDirectory=odd\n");
+	CHECK_STR(sh(&b, "/usr/bin/systemctl daemon-reload"), "");
+	CHECK_STR(sh(&b, "/usr/bin/systemctl start odd.service"), "");
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		const char *text =
+			sh(&b, "/usr/bin/systemctl show -P %s %s", rows[i].property, rows[i].unit);
+
+		if (!streq(text, rows[i].text))
+			printf("\n      %s of %s", rows[i].property, rows[i].unit);
+		CHECK_STR(text, rows[i].text);
+	}
+	CHECK_STR(sh(&b, "/usr/bin/systemctl show -P ExecStart odd.service | "
+	                 "grep -c \"stop_time=.n/a. ; pid=$(/usr/bin/systemctl show -P MainPID "
+	                 "odd.service) ; code=(null)\""),
+	          "1");
+	CHECK_STR(sh(&b, "/usr/bin/systemctl show -P ExecStartPre odd.service | grep -c "
+	                 "'start_time=.[A-Z].* ; stop_time=.[A-Z].* ; code=exited ; status=0 '"),
+	          "1");
+	CHECK_STR(sh(&b, "/usr/bin/systemctl show -P Architecture -P LogLevel -P DefaultOOMPolicy "
+	                 "-P Progress | sort | wc -l"),
+	          "4");
+}
+
 TEST(facade__makes_transient_units)
 {
 	WITH_BUS(b);

@@ -112,7 +112,8 @@ TEST(implied__directories_that_are_written_are_after_the_remount)
 	open_manager();
 	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
 		auto_free char *name = str_printf("%s.service", keys[i]),
-			       *text = str_printf("[Service]\nExecStart=/bin/true\n%s=a\n", keys[i]);
+			       *text = str_printf("[Service]\nExecStart=/bin/true\n%s=a\n",
+		                                  keys[i]);
 		struct unit *u = load(name, text);
 
 		CHECK_INT(unit_has_dependency(u, DEP_AFTER, unit("systemd-remount-fs.service")), ==,
@@ -160,10 +161,10 @@ TEST(extrinsic__mounts_and_init_are_in_the_root_slice)
 TEST(perpetual__units_are_what_nobody_made_and_nobody_stops)
 {
 	static const char *const scope[][2] = {
-		{"CanStart", "no"},      {"CanStop", "no"},
-		{"Transient", "yes"},    {"DefaultDependencies", "no"},
-		{"CanFreeze", "yes"},    {"Documentation", "man:systemd(1)"},
-		{"Slice", "-.slice"},    {NULL, NULL},
+		{"CanStart", "no"},   {"CanStop", "no"},
+		{"Transient", "yes"}, {"DefaultDependencies", "no"},
+		{"CanFreeze", "yes"}, {"Documentation", "man:systemd(1)"},
+		{"Slice", "-.slice"}, {NULL, NULL},
 	};
 	static const char *const slice[][2] = {
 		{"DefaultDependencies", "no"},
@@ -172,8 +173,11 @@ TEST(perpetual__units_are_what_nobody_made_and_nobody_stops)
 		{NULL, NULL},
 	};
 	static const char *const mount[][2] = {
-		{"DefaultDependencies", "no"}, {"StandardOutput", "null"}, {"Slice", "-.slice"},
-		{"CanFreeze", "no"},           {NULL, NULL},
+		{"DefaultDependencies", "no"},
+		{"StandardOutput", "null"},
+		{"Slice", "-.slice"},
+		{"CanFreeze", "no"},
+		{NULL, NULL},
 	};
 	struct unit *root;
 
@@ -198,8 +202,9 @@ TEST(flags__say_what_a_person_may_ask_for)
 	                             "AllowIsolate=yes\n"),
 	            refuses);
 	CHECK_STR(show(load("b.target", "[Unit]\nAllowIsolate=yes\n"), "CanIsolate"), "yes");
-	CHECK_STR(show(load("a.socket", "[Socket]\nListenFIFO=/x\nService=a.service\n"), "CanFreeze"),
-	          "no");
+	CHECK_STR(
+		show(load("a.socket", "[Socket]\nListenFIFO=/x\nService=a.service\n"), "CanFreeze"),
+		"no");
 	CHECK_STR(show(load("a.service", "[Service]\nExecStart=/bin/true\nSlice=s.slice\n"),
 	               "CanFreeze"),
 	          "yes");
@@ -207,5 +212,152 @@ TEST(flags__say_what_a_person_may_ask_for)
 	(void) load("b.socket", "[Socket]\nListenFIFO=/x\nService=a.service\nSlice=s-in.slice\n");
 	CHECK_STR(show(unit("s-in.slice"), "CanFreeze"), "no");
 	CHECK_STR(show(unit("s.slice"), "CanFreeze"), "no");
+	close_manager();
+}
+
+/* ---- values ---- */
+
+TEST(values__are_systemds_where_nothing_is_set)
+{
+	static const char *const rows[][2] = {
+		{"MemoryMin", "0"},
+		{"MemoryLow", "0"},
+		{"DefaultMemoryMin", "0"},
+		{"DefaultMemoryLow", "0"},
+		{"MemoryMax", "18446744073709551615"},
+		{"MemoryAvailable", "18446744073709551615"},
+		{"IOReadBytes", "18446744073709551615"},
+		{"IPIngressBytes", "18446744073709551615"},
+		{"ControlGroupId", "0"},
+		{"CPUAccounting", "yes"},
+		{"SyslogFacility", "3"},
+		{"SyslogPriority", "30"},
+		{"SystemCallErrorNumber", "2147483646"},
+		{"WatchdogUSec", "18446744073709551615"},
+		{"WatchdogTimestamp", "0"},
+		{"UID", "4294967295"},
+		{"GID", "4294967295"},
+		{"OOMPolicy", "stop"},
+		{"DevicePolicy", "auto"},
+		{"NUMAPolicy", "-1"},
+		{"UtmpMode", "init"},
+		{"SameProcessGroup", "no"},
+		{"NonBlocking", "no"},
+		{"ManagedOOMPreference", "none"},
+		{NULL, NULL},
+	};
+
+	open_manager();
+	check_shown(load("a.service", "[Service]\nExecStart=/bin/true\nUser=root\n"), rows);
+	close_manager();
+}
+
+TEST(values__are_those_that_are_set)
+{
+	static const char *const rows[][2] = {
+		{"MemoryMin", "4096"},
+		{"MemoryLow", "18446744073709551615"},
+		{"CPUAccounting", "no"},
+		{"SyslogFacility", "10"},
+		{"SyslogPriority", "82"},
+		{"SystemCallErrorNumber", "1"},
+		{"OOMPolicy", "kill"},
+		{"DevicePolicy", "closed"},
+		{"DeviceAllow", "/dev/null rw char-pts r"},
+		{"IPAddressDeny", "any"},
+		{"DelegateControllers", "pids"},
+		{"KeyringMode", "shared"},
+		{"NonBlocking", "yes"},
+		{"CanClean", "runtime state"},
+		{NULL, NULL},
+	};
+
+	open_manager();
+	check_shown(load("a.service",
+	                 "[Service]\nExecStart=/bin/true\nMemoryMin=4K\nMemoryLow=infinity\n"
+	                 "CPUAccounting=no\nSyslogFacility=authpriv\nSyslogLevel=crit\n"
+	                 "SystemCallErrorNumber=EPERM\nOOMPolicy=kill\nDevicePolicy=closed\n"
+	                 "DeviceAllow=/dev/null rw\nDeviceAllow=char-pts r\nIPAddressDeny=any\n"
+	                 "Delegate=pids\nKeyringMode=shared\nNonBlocking=yes\nStateDirectory=a\n"
+	                 "RuntimeDirectory=a\n"),
+	            rows);
+	CHECK_STR(show(load("b.service", "[Service]\nExecStart=/bin/true\nDelegate=yes\n"),
+	               "OOMPolicy"),
+	          "continue");
+	close_manager();
+}
+
+TEST(values__a_watchdog_that_nobody_asked_for_is_0_once_it_was_started)
+{
+	struct unit *u;
+
+	open_manager();
+	u = load("a.service", "[Service]\nExecStart=/bin/true\n");
+	u->inactive_exit = stamp_now();
+	CHECK_STR(show(u, "WatchdogUSec"), "0");
+	u = load("b.service", "[Service]\nExecStart=/bin/true\nWatchdogSec=5\n");
+	CHECK_STR(show(u, "WatchdogUSec"), "5000000");
+	close_manager();
+}
+
+TEST(values__exit_statuses_and_signals_are_told_apart)
+{
+	auto_free char *text = NULL;
+	struct unit *u;
+
+	open_manager();
+	u = load("a.service",
+	         "[Service]\nExecStart=/bin/true\nSuccessExitStatus=DATAERR 73 SIGHUP\n"
+	         "RestartPreventExitStatus=255\n");
+	(void) show(u, "Id");
+	text = json_print(cJSON_GetObjectItemCaseSensitive(shown, "SuccessExitStatus"), false);
+	CHECK_STR(text, "[[65,73],[1]]");
+	free(text);
+	text = json_print(cJSON_GetObjectItemCaseSensitive(shown, "RestartPreventExitStatus"),
+	                  false);
+	CHECK_STR(text, "[[255],[]]");
+	close_manager();
+}
+
+TEST(values__of_sockets_and_paths)
+{
+	static const char *const rows[][2] = {
+		{"Backlog", "2147483647"},
+		{"BindIPv6Only", "ipv6-only"},
+		{"Timestamping", "us"},
+		{"Priority", "-1"},
+		{"Mark", "7"},
+		{"IPTTL", "-1"},
+		{"KeepAliveProbes", "0"},
+		{"TriggerLimitIntervalUSec", "2000000"},
+		{"TriggerLimitBurst", "20"},
+		{"FlushPending", "no"},
+		{"UID", "4294967295"},
+		{"NonBlocking", "no"},
+		{NULL, NULL},
+	};
+	struct unit *u;
+
+	open_manager();
+	check_shown(load("a.socket", "[Socket]\nListenStream=[::]:111\nService=a.service\n"
+	                             "BindIPv6Only=ipv6-only\nTimestamping=us\nMark=7\n"),
+	            rows);
+	u = load("b.socket", "[Socket]\nListenStream=/x\nAccept=yes\nBacklog=5\n");
+	CHECK_STR(show(u, "TriggerLimitBurst"), "200");
+	CHECK_STR(show(u, "Backlog"), "5");
+	u = load("a.path", "[Path]\nPathExists=/x\n");
+	CHECK_STR(show(u, "TriggerLimitBurst"), "200");
+	close_manager();
+}
+
+TEST(values__of_an_automount_without_a_time_and_of_a_timer)
+{
+	auto_free char *text = NULL;
+
+	open_manager();
+	CHECK_STR(show(load("m.automount", "[Automount]\nWhere=/m\n"), "TimeoutIdleUSec"), "0");
+	(void) show(load("a.timer", "[Timer]\nOnCalendar=weekly\nUnit=a.service\n"), "Id");
+	text = json_print(cJSON_GetObjectItemCaseSensitive(shown, "TimersCalendar"), false);
+	CHECK(text && strstr(text, "\"Mon *-*-* 00:00:00\"") != NULL);
 	close_manager();
 }

@@ -72,6 +72,26 @@ static int on_mount(const struct mountinfo *e, void *userdata)
 	return 0;
 }
 
+TEST(mount_options__are_merged_each_once)
+{
+	static const struct {
+		const char *first, *second, *both;
+	} rows[] = {
+		{"rw,relatime", "rw,pagesize=2M", "rw,relatime,pagesize=2M"},
+		{"rw,nosuid", "rw", "rw,nosuid"},
+		{"rw", NULL, "rw"},
+		{"ro,a=1", "rw,a=2,context=\"x,rw\"", "ro,a=1,rw,a=2,context=\"x,rw\""},
+		{"context=\"x,rw\"", "rw", "context=\"x,rw\",rw"},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		auto_free char *s = NULL;
+
+		CHECK_INT(mount_options_merge(rows[i].first, rows[i].second, &s), ==, 0);
+		CHECK_STR(s, rows[i].both);
+	}
+}
+
 TEST(mountinfo__reads_lines_with_and_without_tags)
 {
 	char text[] =
