@@ -123,10 +123,10 @@ int options_read(struct core *c)
 
 /*
  * Who may wait while the machine comes up, and who goes first. udevd and its workers take more of a VM's boot than everything else
- * together, most of it for devices that no unit waits for; on the other side is the one chain from the root file system to a login,
- * each of whose links would else start behind dozens of units that nobody waits for. These are weights and no limits: a CPU that
- * nobody else wants is anybody's, and no order changes but that of jobs that may run at a time. Below all other folders, so that a
- * file of this name in /etc replaces it.
+ * together, most of it for devices that no unit waits for, and modules are loaded for mounts that nobody looks into yet. On the other
+ * side is the one chain from the root file system to a login, each of whose links would else start behind dozens of units that nobody
+ * waits for. These are weights and no limits: a CPU that nobody else wants is anybody's, and no order changes but that of jobs that
+ * may run at a time. Below all other folders, so that a file of this name in /etc replaces it.
  */
 #define MAY_WAIT   "[Service]\nStartupCPUWeight=20\n"
 #define GOES_FIRST "[Service]\nStartupCPUWeight=1000\n"
@@ -134,12 +134,15 @@ static const struct {
 	const char *unit, *text;
 } startup_dropins[] = {
 	{"kmod-static-nodes.service", GOES_FIRST},
+	{"modprobe@.service", MAY_WAIT},
 	{"ssh.service", GOES_FIRST},
+	{"systemd-binfmt.service", MAY_WAIT},
 	{"systemd-fsck-root.service", GOES_FIRST},
 	{"systemd-networkd.service", GOES_FIRST},
 	{"systemd-remount-fs.service", GOES_FIRST},
 	{"systemd-sysusers.service", GOES_FIRST},
 	{"systemd-tmpfiles-setup-dev.service", GOES_FIRST},
+	{"systemd-udev-trigger.service", MAY_WAIT},
 	{"systemd-udevd.service", MAY_WAIT},
 	{"systemd-user-sessions.service", GOES_FIRST},
 };
