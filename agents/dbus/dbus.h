@@ -145,6 +145,8 @@ enum property_form {
 	FORM_PERSONALITY,
 	FORM_MAYBE_STRING, /* "-x": may fail */
 	FORM_DENY_LIST,    /* "~ a b": all but these */
+	FORM_SYSTEM_CALLS, /* the same, groups by their members */
+	FORM_SYSTEM_CALLS_LOGGED,
 	FORM_BINDS,
 	FORM_PAIRS, /* "a:b" */
 	FORM_BYTES_LIST,

@@ -3,6 +3,7 @@
 #include "dbus/dbus.h"
 
 #include "base/base64.h"
+#include "exec/child/syscall-groups.h"
 
 #include <arpa/inet.h>
 #include <sched.h>
@@ -388,6 +389,91 @@ static int append_deny_list(sd_bus_message *m, const char *signature, const cJSO
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+#define GROUP_DEPTH_MAX 8
+
+/* The calls of a word "name:errno" or "@group:errno". */
+static int add_calls(char ***list, const char *word, unsigned depth)
+{
+	size_t n = strcspn(word, ":");
+	const char *members = NULL;
+	auto_strv char **names = NULL;
+	int r;
+
+	if (*word != '@')
+		return strv_append(list, word);
+	for (size_t i = 0; i < ELEMENTSOF(syscall_groups); i++)
+		if (strlen(syscall_groups[i].name) == n &&
+		    memcmp(syscall_groups[i].name, word, n) == 0)
+			members = syscall_groups[i].members;
+	if (!members || depth > GROUP_DEPTH_MAX)
+		return 0; /* no such group: it has no calls */
+	r = strv_split(members, " ", &names);
+	STRV_FOREACH (name, names) {
+		auto_free char *full = str_printf("%s%s", *name, word + n);
+
+		if (r >= 0)
+			r = full ? add_calls(list, full, depth + 1) : -ENOMEM;
+	}
+	return r;
+}
+
+/* What the words put in, without what those with "~" take out. */
+static int collect_calls(const cJSON *words, bool with_default, bool *ret_allow, char ***ret)
+{
+	auto_strv char **taken = NULL, **out = NULL;
+	const cJSON *it;
+	int r = 0;
+
+	*ret_allow =
+		words && cJSON_IsString(words->child) && !streq(words->child->valuestring, "~");
+	if (*ret_allow && with_default)
+		r = add_calls(&taken, "@default", 0);
+	cJSON_ArrayForEach(it, words)
+	{
+		const char *s = cJSON_IsString(it) ? it->valuestring : "";
+
+		if (r >= 0 && *s && !streq(s, "~"))
+			r = add_calls(*s == '~' ? &out : &taken, s + (*s == '~'), 0);
+	}
+	if (r < 0)
+		return r;
+	strv_sort_unique(taken);
+	STRV_FOREACH (name, taken)
+		if (r >= 0 && !strv_contains(out, *name))
+			r = strv_append(ret, *name);
+	return r;
+}
+
+static int append_calls(sd_bus_message *m, const cJSON *words, bool with_default)
+{
+	auto_strv char **calls = NULL;
+	bool allow;
+	int r;
+
+	r = collect_calls(words, with_default, &allow, &calls);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'r', "bas");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "b", allow);
+	if (r >= 0)
+		r = sd_bus_message_append_strv(m, calls);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_system_calls(sd_bus_message *m, const char *signature, const cJSON *v,
+                               const cJSON *o)
+{
+	(void) signature, (void) o;
+	return append_calls(m, v, true);
+}
+
+static int append_system_calls_logged(sd_bus_message *m, const char *signature, const cJSON *v,
+                                      const cJSON *o)
+{
+	(void) signature, (void) o;
+	return append_calls(m, v, false);
+}
+
 static int append_octal(sd_bus_message *m, const char *signature, const cJSON *v, const cJSON *o)
 {
 	uint64_t n = 0;
@@ -485,6 +571,8 @@ static int (*const forms[])(sd_bus_message *m, const char *signature, const cJSO
 	[FORM_PERSONALITY] = append_personality,
 	[FORM_MAYBE_STRING] = append_maybe_string,
 	[FORM_DENY_LIST] = append_deny_list,
+	[FORM_SYSTEM_CALLS] = append_system_calls,
+	[FORM_SYSTEM_CALLS_LOGGED] = append_system_calls_logged,
 	[FORM_BINDS] = append_binds,
 	[FORM_PAIRS] = append_pairs,
 	[FORM_BYTES_LIST] = append_bytes_list,

@@ -77,10 +77,7 @@ static const struct property {
 	{ "TemporaryFileSystem",      PROPERTY_STRV,   FIELD(temporary_file_systems) },
 	{ "NetworkNamespacePath",     PROPERTY_STRING, FIELD(network_namespace_path) },
 	{ "IPCNamespacePath",	      PROPERTY_STRING, FIELD(ipc_namespace_path) },
-	{ "SystemCallFilter",	      PROPERTY_STRV,   FIELD(system_call_filter) },
-	{ "SystemCallLog",	      PROPERTY_STRV,   FIELD(system_call_log) },
 	{ "SystemCallArchitectures",  PROPERTY_STRV,   FIELD(system_call_architectures) },
-	{ "RestrictAddressFamilies",  PROPERTY_STRV,   FIELD(restrict_address_families) },
 	{ "RestrictNamespaces",	      PROPERTY_U64,    FIELD(restrict_namespaces) },
 	{ "CapabilityBoundingSet",    PROPERTY_U64,    FIELD(capability_bounding_set) },
 	{ "AmbientCapabilities",      PROPERTY_U64,    FIELD(ambient_capabilities) },
@@ -241,6 +238,34 @@ static int describe_scheduling(const struct exec_settings *s, cJSON *properties)
 	return r;
 }
 
+/* As in the unit file, "~" goes first where the words are what is forbidden. */
+static int add_words(cJSON *properties, const char *name, char *const *words, bool allowed)
+{
+	auto_strv char **list = NULL;
+	int r = 0;
+
+	if (words && !allowed)
+		r = strv_append(&list, "~");
+	STRV_FOREACH (w, words)
+		if (r >= 0)
+			r = strv_append(&list, *w);
+	return r < 0 ? r : json_add_strv(properties, name, list);
+}
+
+static int describe_filters(const struct exec_settings *s, cJSON *properties)
+{
+	int r = add_words(properties, "SystemCallFilter", s->system_call_filter,
+	                  s->system_call_filter_allow_list);
+
+	if (r >= 0)
+		r = add_words(properties, "SystemCallLog", s->system_call_log,
+		              s->system_call_log_allow_list);
+	return r < 0 ? r
+	             : add_words(properties, "RestrictAddressFamilies",
+	                         s->restrict_address_families,
+	                         s->restrict_address_families_allow_list);
+}
+
 #define SYSTEM_CALL_KILL                                                                           \
 	(INT_MAX - 1) /* what systemd's interface has for "kill" where an errno would be */
 
@@ -346,6 +371,8 @@ int exec_describe(const struct exec_settings *s, cJSON *properties)
 		r = describe_cpus(s, properties);
 	if (r >= 0)
 		r = describe_log_and_calls(s, properties);
+	if (r >= 0)
+		r = describe_filters(s, properties);
 	if (r >= 0)
 		r = describe_fixed(s, properties);
 	if (r >= 0)

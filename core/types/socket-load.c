@@ -61,6 +61,14 @@ static int add_interface(struct unit *u)
 	return path ? dependencies_add_device(u, path, DEP_BINDS_TO) : -ENOMEM;
 }
 
+static bool has_commands(const struct socket_settings *s)
+{
+	for (int i = 0; i < SOCKET_EXEC_MAX; i++)
+		if (s->commands[i])
+			return true;
+	return false;
+}
+
 int socket_load(struct unit *u, struct diag *d)
 {
 	static const struct dependency_row rows[] = {
@@ -78,7 +86,8 @@ int socket_load(struct unit *u, struct diag *d)
 		r = add_paths(u);
 	if (r >= 0)
 		r = add_interface(u);
-	if (r >= 0)
+	/* Core opens the sockets: what its processes would need it needs with commands of its own. */
+	if (r >= 0 && has_commands(u->file->socket))
 		r = dependencies_add_exec(u);
 	if (r < 0 || !u->file->unit.default_dependencies)
 		return r;

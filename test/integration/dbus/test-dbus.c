@@ -362,6 +362,9 @@ TEST(facade__shows_what_systemd_shows)
 		{"odd.service", "SyslogPriority", "30"},
 		{"odd.service", "CanClean", "state"},
 		{"odd.service", "NonBlocking", "no"},
+		{"odd.service", "SystemCallFilter",
+	         "~adjtimex clock_adjtime clock_adjtime64 clock_settime clock_settime64"},
+		{"odd.service", "RestrictAddressFamilies", "~AF_AX25"},
 		{"dbus.socket", "BindIPv6Only", "default"},
 		{"dbus.socket", "TriggerLimitIntervalUSec", "2s"},
 	};
@@ -370,7 +373,9 @@ TEST(facade__shows_what_systemd_shows)
 	world_put(&w, "odd.service",
 	          "[Service]\nType=exec\nUser=nobody\nExecStartPre=/bin/true\n"
 	          "ExecStart=/bin/sleep infinity\nDeviceAllow=/dev/null rw\n"
-	          "IPAddressDeny=any\nSuccessExitStatus=65 SIGUSR1\nStateDirectory=odd\n");
+	          "IPAddressDeny=any\nSystemCallFilter=~@clock\n"
+	          "SystemCallFilter=settimeofday\nRestrictAddressFamilies=~AF_"
+	          "AX25\nSuccessExitStatus=65 SIGUSR1\nStateDirectory=odd\n");
 	CHECK_STR(sh(&b, "/usr/bin/systemctl daemon-reload"), "");
 	CHECK_STR(sh(&b, "/usr/bin/systemctl start odd.service"), "");
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

@@ -134,6 +134,21 @@ TEST(implied__image_is_after_udev_but_does_not_start_it)
 	close_manager();
 }
 
+TEST(implied__sockets_need_the_journal_only_for_commands)
+{
+	struct unit *journal;
+
+	open_manager();
+	journal = unit("systemd-journald.socket");
+	CHECK(!unit_has_dependency(load("a.socket", "[Socket]\nListenStream=/x\n"
+	                                            "Service=a.service\n"),
+	                           DEP_AFTER, journal));
+	CHECK(unit_has_dependency(load("b.socket", "[Socket]\nListenStream=/x\n"
+	                                           "Service=a.service\nExecStartPre=/bin/true\n"),
+	                          DEP_AFTER, journal));
+	close_manager();
+}
+
 /* ---- what is there whatever is started ---- */
 
 TEST(extrinsic__mounts_and_init_are_in_the_root_slice)
@@ -297,6 +312,24 @@ TEST(values__a_watchdog_that_nobody_asked_for_is_0_once_it_was_started)
 	CHECK_STR(show(u, "WatchdogUSec"), "0");
 	u = load("b.service", "[Service]\nExecStart=/bin/true\nWatchdogSec=5\n");
 	CHECK_STR(show(u, "WatchdogUSec"), "5000000");
+	close_manager();
+}
+
+TEST(values__lists_of_what_is_forbidden_begin_with_a_tilde)
+{
+	struct unit *u;
+
+	open_manager();
+	u = load("a.service", "[Service]\nExecStart=/bin/true\nSystemCallFilter=~@clock bpf\n"
+	                      "SystemCallFilter=stime\nRestrictAddressFamilies=~AF_INET\n");
+	CHECK_STR(show(u, "SystemCallFilter"), "~ @clock bpf ~stime");
+	CHECK_STR(show(u, "RestrictAddressFamilies"), "~ AF_INET");
+	u = load("b.service", "[Service]\nExecStart=/bin/true\nSystemCallFilter=@clock bpf\n"
+	                      "RestrictAddressFamilies=AF_INET\n");
+	CHECK_STR(show(u, "SystemCallFilter"), "@clock bpf");
+	CHECK_STR(show(u, "RestrictAddressFamilies"), "AF_INET");
+	CHECK_STR(show(load("c.service", "[Service]\nExecStart=/bin/true\n"), "SystemCallFilter"),
+	          NULL);
 	close_manager();
 }
 
