@@ -18,7 +18,7 @@ verbs=(
   "image||the Debian VM image with our package, into build/images/"
   "run|[--keep]|the whole story: two VMs under our init, a controller, healing, hot upgrade, roll-back"
   "bench|[NAME]|measure side by side: boot, spawn, scale; natively: scale-native, restart, idle, takeover, upgrade"
-  "conformance|[SUITE]|Debian's test data and packages under our core: test-execute, packages"
+  "conformance|[SUITE]|Debian's test data and packages under our core: test-execute, packages, show"
   "chaos|[SECONDS]|faults of every kind against init and core, checked after each; --faults N, --walk K, --many N, --only KIND, --update-docs; --vm [SECONDS | --lies]: of a whole machine"
   "fuzz|[SECONDS]|every fuzz target for that long (default 10 each)"
   "clean||remove build/ but the cache of downloaded images"
