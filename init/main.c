@@ -137,6 +137,7 @@ int main(int argc, char **argv)
 		return self_check(reexec.state_fd);
 	if (getpid() != 1) {
 		/* "init 6" is an order to the init that runs. */
+		argv[0] = (char *) "telinit";
 		execv("/sbin/telinit", argv);
 		print("init: this is PID 1 of sysmaster and cannot be anything else");
 		return 1;
