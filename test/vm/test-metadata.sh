@@ -99,7 +99,20 @@ platform_url() {
   jq -n --arg user "$(user_data url)" '{"/seed/meta-data": "instance-id: i-url\nlocal-hostname: url-host\n", "/seed/user-data": $user}' >"$vm_work/routes"
   start "seed behind a URL" url --smbios "type=1,serial=ds=nocloud;s=http://10.0.2.2:$http_port/seed/" --net "$net"
   is "seed behind a URL: its name" "$(guest hostname)" url-host
+  # Where a socket starts sshd for each connection, the first one waits in it until the service, which is busy, has told the key.
+  ok "seed behind a URL: a socket in place of sshd" guest 'cd /etc/systemd/system && sctl disable ssh.service &&
+    printf "[Socket]\nListenStream=22\nAccept=yes\n[Install]\nWantedBy=sockets.target\n" >ssh.socket &&
+    printf "[Service]\nExecStart=-/usr/sbin/sshd -i\nStandardInput=socket\nRuntimeDirectory=sshd\nRuntimeDirectoryPreserve=yes\n" >ssh@.service && sctl enable ssh.socket'
   stop
+  jq -n --arg user "$(user_data socket)" '{"/seed/meta-data": "instance-id: i-socket\nlocal-hostname: socket-host\n", "/seed/user-data": $user}' >"$vm_work/routes"
+  echo busy 6 >"$vm_work/mode"
+  vm_start m --image "$image" --overlay "$vm_work/disk.qcow2" --smbios "type=1,serial=ds=nocloud;s=http://10.0.2.2:$http_port/seed/" --net "$net" || fail "socket: it boots"
+  is "socket: sshd of a connection came after the network stage" "$(within 240 login true; login 'u=$(sctl list-units "ssh@*.service" --plain --no-legend | sed -n "1s/ .*//p")
+    a=$(sctl show --value -p ActiveEnterTimestampMonotonic sysmaster-metadata-network.service); b=$(sctl show --value -p InactiveExitTimestampMonotonic "$u")
+    [ "$a" -gt 0 ] && [ "$a" -le "$b" ] && echo before "${u%%@*}"')" "before ssh"
+  is "socket: its user data" "$(within 400 is_through; guest 'cat /root/of')" socket
+  stop
+  echo good >"$vm_work/mode"
   rm "$vm_work/disk.qcow2"
 }
 
