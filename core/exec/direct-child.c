@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -160,6 +161,19 @@ static long set_limits(const struct direct *d)
 	return 0;
 }
 
+/* As core-exec's step of that name: without keyrings in this kernel or container, or with no room for one, it goes on without. */
+static long set_keyring(const struct direct *d)
+{
+	long r = 0;
+
+	if (d->keyring != DIRECT_KEYRING_INHERIT)
+		r = raw5(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0);
+	if (r >= 0 && d->keyring == DIRECT_KEYRING_SHARED)
+		r = raw5(SYS_keyctl, KEYCTL_LINK, (long) KEY_SPEC_USER_KEYRING,
+		         (long) KEY_SPEC_SESSION_KEYRING, 0, 0);
+	return r == -ENOSYS || r == -EPERM || r == -EACCES || r == -EDQUOT ? 0 : r;
+}
+
 static void set_pid(const struct direct *d)
 {
 	char digits[24], *p = d->pid_digits, *q;
@@ -174,7 +188,7 @@ static void set_pid(const struct direct *d)
 
 void direct_start(const struct direct *d)
 {
-	if (set_signals(d) < 0 || set_stdio(d) < 0 || set_limits(d) < 0)
+	if (set_signals(d) < 0 || set_stdio(d) < 0 || set_limits(d) < 0 || set_keyring(d) < 0)
 		return;
 	set_pid(d);
 	/* Whatever leaked into core closes when the program starts; before Linux 5.11 there is nothing to close it with. */

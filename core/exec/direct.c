@@ -83,6 +83,13 @@ static int set_header(struct direct *d, const struct exec_spec *p)
 	return 0;
 }
 
+static int keyring_of(const char *mode)
+{
+	return !mode || streq(mode, "inherit") ? DIRECT_KEYRING_INHERIT
+	       : streq(mode, "shared")         ? DIRECT_KEYRING_SHARED
+	                                       : DIRECT_KEYRING_PRIVATE;
+}
+
 static void set_limits(struct direct *d, const struct exec_spec *p)
 {
 	if (!(p->flags & EXEC_APPLY_SANDBOX) || p->command_flags & EXEC_FULLY_PRIVILEGED)
@@ -124,6 +131,7 @@ int direct_prepare(const struct exec_spec *p, struct direct **ret)
 	d->umask = p->s.umask;
 	d->default_sigpipe = !p->s.ignore_sigpipe;
 	d->same_group = p->command_flags & EXEC_SAME_GROUP;
+	d->keyring = keyring_of(p->s.keyring_mode);
 	set_limits(d, p);
 	d->path = strdup(p->path);
 	d->argv = strv_copy(p->argv);

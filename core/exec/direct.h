@@ -22,6 +22,7 @@ struct direct {
 	size_t header_size;
 	struct rlimit limits[EXEC_RLIMITS_MAX];
 	unsigned limits_set; /* bits */
+	enum { DIRECT_KEYRING_INHERIT, DIRECT_KEYRING_PRIVATE, DIRECT_KEYRING_SHARED } keyring;
 	int umask;
 	bool default_sigpipe, same_group, stdout_journal, stderr_journal, stderr_same;
 };

@@ -142,6 +142,7 @@ static const char *const plain_fields[] = {
 	"s.log_level_max",
 	"s.syslog_level_prefix",
 	"s.ignore_sigpipe",
+	"s.keyring_mode",
 };
 
 static bool field_is_default(const struct exec_spec *p, const struct spec_field *f)

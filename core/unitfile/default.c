@@ -46,8 +46,12 @@ static void unit_defaults(struct unit_settings *u, const struct unit_context *c,
 	                       type == UNIT_MOUNT || type == UNIT_AUTOMOUNT || type == UNIT_SWAP;
 }
 
-static void exec_defaults(struct exec_settings *e)
+static int exec_defaults(struct exec_settings *e, enum unit_type type)
 {
+	/* systemd.exec(5), KeyringMode=: what a service keeps there is its own. */
+	e->keyring_mode = strdup(type == UNIT_SERVICE ? "private" : "shared");
+	if (!e->keyring_mode)
+		return -ENOMEM;
 	e->capability_bounding_set = e->restrict_namespaces = UINT64_MAX;
 	e->umask = 0022;
 	for (size_t i = 0; i < EXEC_DIRECTORY_MAX; i++)
@@ -62,6 +66,7 @@ static void exec_defaults(struct exec_settings *e)
 	e->cpu_policy = SCHED_OTHER;
 	e->timer_slack_nsec = -1;
 	e->personality = ULONG_MAX;
+	return 0;
 }
 
 static void kill_defaults(struct kill_settings *k)
@@ -180,8 +185,8 @@ int unit_file_alloc(const struct unit_context *c, const char *name, struct unit_
 	if (!f->id || unit_name_instance(name, &f->instance) < 0 || alloc_parts(f) < 0)
 		return -ENOMEM;
 	unit_defaults(&f->unit, c, f->type);
-	if (f->exec)
-		exec_defaults(own_exec(f));
+	if (f->exec && exec_defaults(own_exec(f), f->type) < 0)
+		return -ENOMEM;
 	if (f->kill)
 		kill_defaults(own_kill(f));
 	if (f->cgroup)

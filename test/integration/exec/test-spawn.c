@@ -3,8 +3,10 @@
  * test-sandbox.c. */
 #include "spawn-util.h"
 
+#include <linux/keyctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 TEST(spawn__gives_the_plain_environment)
@@ -482,6 +484,39 @@ TEST(spawn__private_keyring_and_session)
 	CHECK_EXIT(o, 0);
 	/* Leader of its own session. */
 	CHECK_INT(atoi(o.out), ==, atoi(strchr(o.out, '\n') + 1));
+}
+
+/* The number of a service's session keyring, started with @settings. */
+static long keyring_of(const char *settings)
+{
+	auto_free char *text = str_printf("[Service]\n%s\nExecStart=/usr/bin/perl -e 'open F, "
+	                                  "\">/run/keyring\"; print F syscall(%d, %d, %d, 0)'\n",
+	                                  settings, (int) SYS_keyctl, KEYCTL_GET_KEYRING_ID,
+	                                  KEY_SPEC_SESSION_KEYRING),
+		       *number = NULL;
+	struct outcome o;
+
+	(void) unlink("/run/keyring");
+	o = run(text);
+	return o.status == 0 && file_read("/run/keyring", &number, NULL) >= 0 ? atol(number) : 0;
+}
+
+TEST(spawn__each_service_has_a_session_keyring_of_its_own)
+{
+	long own = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0), a, b;
+
+	if (own < 0) {
+		printf("SKIP: no keyrings here\n");
+		return;
+	}
+	a = keyring_of("");
+	b = keyring_of("Nice=0");
+	CHECK_INT(a, >, 0);
+	CHECK_INT(a, !=, own);
+	CHECK_INT(b, >, 0);
+	CHECK_INT(b, !=, own);
+	CHECK_INT(a, !=, b);
+	CHECK_INT(keyring_of("KeyringMode=inherit"), ==, own);
 }
 
 TEST(spawn__plain_is_a_child_of_ours)

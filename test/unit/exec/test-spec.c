@@ -58,6 +58,7 @@ TEST(spec__is_plain_only_without_settings_of_its_own)
 	                                    "LimitNOFILE=5",
 	                                    "StandardOutput=journal",
 	                                    "SyslogIdentifier=x",
+	                                    "KeyringMode=shared",
 	                                    "IgnoreSIGPIPE=no"};
 	static const char *const not_plain[] = {"Nice=0",
 	                                        "User=root",
@@ -70,7 +71,6 @@ TEST(spec__is_plain_only_without_settings_of_its_own)
 	                                        "NoNewPrivileges=yes",
 	                                        "StandardInput=tty",
 	                                        "SystemCallFilter=~@mount",
-	                                        "KeyringMode=private",
 	                                        "StandardInput=data\nStandardInputText=x",
 	                                        "SetCredential=a:b"};
 
