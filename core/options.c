@@ -142,7 +142,6 @@ static const struct {
 	{"systemd-remount-fs.service", GOES_FIRST},
 	{"systemd-sysusers.service", GOES_FIRST},
 	{"systemd-tmpfiles-setup-dev.service", GOES_FIRST},
-	{"systemd-udev-trigger.service", MAY_WAIT},
 	{"systemd-udevd.service", MAY_WAIT},
 	{"systemd-user-sessions.service", GOES_FIRST},
 };
