@@ -28,7 +28,8 @@ bool path_is_normalized(const char *p)
 
 char *path_join(const char *a, const char *b)
 {
-	size_t n = strlen(a);
+	size_t n = strlen(a), m;
+	char *path;
 
 	if (n == 0)
 		return strdup(b);
@@ -37,7 +38,14 @@ char *path_join(const char *a, const char *b)
 	b += strspn(b, "/");
 	if (b[0] == 0)
 		return n == 0 ? strdup("/") : strndup(a, n);
-	return str_printf("%.*s/%s", (int) n, a, b);
+	m = strlen(b);
+	path = malloc(n + m + 2);
+	if (!path)
+		return NULL;
+	memcpy(path, a, n);
+	path[n] = '/';
+	memcpy(path + n + 1, b, m + 1);
+	return path;
 }
 
 char *path_join3(const char *a, const char *b, const char *c)

@@ -81,6 +81,10 @@ struct strbuf {
 void strbuf_done(struct strbuf *b);
 void strbuf_add(struct strbuf *b, const void *data, size_t size);
 void strbuf_puts(struct strbuf *b, const char *s);
+void strbuf_putc(struct strbuf *b, char c);
+/* In decimal, at a twentieth of what printf(3) takes: records of state are mostly numbers. */
+void strbuf_u64(struct strbuf *b, uint64_t value);
+void strbuf_i64(struct strbuf *b, int64_t value);
 void strbuf_printf(struct strbuf *b, const char *fmt, ...) _printf_(2, 3);
 void strbuf_consume(struct strbuf *b, size_t n); /* drops n bytes at the front */
 /* Hands the text over (never NULL on success) and empties the buffer; -errno if an append failed.

@@ -54,6 +54,28 @@ void strbuf_puts(struct strbuf *b, const char *s)
 	strbuf_add(b, s, strlen(s));
 }
 
+void strbuf_putc(struct strbuf *b, char c)
+{
+	strbuf_add(b, &c, 1);
+}
+
+void strbuf_u64(struct strbuf *b, uint64_t value)
+{
+	char digits[20], *p = digits + sizeof(digits);
+
+	do
+		*--p = (char) ('0' + value % 10);
+	while (value /= 10);
+	strbuf_add(b, p, (size_t) (digits + sizeof(digits) - p));
+}
+
+void strbuf_i64(struct strbuf *b, int64_t value)
+{
+	if (value < 0)
+		strbuf_putc(b, '-');
+	strbuf_u64(b, value < 0 ? -(uint64_t) value : (uint64_t) value);
+}
+
 void strbuf_printf(struct strbuf *b, const char *fmt, ...)
 {
 	size_t room;

@@ -83,7 +83,8 @@ struct varlink_call *varlink_call_unref(struct varlink_call *c);
 bool varlink_call_wants_more(const struct varlink_call *c);
 /* peer there and not yet finally answered */
 bool varlink_call_is_open(const struct varlink_call *c);
-/* Called once when the peer goes away before the final answer. */
+/* Called once when the peer goes away before the final answer. Never for a call that wants none ("oneway"): it is closed when
+ * its method returns, and an answer to it is -ESTALE. */
 void varlink_call_on_gone(struct varlink_call *c, varlink_call_gone_fn fn, void *userdata);
 struct varlink_peer *varlink_call_peer(struct varlink_call *c);
 enum varlink_role varlink_peer_role(const struct varlink_peer *p);

@@ -20,7 +20,7 @@ struct record {
 
 void record_begin(struct strbuf *b)
 {
-	strbuf_printf(b, "v=%d\n", RECORD_SCHEMA);
+	record_add_u64(b, "v", RECORD_SCHEMA);
 }
 
 static bool is_plain(const char *value, size_t *ret_size)
@@ -48,21 +48,31 @@ void record_add(struct strbuf *b, const char *key, const char *value)
 	strbuf_add(b, "\n", 1);
 }
 
+static void put_key(struct strbuf *b, const char *key)
+{
+	strbuf_puts(b, key);
+	strbuf_putc(b, '=');
+}
+
 void record_add_u64(struct strbuf *b, const char *key, uint64_t value)
 {
-	if (value)
-		strbuf_printf(b, "%s=%" PRIu64 "\n", key, value);
+	if (!value)
+		return;
+	put_key(b, key);
+	strbuf_u64(b, value);
+	strbuf_putc(b, '\n');
 }
 
 void record_add_i64(struct strbuf *b, const char *key, int64_t value)
 {
-	strbuf_printf(b, "%s=%" PRIi64 "\n", key, value);
+	put_key(b, key);
+	strbuf_i64(b, value);
+	strbuf_putc(b, '\n');
 }
 
 void record_add_bool(struct strbuf *b, const char *key, bool value)
 {
-	if (value)
-		strbuf_printf(b, "%s=1\n", key);
+	record_add_u64(b, key, value);
 }
 
 void record_add_strv(struct strbuf *b, const char *key, char *const *v)
@@ -73,15 +83,26 @@ void record_add_strv(struct strbuf *b, const char *key, char *const *v)
 
 void record_add_stamp(struct strbuf *b, const char *key, const struct stamp *s)
 {
-	if (stamp_is_set(s))
-		strbuf_printf(b, "%s=%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", key, s->realtime,
-		              s->monotonic, s->boottime);
+	if (!stamp_is_set(s))
+		return;
+	put_key(b, key);
+	strbuf_u64(b, s->realtime);
+	strbuf_putc(b, ' ');
+	strbuf_u64(b, s->monotonic);
+	strbuf_putc(b, ' ');
+	strbuf_u64(b, s->boottime);
+	strbuf_putc(b, '\n');
 }
 
 void record_add_pid(struct strbuf *b, const char *key, const struct pidref *p)
 {
-	if (pidref_is_set(p))
-		strbuf_printf(b, "%s=%d %" PRIu64 "\n", key, (int) p->pid, p->start_time);
+	if (!pidref_is_set(p))
+		return;
+	put_key(b, key);
+	strbuf_i64(b, p->pid);
+	strbuf_putc(b, ' ');
+	strbuf_u64(b, p->start_time);
+	strbuf_putc(b, '\n');
 }
 
 /* Undoes the escapes in place. An escape that is not ours stays as it is: it may be a newer

@@ -116,8 +116,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	send_pieces(l, fd, data + 1, size - 1, 1U << data[0] / 4 % 16);
 	close(fd);
 	turns(l, -1);
-	if (varlink_server_connections(s) != 0 || later)
+	/* A call that wants no answer was closed at once, and who keeps it finds that out when he answers. */
+	if (varlink_server_connections(s) != 0 || (later && varlink_reply(later, NULL) != -ESTALE))
 		abort();
+	later = varlink_call_unref(later);
 	fd = stream(s, ROLE_OBSERVE);
 	if (send(fd, honest, sizeof(honest), 0) != sizeof(honest))
 		abort();

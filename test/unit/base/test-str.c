@@ -182,6 +182,24 @@ TEST(env__names)
 	env_unset(NULL, "A");
 }
 
+TEST(strbuf__numbers_are_those_of_printf)
+{
+	static const int64_t values[] = {0,  1,   9,         10,        99,       100,
+	                                 -1, -10, INT32_MAX, INT64_MAX, INT64_MIN};
+
+	for (size_t i = 0; i < ELEMENTSOF(values); i++) {
+		auto_strbuf struct strbuf b = {0};
+		char text[64];
+
+		strbuf_i64(&b, values[i]);
+		strbuf_putc(&b, ' ');
+		strbuf_u64(&b, (uint64_t) values[i]);
+		snprintf(text, sizeof(text), "%lld %llu", (long long) values[i],
+		         (unsigned long long) values[i]);
+		CHECK_STR(b.data, text);
+	}
+}
+
 TEST(strbuf__grows_to_its_limit_and_says_so)
 {
 	auto_strbuf struct strbuf b = {.max = 100};
