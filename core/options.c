@@ -126,9 +126,11 @@ int options_read(struct core *c)
  * together, most of it for devices that no unit waits for, and modules are loaded for mounts that nobody looks into yet. On the other
  * side is the one chain from the root file system to a login, each of whose links would else start behind dozens of units that nobody
  * waits for. These are weights and no limits: a CPU that nobody else wants is anybody's, and no order changes but that of jobs that
- * may run at a time. Below all other folders, so that a file of this name in /etc replaces it.
+ * may run at a time. In between is what sysinit.target waits for one after the other. Below all other folders, so that a file of this
+ * name in /etc replaces it.
  */
 #define MAY_WAIT   "[Service]\nStartupCPUWeight=20\n"
+#define GOES_NEXT  "[Service]\nStartupCPUWeight=500\n"
 #define GOES_FIRST "[Service]\nStartupCPUWeight=1000\n"
 static const struct {
 	const char *unit, *text;
@@ -138,10 +140,13 @@ static const struct {
 	{"ssh.service", GOES_FIRST},
 	{"systemd-binfmt.service", MAY_WAIT},
 	{"systemd-fsck-root.service", GOES_FIRST},
+	{"systemd-journal-flush.service", GOES_NEXT},
+	{"systemd-journald.service", GOES_NEXT},
 	{"systemd-networkd.service", GOES_FIRST},
 	{"systemd-remount-fs.service", GOES_FIRST},
 	{"systemd-sysusers.service", GOES_FIRST},
 	{"systemd-tmpfiles-setup-dev.service", GOES_FIRST},
+	{"systemd-tmpfiles-setup.service", GOES_NEXT},
 	{"systemd-udevd.service", MAY_WAIT},
 	{"systemd-user-sessions.service", GOES_FIRST},
 };

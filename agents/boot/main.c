@@ -2,6 +2,7 @@
 #include "boot/boot.h"
 #include "boot/generator.h"
 #include "boot/remount.h"
+#include "boot/udev-trigger.h"
 
 static int early(char **args _unused_)
 {
@@ -80,6 +81,16 @@ static int remount_fs(char **args _unused_)
 	return boot_remount_fs();
 }
 
+static int udev_trigger(char **args _unused_)
+{
+	return boot_udev_trigger("", false);
+}
+
+static int udev_trigger_list(char **args _unused_)
+{
+	return boot_udev_trigger("", true);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -90,6 +101,8 @@ int main(int argc, char **argv)
 		{"early", 0, early},
 		{"generate", 4, generate},
 		{"remount-fs", 0, remount_fs},
+		{"udev-trigger", 0, udev_trigger},
+		{"udev-trigger-list", 0, udev_trigger_list},
 		{"utmp-boot", 0, utmp_boot},
 		{"utmp-runlevel", 0, utmp_runlevel},
 		{"utmp-shutdown", 0, utmp_shutdown},
@@ -100,6 +113,6 @@ int main(int argc, char **argv)
 		if (streq(verbs[i].name, argv[1]) && argc - 2 == verbs[i].n_args)
 			return verbs[i].run(argv + 2) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	log_error("Usage: sysmaster-boot early|generate NAMES NORMAL EARLY LATE|remount-fs|"
-	          "utmp-boot|utmp-runlevel|utmp-shutdown");
+	          "udev-trigger|udev-trigger-list|utmp-boot|utmp-runlevel|utmp-shutdown");
 	return EXIT_FAILURE;
 }

@@ -51,11 +51,11 @@ bench_each() {
     -o ConnectTimeout=10 tester@127.0.0.1 'test "$(cat /srv/of)" = of && test -e /srv/ran' || { echo "bench: $kind does not let the key in, or did not do what it was told" >&2; exit 1; }
 }
 
-goals=every:20,within:600,show:/run/bench-cost,listen:22,path:/home/tester/.ssh/authorized_keys,path:/var/lib/cloud/instance/boot-finished,path:/etc/ssh/ssh_host_rsa_key.pub
+goals=every:50,within:600,show:/run/bench-cost,listen:22,path:/home/tester/.ssh/authorized_keys,path:/var/lib/cloud/instance/boot-finished,path:/etc/ssh/ssh_host_rsa_key.pub
 for ((round = 1; round <= bench_rounds; round++)); do
   for kind in systemd sysmaster; do
     bench_boot $kind "$goals" --image "$bench_image" --seed "$vm_work/seed" --net "user,hostfwd=tcp:127.0.0.1:$port-:22"
-    bench_boot $kind-bare every:20,within:600,listen:22 --image "$bench_image" --append cloud-init=disabled --net user
+    bench_boot $kind-bare every:50,within:600,listen:22 --image "$bench_image" --append cloud-init=disabled --net user
   done
 done
 

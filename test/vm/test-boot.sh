@@ -71,6 +71,8 @@ is "the console has no complaint that systemd's lacks" "$(comm -13 "$vm_work/con
 is "core has no huge page" "$(vmctl sh "$m" 'awk "/^AnonHugePages/ {print \$2}" /proc/$(pgrep -x core)/smaps_rollup')" 0
 is "every zombie was reaped" "$(vmctl sh "$m" "ps -eo stat= | grep -c '^Z'")" 0
 ok "bpf's file system is there, though nobody waited for it" vmctl sh "$m" 'grep -q "^bpf /sys/fs/bpf " /proc/mounts'
+ok "events of devices come in udevadm's order" vmctl sh "$m" '/usr/lib/sysmaster/sysmaster-boot udev-trigger-list >/tmp/ours &&
+  udevadm trigger --dry-run --verbose --type=all --action=add --prioritized-subsystem=module,block,tpmrm,net,tty,input | grep -v "/drivers\$" >/tmp/theirs && [ -s /tmp/ours ] && cmp /tmp/ours /tmp/theirs'
 is "runlevel" "$(vmctl sh "$m" runlevel)" "N 5"
 ok "telinit, and init by its name, give orders" vmctl sh "$m" 'telinit q && /sbin/init q'
 ok "a shutdown waits for its time, and can be cancelled" vmctl sh "$m" 'shutdown -r +60 && shutdown --show && shutdown -c && ! shutdown --show'
