@@ -2,6 +2,7 @@
 #include "boot/boot.h"
 #include "boot/generator.h"
 #include "boot/remount.h"
+#include "boot/spare.h"
 #include "boot/udev-trigger.h"
 
 static int early(char **args _unused_)
@@ -91,6 +92,11 @@ static int udev_trigger_list(char **args _unused_)
 	return boot_udev_trigger("", true);
 }
 
+static int spare(char **args)
+{
+	return boot_spare(args[0]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -101,6 +107,7 @@ int main(int argc, char **argv)
 		{"early", 0, early},
 		{"generate", 4, generate},
 		{"remount-fs", 0, remount_fs},
+		{"spare", 1, spare},
 		{"udev-trigger", 0, udev_trigger},
 		{"udev-trigger-list", 0, udev_trigger_list},
 		{"utmp-boot", 0, utmp_boot},
@@ -112,7 +119,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc >= 2 && i < ELEMENTSOF(verbs); i++)
 		if (streq(verbs[i].name, argv[1]) && argc - 2 == verbs[i].n_args)
 			return verbs[i].run(argv + 2) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	log_error("Usage: sysmaster-boot early|generate NAMES NORMAL EARLY LATE|remount-fs|"
+	log_error("Usage: sysmaster-boot early|generate NAMES NORMAL EARLY LATE|remount-fs|spare "
+	          "PROGRAM|"
 	          "udev-trigger|udev-trigger-list|utmp-boot|utmp-runlevel|utmp-shutdown");
 	return EXIT_FAILURE;
 }
