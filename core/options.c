@@ -130,6 +130,7 @@ int options_read(struct core *c)
  * name in /etc replaces it.
  */
 #define MAY_WAIT   "[Service]\nStartupCPUWeight=20\n"
+#define GOES_LATE  "[Service]\nStartupCPUWeight=50\n" /* but networkd waits for it */
 #define GOES_NEXT  "[Service]\nStartupCPUWeight=500\n"
 #define GOES_FIRST "[Service]\nStartupCPUWeight=1000\n"
 static const struct {
@@ -147,7 +148,7 @@ static const struct {
 	{"systemd-sysusers.service", GOES_FIRST},
 	{"systemd-tmpfiles-setup-dev.service", GOES_FIRST},
 	{"systemd-tmpfiles-setup.service", GOES_NEXT},
-	{"systemd-udevd.service", MAY_WAIT},
+	{"systemd-udevd.service", GOES_LATE},
 	{"systemd-user-sessions.service", GOES_FIRST},
 };
 
