@@ -84,7 +84,7 @@ static int spawn(struct service *s, enum service_exec list, const struct exec_co
 {
 	struct unit *u = &s->unit;
 	auto_strv char **environment = NULL;
-	auto_fd int exec_read = -EBADF, exec_write = -EBADF;
+	auto_fd int exec_write = -EBADF;
 	struct service_fds fds = {0};
 	struct exec_request q;
 	struct diag d = {0};
@@ -126,12 +126,19 @@ static int spawn(struct service *s, enum service_exec list, const struct exec_co
 			service_fds_done(&fds);
 			return -errno;
 		}
-		exec_read = pair[0];
 		exec_write = q.exec_fd = pair[1];
+		/* Before there is a process: one that cannot be heard of would be starting until its deadline. */
+		r = service_watch_exec(s, pair[0]);
+		if (r < 0) {
+			service_fds_done(&fds);
+			return r;
+		}
 	}
 	r = exec_spawn(u->manager, &q, &d, ret);
 	service_fds_done(&fds);
 	if (r < 0) {
+		if (exec_write >= 0)
+			service_unwatch_exec(s);
 		diag_log(&d, u->id);
 		return log_unit_errno(LOG_WARNING, u->id, r, "Cannot start '%s': %m",
 		                      command->path);
@@ -140,8 +147,6 @@ static int spawn(struct service *s, enum service_exec list, const struct exec_co
 	if (r < 0)
 		log_unit_errno(LOG_WARNING, u->id, r, "Cannot watch process %d: %m", ret->pid);
 	exec_write = fd_close(exec_write);
-	if (exec_read >= 0)
-		service_watch_exec(s, TAKE_FD(exec_read));
 	return 0;
 }
 

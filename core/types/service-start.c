@@ -278,7 +278,7 @@ static int on_exec(_unused_ struct source *source, int fd, _unused_ uint32_t rev
 	return 0;
 }
 
-void service_watch_exec(struct service *s, int fd_take)
+int service_watch_exec(struct service *s, int fd_take)
 {
 	int r;
 
@@ -292,4 +292,5 @@ void service_watch_exec(struct service *s, int fd_take)
 		               "Cannot watch for the execution of the main process: %m");
 		s->exec_fd = fd_close(s->exec_fd);
 	}
+	return r;
 }

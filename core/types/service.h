@@ -204,8 +204,8 @@ int service_start_deadline(struct service *s, enum result result);
 int service_running_deadline(struct service *s, enum result result);
 bool service_is_good(const struct service *s); /* has a main process, or lives in its cgroup */
 usec_t service_start_timeout(const struct service *s);
-/* The main process of Type=exec and dbus has been executed. */
-void service_watch_exec(struct service *s, int fd_take);
+/* Says when the main process of Type=exec and dbus has been executed; 0 or -errno, and then @fd_take is closed. */
+int service_watch_exec(struct service *s, int fd_take);
 void service_unwatch_exec(struct service *s);
 
 /* ---- service-reload.c ---- */
