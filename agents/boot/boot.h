@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * boot - what a machine is before any unit is read: its id, its name, a first handful of
- * randomness. Core runs this program once, before the generators. Every step says what it did, none
- * of them can stop the boot.
+ * boot - one small program for what a machine needs done around its units, so that nobody starts a large one for it. main.c has its
+ * verbs:
+ *
+ *	early		once, before the generators: the machine's id, its name, a first handful of randomness (this header)
+ *	generate	units of fstab and of consoles (generator.h, fstab.h), by core in place of systemd's generators
+ *	remount-fs, udev-trigger, spare		in units of systemd's, by drop-ins (remount.h, udev-trigger.h, spare.h)
+ *	utmp-...	records of the boot, runlevel and shutdown (this header)
+ *
+ * Every step says what it did, none of them can stop the boot. docs/design/boot.md has the flow.
  */
 #pragma once
 
